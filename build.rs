@@ -1,0 +1,65 @@
+//! Turns the registry of kernel counters, `src/counters/*.toml`, into a table that the crate includes.
+
+use serde::Deserialize;
+use std::error::Error;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    group: String,
+    number: u32,
+    file: String,
+    counter: Vec<Counter>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Counter {
+    number: u32,
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Counter,
+    Gauge,
+    Integer,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = PathBuf::from("src/counters");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut groups = Vec::new();
+    for entry in std::fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let group: Group = toml::from_str(&std::fs::read_to_string(&path)?)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            groups.push(group);
+        }
+    }
+    groups.sort_by_key(|group| group.number);
+    let mut out = String::from("&[\n");
+    for group in &mut groups {
+        group.counter.sort_by_key(|counter| counter.number);
+        for counter in &group.counter {
+            // SctpAborteds of group Sctp is lnsSctpAborteds: the kernel's name repeats the group already.
+            let descriptor = match counter.name.strip_prefix(&group.group) {
+                Some(_) => format!("lns{}", counter.name),
+                None => format!("lns{}{}", group.group, counter.name),
+            };
+            writeln!(
+                out,
+                "Registered {{ group: {:?}, group_number: {}, file: {:?}, number: {}, name: {:?}, descriptor: {descriptor:?}, kind: Kind::{:?} }},",
+                group.group, group.number, group.file, counter.number, counter.name, counter.kind,
+            )?;
+        }
+    }
+    out.push_str("]\n");
+    std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("registry.rs"), out)?;
+    Ok(())
+}

@@ -1,0 +1,404 @@
+//! The loop that joins session, snapshot and view: requests come in, answers go out, sources are read on other
+//! threads meanwhile.
+//!
+//! One task does all of it, so that an answer is made from one snapshot without locks. It never waits for
+//! `/proc`: a request that needs a fresh source is parked until the reading is done or `answer-within` is over.
+
+mod answer;
+mod refresh;
+
+use crate::agentx::session::{Action, Ended, Event, Notice, Session, Settings};
+use crate::agentx::transport::{Connection, Exchanged, Incoming};
+use crate::agentx::wire::{self, Body, Header, Query, Response};
+use crate::config::Config;
+use crate::mib::context::Context;
+use crate::mib::view::View;
+use refresh::Refresher;
+use std::io;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long the master agent may take to answer our Close before we leave all the same.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// The pauses between tries to connect: none, then longer ones up to half a second, for ever.
+const BACK_OFF: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+];
+
+/// Runs the subagent until SIGTERM or SIGINT. `reload` reads the configuration again, on SIGHUP.
+///
+/// # Errors
+/// If the process cannot handle signals.
+pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) -> io::Result<()> {
+    let mut signals = Signals::new()?;
+    let mut agent = Agent::new(config, Box::new(reload));
+    tokio::select! {
+        () = agent.refresher.first() => {}
+        () = signals.until_end() => return Ok(()),
+    }
+    let mut tries = 0_usize;
+    loop {
+        match agent.serve(&mut signals).await {
+            Outcome::Shutdown => return Ok(()),
+            Outcome::Reload => {
+                tries = 0;
+                agent.take_over();
+            }
+            Outcome::Lost { was_registered, why } => {
+                tries = if was_registered { 0 } else { tries + 1 };
+                agent.tell_outage(&why);
+                let pause = BACK_OFF.get(tries).or(BACK_OFF.last()).copied().unwrap_or_default();
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    wanted = signals.next() => match wanted {
+                        Wanted::End => return Ok(()),
+                        Wanted::Reload => agent.reload(),
+                    }
+                }
+                agent.take_over();
+            }
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wanted {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: ending"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT: ending"),
+            _ = self.hangup.recv() => return Wanted::Reload,
+        }
+        Wanted::End
+    }
+
+    /// For where there is nothing to reload for: the configuration has just been read.
+    async fn until_end(&mut self) {
+        while self.next().await != Wanted::End {}
+    }
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    End,
+    Reload,
+}
+
+/// Why the agent stopped serving.
+enum Outcome {
+    Shutdown,
+    Reload,
+    Lost { was_registered: bool, why: String },
+}
+
+/// A request that waits for a reading, with its payload, which outlives the buffer it came in.
+struct Parked {
+    header: Header,
+    payload: Vec<u8>,
+    until: Instant,
+}
+
+struct Agent {
+    config: Config,
+    view: View,
+    refresher: Refresher,
+    parked: Vec<Parked>,
+    /// What was last told about the master agent being away; empty while all is well.
+    outage: String,
+    reload: Box<dyn Fn() -> Option<Config>>,
+    /// A configuration that the next session is to have.
+    next: Option<Config>,
+}
+
+impl Agent {
+    fn new(config: Config, reload: Box<dyn Fn() -> Option<Config>>) -> Self {
+        Self {
+            view: View::new(config.layout()),
+            refresher: Refresher::new(config.proc_root(), config.max_ages()),
+            parked: Vec::new(),
+            outage: String::new(),
+            reload,
+            next: None,
+            config,
+        }
+    }
+
+    /// Reads the configuration again. What concerns the session holds from the next one on, which
+    /// [`Self::take_over`] begins; everything else holds at once.
+    fn reload(&mut self) {
+        let Some(config) = (self.reload)() else {
+            return;
+        };
+        tracing::info!("SIGHUP: configuration read again");
+        self.refresher.reconfigure(config.proc_root(), config.max_ages());
+        if config.agentx == self.config.agentx && config.mib == self.config.mib {
+            self.config = config;
+        } else {
+            self.next = Some(config);
+        }
+    }
+
+    fn take_over(&mut self) {
+        if let Some(config) = self.next.take() {
+            self.view = View::new(config.layout());
+            self.config = config;
+        }
+    }
+
+    /// One line for each change, not for each try.
+    fn tell_outage(&mut self, why: &str) {
+        if self.outage != why {
+            tracing::warn!(address = %self.config.agentx.address, "{why}; trying again until it works");
+            why.clone_into(&mut self.outage);
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            subtrees: self.view.subtrees(),
+            priority: self.config.agentx.priority.into(),
+            context: self.config.agentx.context.clone(),
+            id: self.config.mib.base_oid.clone().into(),
+            description: format!("netstat-agentx {}", env!("CARGO_PKG_VERSION")),
+        }
+    }
+
+    /// One connection with one session, from its beginning to its end.
+    async fn serve(&mut self, signals: &mut Signals) -> Outcome {
+        self.parked.clear();
+        let address = self.config.agentx.address.clone();
+        let connected = tokio::select! {
+            connected = Connection::open(&address) => connected,
+            wanted = signals.next() => {
+                if wanted == Wanted::End {
+                    return Outcome::Shutdown;
+                }
+                self.reload();
+                return Outcome::Reload;
+            }
+        };
+        let mut connection = match connected {
+            Ok(connection) => connection,
+            Err(error) => return Outcome::Lost { was_registered: false, why: explained(&error) },
+        };
+        let (session, actions) = Session::open(self.settings(), Instant::now());
+        let mut serving = Serving { session, registered: false, ended: None, leaving: None };
+        for action in actions {
+            serving.act(self, action, &[], &mut connection.out);
+        }
+        loop {
+            let leave_by = serving.leaving.as_ref().map(|(_, by)| *by);
+            if let Some(ended) = serving.ended
+                && (!connection.is_sending() || matches!(ended, Ended::Garbage(_)))
+            {
+                return serving.outcome(&ended.to_string());
+            }
+            let deadline = self.deadline(serving.session.deadline(), leave_by);
+            tokio::select! {
+                exchanged = connection.exchange() => match exchanged {
+                    Ok(Exchanged::Closed) => return serving.outcome("the master agent closed the connection"),
+                    Ok(Exchanged::Received | Exchanged::Sent) => serving.receive(self, &mut connection),
+                    Err(error) => return serving.outcome(&format!("the connection failed: {error}")),
+                },
+                () = self.refresher.done() => self.unpark(&mut connection.out),
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    let now = Instant::now();
+                    if leave_by.is_some_and(|by| by <= now) {
+                        return serving.outcome("the master agent did not answer our Close");
+                    }
+                    self.refresher.give_up_late(now);
+                    self.unpark(&mut connection.out);
+                    if serving.session.deadline() <= now {
+                        serving.event(self, Event::Timer, &mut connection.out);
+                    }
+                }
+                wanted = signals.next(), if leave_by.is_none() => match wanted {
+                    Wanted::End => serving.leave(self, Outcome::Shutdown, &mut connection.out),
+                    Wanted::Reload => {
+                        self.reload();
+                        if self.next.is_some() {
+                            serving.leave(self, Outcome::Reload, &mut connection.out);
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    fn deadline(&self, session: Instant, leave_by: Option<Instant>) -> Instant {
+        let parked = self.parked.iter().map(|parked| parked.until);
+        parked.chain(leave_by).chain(self.refresher.deadline()).fold(session, Instant::min)
+    }
+
+    /// Answers a query from the snapshot. If a source is stale and `wait` is set, only starts its reading and says
+    /// that the answer is not given yet.
+    fn answer(&mut self, header: &Header, query: &Query<'_>, wait: bool, out: &mut Vec<u8>) -> bool {
+        let now = Instant::now();
+        let start = out.len();
+        let cx = Context::new(self.refresher.snapshot(), now);
+        let context = self.config.agentx.context.as_bytes();
+        let answered = answer::answer(&self.view, &cx, query, context, Response::to(header, out));
+        let touched = cx.touched();
+        let late = self.refresher.refresh(touched, now);
+        if late.waiting && wait {
+            out.truncate(start);
+            return false;
+        }
+        let snapshot = self.refresher.snapshot_mut();
+        snapshot.used(touched, now);
+        snapshot.agent.requests += 1;
+        snapshot.agent.varbinds += answered.varbinds;
+        snapshot.agent.errors += u64::from(answered.error);
+        snapshot.agent.late += u64::from(late.stale);
+        true
+    }
+
+    /// Answers what waits for nothing any more, or has waited long enough.
+    fn unpark(&mut self, out: &mut Vec<u8>) {
+        let now = Instant::now();
+        for parked in std::mem::take(&mut self.parked) {
+            let Ok(Body::Query(query)) = wire::decode(&parked.header, &parked.payload) else {
+                continue;
+            };
+            if !self.answer(&parked.header, &query, now < parked.until, out) {
+                self.parked.push(parked);
+            }
+        }
+    }
+
+    fn query(&mut self, header: &Header, query: &Query<'_>, payload: &[u8], out: &mut Vec<u8>) {
+        // The master agent sends a request again that was not answered within a second; one answer is enough.
+        if self.parked.iter().any(|parked| parked.header == *header) {
+            return;
+        }
+        if !self.answer(header, query, true, out) {
+            let until = Instant::now() + Duration::from(self.config.refresh.answer_within);
+            self.parked.push(Parked { header: *header, payload: payload.to_vec(), until });
+        }
+    }
+}
+
+/// The session that is being served and how it stands.
+struct Serving {
+    session: Session,
+    registered: bool,
+    ended: Option<Ended>,
+    /// What to do after our own Close, and until when to wait for its answer.
+    leaving: Option<(Outcome, Instant)>,
+}
+
+impl Serving {
+    fn event(&mut self, agent: &mut Agent, event: Event<'_>, out: &mut Vec<u8>) {
+        for action in self.session.handle(event, Instant::now()) {
+            self.act(agent, action, &[], out);
+        }
+    }
+
+    /// Handles all PDUs that have come, unless answers pile up that nobody takes.
+    fn receive(&mut self, agent: &mut Agent, connection: &mut Connection) {
+        while !connection.is_congested() && self.ended.is_none() {
+            match connection.next_pdu() {
+                Ok(None) => return,
+                Ok(Some(Incoming { header, payload, out })) => {
+                    for action in self.session.handle(Event::Received(header, payload), Instant::now()) {
+                        self.act(agent, action, payload, out);
+                    }
+                }
+                Err(error) => self.event(agent, Event::Garbage(error), &mut connection.out),
+            }
+        }
+    }
+
+    fn act(&mut self, agent: &mut Agent, action: Action<'_>, payload: &[u8], out: &mut Vec<u8>) {
+        match action {
+            Action::Send(bytes) => out.extend(bytes),
+            Action::Refuse(bytes) => {
+                out.extend(bytes);
+                let statistics = &mut agent.refresher.snapshot_mut().agent;
+                statistics.requests += 1;
+                statistics.errors += 1;
+            }
+            Action::Answer(header, query) => agent.query(&header, &query, payload, out),
+            Action::Tell(notice) => self.tell(agent, &notice),
+            Action::Disconnect(ended) => self.ended = Some(ended),
+        }
+    }
+
+    fn tell(&mut self, agent: &mut Agent, notice: &Notice) {
+        let priority = u8::from(agent.config.agentx.priority);
+        match notice {
+            Notice::Opened => agent.refresher.snapshot_mut().agent.sessions += 1,
+            Notice::Registered { registered, of } => {
+                self.registered = true;
+                agent.outage.clear();
+                let address = &agent.config.agentx.address;
+                tracing::info!(%address, priority, "serving {registered} of {of} subtrees");
+            }
+            Notice::Refused { subtree, error } => tracing::warn!(
+                %subtree,
+                priority,
+                "the master agent refused a subtree: {} ({error}){}; trying again until it is free",
+                wire::error::name(*error),
+                if *error == wire::error::DUPLICATE_REGISTRATION {
+                    ", another subagent has it at this priority: choose another one under [agentx]"
+                } else {
+                    ""
+                },
+            ),
+            Notice::CapabilitiesRefused(error) => {
+                tracing::info!(
+                    "the master agent keeps no agent capabilities: {} ({error})",
+                    wire::error::name(*error)
+                );
+            }
+            Notice::Malformed(error) => {
+                tracing::warn!("a PDU of the master agent could not be read: {error}");
+            }
+        }
+    }
+
+    /// Closes the session; what comes after it follows when the master agent has answered.
+    fn leave(&mut self, agent: &mut Agent, then: Outcome, out: &mut Vec<u8>) {
+        self.leaving = Some((then, Instant::now() + CLOSE_WITHIN));
+        self.event(agent, Event::Shutdown, out);
+    }
+
+    fn outcome(self, why: &str) -> Outcome {
+        match self.leaving {
+            Some((then, _)) => then,
+            None => Outcome::Lost { was_registered: self.registered, why: why.to_owned() },
+        }
+    }
+}
+
+/// What the system says about a connection that cannot be made, and what to do about it.
+fn explained(error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "; is snmpd running, with 'master agentx' in its snmpd.conf?",
+        io::ErrorKind::ConnectionRefused => "; snmpd does not listen there (any more)",
+        io::ErrorKind::PermissionDenied => {
+            "; let the subagent's group in with 'agentXPerms 0660 0755 root GROUP' in snmpd.conf"
+        }
+        _ => "",
+    };
+    format!("cannot connect to the master agent: {error}{hint}")
+}

@@ -1,0 +1,146 @@
+//! Readings on other threads: one at a time for each source, however many requests wait for it.
+
+use crate::proc::read::ProcRoot;
+use crate::snapshot::{Change, Done, Job, MaxAges, Snapshot, SourceId, Touched};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::{Id, JoinSet};
+
+/// A reading that takes longer has failed. Its thread is left to the kernel; no other is started for the source
+/// before it returns, so that threads cannot pile up.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+
+/// The snapshot and the readings that are under way.
+pub struct Refresher {
+    snapshot: Snapshot,
+    root: Arc<ProcRoot>,
+    tasks: JoinSet<Done>,
+    under_way: HashMap<Id, Reading>,
+}
+
+struct Reading {
+    job: Job,
+    begun: Instant,
+    given_up: bool,
+}
+
+/// How fresh the sources are that an answer touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Late {
+    /// One of them is older than its max-age.
+    pub stale: bool,
+    /// And waiting may help.
+    pub waiting: bool,
+}
+
+impl Refresher {
+    pub fn new(root: ProcRoot, ages: MaxAges) -> Self {
+        Self {
+            snapshot: Snapshot::new(ages),
+            root: Arc::new(root),
+            tasks: JoinSet::new(),
+            under_way: HashMap::new(),
+        }
+    }
+
+    pub fn reconfigure(&mut self, root: ProcRoot, ages: MaxAges) {
+        self.snapshot.set_max_ages(ages);
+        if *self.root != root {
+            self.root = Arc::new(root);
+            // What was read from another root must not be served as this one's.
+            self.snapshot.forget();
+        }
+    }
+
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    pub fn snapshot_mut(&mut self) -> &mut Snapshot {
+        &mut self.snapshot
+    }
+
+    /// Reads every source once, so that there is always a previous reading or a known failure.
+    pub async fn first(&mut self) {
+        for job in Job::all() {
+            self.start(job, Instant::now());
+        }
+        while let Some(deadline) = self.deadline() {
+            tokio::select! {
+                () = self.done() => {}
+                () = tokio::time::sleep_until(deadline.into()) => self.give_up_late(Instant::now()),
+            }
+        }
+    }
+
+    /// Starts the readings that what was touched needs, unless they are under way.
+    pub fn refresh(&mut self, touched: Touched, now: Instant) -> Late {
+        let stale = self.snapshot.stale(touched, now);
+        let late = Late { stale: !stale.is_empty(), waiting: false };
+        stale.into_iter().fold(late, |late, job| {
+            let running = self.under_way.values().find(|reading| reading.job.id == job.id);
+            let waiting = match running {
+                Some(reading) => !reading.given_up,
+                None => {
+                    self.start(job, now);
+                    true
+                }
+            };
+            Late { waiting: late.waiting || waiting, ..late }
+        })
+    }
+
+    fn start(&mut self, job: Job, now: Instant) {
+        let root = Arc::clone(&self.root);
+        let task = self.tasks.spawn_blocking(move || job.run(&root));
+        self.under_way.insert(task.id(), Reading { job, begun: now, given_up: false });
+    }
+
+    /// Waits for a reading to be done and puts it in place; waits for ever if none is under way.
+    pub async fn done(&mut self) {
+        let change = match self.tasks.join_next_with_id().await {
+            None => std::future::pending().await,
+            Some(Ok((id, done))) => {
+                self.under_way.remove(&id);
+                if done.is_from(&self.root) { self.snapshot.accept(done) } else { None }
+            }
+            Some(Err(error)) => {
+                let reading = self.under_way.remove(&error.id());
+                reading.and_then(|reading| {
+                    self.snapshot.fail(reading.job.id, "the reading broke off; please report this")
+                })
+            }
+        };
+        change.iter().for_each(tell);
+    }
+
+    /// When the next reading will have taken too long.
+    pub fn deadline(&self) -> Option<Instant> {
+        let waited_for = self.under_way.values().filter(|reading| !reading.given_up);
+        waited_for.map(|reading| reading.begun + READ_WITHIN).min()
+    }
+
+    /// Marks the sources as failed whose readings take too long.
+    pub fn give_up_late(&mut self, now: Instant) {
+        let late = |reading: &&mut Reading| !reading.given_up && reading.begun + READ_WITHIN <= now;
+        let mut failed: Vec<SourceId> = Vec::new();
+        for reading in self.under_way.values_mut().filter(late) {
+            reading.given_up = true;
+            failed.push(reading.job.id);
+        }
+        for id in failed {
+            let error = format!("reading takes longer than {} s", READ_WITHIN.as_secs());
+            self.snapshot.fail(id, &error).iter().for_each(tell);
+        }
+    }
+}
+
+fn tell(change: &Change) {
+    let source = change.id.name();
+    if change.error.is_empty() {
+        tracing::info!(source, "reads well again");
+    } else {
+        tracing::warn!(source, "{}", change.error);
+    }
+}

@@ -1,0 +1,22 @@
+//! `check-config`: says whether a configuration is good.
+
+use super::{ConfigArgument, Failure};
+use crate::config::{Config, DEFAULT_PATH};
+use std::io::Write;
+use std::path::Path;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+}
+
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+    Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?;
+    match &arguments.config.config {
+        Some(path) => writeln!(out, "{}: good", path.display())?,
+        None if Path::new(DEFAULT_PATH).exists() => writeln!(out, "{DEFAULT_PATH}: good")?,
+        None => writeln!(out, "{DEFAULT_PATH}: not there, so the defaults hold, which are good")?,
+    }
+    Ok(())
+}

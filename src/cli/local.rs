@@ -1,0 +1,66 @@
+//! The same answers as a manager gets, without snmpd: for `show`, `walk` and `get`.
+
+use super::{ConfigArgument, Failure};
+use crate::config::Config;
+use crate::mib::context::Context;
+use crate::mib::names;
+use crate::mib::oid::Oid;
+use crate::mib::view::View;
+use crate::proc::read::ProcRoot;
+use crate::snapshot::{MaxAges, Snapshot, Touched};
+use std::time::{Duration, Instant};
+
+/// Figures are read once for the whole command, so that all of them are of one moment.
+const ONCE: Duration = Duration::from_secs(24 * 3600);
+
+/// A view with a snapshot of its own.
+pub struct Local {
+    /// All objects.
+    pub view: View,
+    base: Oid,
+    snapshot: Snapshot,
+    root: ProcRoot,
+}
+
+impl Local {
+    /// Reads the configuration, if there is one, and nothing else yet.
+    pub fn new(argument: &ConfigArgument) -> Result<Self, Failure> {
+        let config = Config::read(argument.config.as_deref()).map_err(Failure::usage)?;
+        Ok(Self {
+            view: View::new(config.layout()),
+            base: config.mib.base_oid.clone().into(),
+            snapshot: Snapshot::new(MaxAges { counters: ONCE, sockets: ONCE, processes: ONCE }),
+            root: config.proc_root(),
+        })
+    }
+
+    /// The OID that a text means.
+    pub fn resolve(&self, text: &str) -> Result<Oid, Failure> {
+        names::resolve(text, &self.base).map_err(Failure::usage)
+    }
+
+    /// Computes something, reading what it touches first.
+    pub fn compute<T>(&mut self, compute: impl Fn(&View, &Context<'_>) -> T) -> T {
+        loop {
+            let cx = Context::new(&self.snapshot, Instant::now());
+            let result = compute(&self.view, &cx);
+            let touched: Touched = cx.touched();
+            if self.snapshot.stale(touched, Instant::now()).is_empty() {
+                return result;
+            }
+            self.snapshot.refresh_now(touched, &self.root);
+        }
+    }
+
+    /// What could not be read so far.
+    pub fn problems(&self) -> Vec<&str> {
+        let snapshot = &self.snapshot;
+        let errors = [
+            &snapshot.counters.error,
+            &snapshot.sockstat.error,
+            &snapshot.sockets.error,
+            &snapshot.processes.error,
+        ];
+        errors.into_iter().map(String::as_str).filter(|error| !error.is_empty()).collect()
+    }
+}

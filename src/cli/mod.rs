@@ -1,0 +1,95 @@
+//! The command line: one file for each subcommand.
+
+mod check_config;
+mod local;
+mod mib;
+mod run;
+mod show;
+mod walk;
+
+use clap::{Parser, Subcommand};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit status for bad arguments or a bad configuration; clap uses the same.
+const USAGE: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    name = "netstat-agentx",
+    version,
+    about = "SNMP AgentX subagent: TCP, UDP and ICMP objects and socket states of this Linux host, live from /proc",
+    after_help = "The configuration is read from /etc/netstat-agentx.toml if it exists.\n\
+                  Exit status: 0, or 1 for a failure, or 2 for bad arguments or configuration."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once for each run")]
+enum Command {
+    /// Run the subagent in the foreground, logging to stderr
+    Run(run::Arguments),
+    /// Show sockets by state, UDP, memory against limits, and listeners with a queue; needs no snmpd
+    Show(show::Arguments),
+    /// Print what a manager would get from a walk of a subtree, as 'snmpwalk -On' prints it; needs no snmpd
+    Walk(walk::WalkArguments),
+    /// Print what a manager would get for single instances; needs no snmpd
+    Get(walk::GetArguments),
+    /// Print the MIB module LINUX-NETSTAT-MIB
+    Mib(mib::Arguments),
+    /// Say whether a configuration is good
+    CheckConfig(check_config::Arguments),
+}
+
+#[derive(clap::Args)]
+struct ConfigArgument {
+    /// Configuration file [default: /etc/netstat-agentx.toml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Why a command ended without success, to be printed, with its exit status.
+struct Failure {
+    status: u8,
+    message: String,
+}
+
+impl Failure {
+    fn usage(error: impl ToString) -> Self {
+        Self { status: USAGE, message: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { status: 1, message: error.to_string() }
+    }
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let outcome = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments, &mut out),
+        Command::Walk(arguments) => walk::walk(&arguments, &mut out),
+        Command::Get(arguments) => walk::get(&arguments, &mut out),
+        Command::Mib(arguments) => mib::run(&arguments, &mut out),
+        Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
+    };
+    match outcome.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Whoever reads our output may have enough of it ('… | head'); and stderr may be gone too.
+            if failure.message != io::Error::from(io::ErrorKind::BrokenPipe).to_string() {
+                let _ = writeln!(io::stderr(), "netstat-agentx: {}", failure.message);
+            }
+            ExitCode::from(failure.status)
+        }
+    }
+}

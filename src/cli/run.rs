@@ -1,0 +1,63 @@
+//! `run`: the subagent.
+
+use super::{ConfigArgument, Failure};
+use crate::agent;
+use crate::config::{Config, Level};
+use std::io;
+use std::path::PathBuf;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, fmt, reload};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Log level, whatever the configuration says
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<Level>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let path = arguments.config.config.clone();
+    let config = Config::read(path.as_deref()).map_err(Failure::usage)?;
+    let level = start_log(arguments.log.unwrap_or(config.log.level));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %config.agentx.address, "netstat-agentx starts");
+    let fixed = arguments.log;
+    let reload = move || {
+        read_again(&path).inspect(|config| {
+            // The filter is ours and lives as long as the process.
+            let _ = level.reload(LevelFilter::from(fixed.unwrap_or(config.log.level)));
+        })
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(agent::run(config, reload))?;
+    // A thread that hangs in a reading of /proc must not keep us.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+/// A configuration that is not good is told, and the old one stays.
+fn read_again(path: &Option<PathBuf>) -> Option<Config> {
+    match Config::read(path.as_deref()) {
+        Ok(config) => Some(config),
+        Err(error) => {
+            tracing::error!("SIGHUP: the configuration stays as it was: {error}");
+            None
+        }
+    }
+}
+
+fn start_log(level: Level) -> reload::Handle<LevelFilter, Registry> {
+    let (filter, handle) = reload::Layer::new(LevelFilter::from(level));
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        // It would tell of a full disk on the same stderr, and panic when that fails.
+        .log_internal_errors(false);
+    // Only a second logger in one process could make this fail.
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    handle
+}

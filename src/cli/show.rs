@@ -1,0 +1,194 @@
+//! `show`: what the state tables hold right now, for a person or a program.
+
+use super::local::Local;
+use super::{ConfigArgument, Failure};
+use crate::mib::context::Context;
+use crate::proc::sockets::TcpState;
+use crate::snapshot::sockets::{Listener, Sockets, StateCounts, UdpCounts};
+use crate::snapshot::sockstat::Sockstat;
+use crate::{mib::lns_sockets, proc::sockets::Address};
+use serde_json::{Map, Value, json};
+use std::io::Write;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Print JSON: figures that are not known are null or left out
+    #[arg(long)]
+    json: bool,
+}
+
+const FAMILIES: [&str; 3] = ["all", "ipv4", "ipv6"];
+
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+    let mut local = Local::new(&arguments.config)?;
+    let report = local.compute(|_, cx| Report::of(cx));
+    if arguments.json {
+        writeln!(out, "{:#}", report.json())?;
+    } else {
+        report.print(out)?;
+    }
+    let problems = local.problems();
+    if problems.is_empty() { Ok(()) } else { Err(Failure { status: 1, message: problems.join("; ") }) }
+}
+
+struct ListenerLine {
+    endpoint: String,
+    accept_queue: u64,
+    sockets: u64,
+}
+
+/// A figure of net/sockstat and the limit it runs against.
+struct Usage {
+    name: &'static str,
+    used: Option<u64>,
+    limit: Option<u64>,
+    unit: &'static str,
+}
+
+struct Report {
+    tcp: [Option<StateCounts>; 3],
+    udp: [Option<UdpCounts>; 3],
+    usage: Vec<Usage>,
+    listeners: Vec<ListenerLine>,
+}
+
+impl Report {
+    fn of(cx: &Context<'_>) -> Self {
+        let (sockets, sockstat) = (cx.sockets(), cx.sockstat());
+        let tcp = |family| lns_sockets::tcp_of_family(sockets?, family);
+        let udp = |family| lns_sockets::udp_of_family(sockets?, family);
+        Self {
+            tcp: [tcp(0), tcp(1), tcp(2)],
+            udp: [udp(0), udp(1), udp(2)],
+            usage: sockstat.map(usage).unwrap_or_default(),
+            listeners: sockets.map(listeners).unwrap_or_default(),
+        }
+    }
+
+    fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let figure = |figure: Option<u64>| figure.map_or_else(|| "?".to_owned(), |figure| figure.to_string());
+        writeln!(out, "{:<24}{:>10}{:>10}{:>10}", "TCP sockets", "all", "IPv4", "IPv6")?;
+        for (state, label) in TcpState::ALL {
+            write!(out, "  {label:<22}")?;
+            for counts in &self.tcp {
+                write!(out, "{:>10}", figure(counts.map(|counts| counts.get(state))))?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out, "\n{:<24}{:>10}{:>10}{:>10}", "UDP", "all", "IPv4", "IPv6")?;
+        for (label, of) in UDP {
+            write!(out, "  {label:<22}")?;
+            for counts in &self.udp {
+                write!(out, "{:>10}", figure(counts.as_ref().map(of)))?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out, "\n{:<24}{:>10}{:>10}", "In use", "now", "limit")?;
+        for Usage { name, used, limit, unit } in &self.usage {
+            let limit = limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+            writeln!(out, "  {name:<22}{:>10}{limit:>10} {unit}{}", figure(*used), percent(*used, &limit))?;
+        }
+        let waiting: Vec<_> = self.listeners.iter().filter(|listener| listener.accept_queue > 0).collect();
+        writeln!(
+            out,
+            "\n{} listeners, {} of them with connections waiting for accept(2)",
+            self.listeners.len(),
+            waiting.len()
+        )?;
+        for ListenerLine { endpoint, accept_queue, .. } in waiting {
+            writeln!(out, "  {endpoint:<44}{accept_queue:>10}")?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let by_family = |of: &dyn Fn(usize) -> Value| -> Map<String, Value> {
+            FAMILIES.iter().enumerate().map(|(family, name)| ((*name).to_owned(), of(family))).collect()
+        };
+        let tcp = |family: usize| {
+            let counts = self.tcp.get(family).copied().flatten();
+            counts.map_or(Value::Null, |counts| {
+                TcpState::ALL
+                    .iter()
+                    .map(|(state, label)| ((*label).to_owned(), json!(counts.get(*state))))
+                    .collect()
+            })
+        };
+        let udp = |family: usize| {
+            let counts = self.udp.get(family).copied().flatten();
+            counts.map_or(Value::Null, |counts| {
+                UDP.iter().map(|(label, of)| (label.replace(' ', "_"), json!(of(&counts)))).collect()
+            })
+        };
+        let usage: Map<String, Value> = self
+            .usage
+            .iter()
+            .map(|usage| {
+                let figures = json!({"used": usage.used, "limit": usage.limit, "unit": usage.unit});
+                (usage.name.replace(' ', "_"), figures)
+            })
+            .collect();
+        let listeners: Vec<_> = self
+            .listeners
+            .iter()
+            .map(|line| json!({"endpoint": line.endpoint, "accept_queue": line.accept_queue, "sockets": line.sockets}))
+            .collect();
+        json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage, "listeners": listeners})
+    }
+}
+
+type UdpFigure = (&'static str, fn(&UdpCounts) -> u64);
+
+const UDP: [UdpFigure; 5] = [
+    ("sockets", |udp| udp.sockets),
+    ("connected sockets", |udp| udp.connected),
+    ("receive queue octets", |udp| udp.receive_queue),
+    ("transmit queue octets", |udp| udp.transmit_queue),
+    ("drops of open sockets", |udp| udp.drops),
+];
+
+fn usage(sockstat: &Sockstat) -> Vec<Usage> {
+    let usage = |name, section, key, limit: Option<(&str, usize)>, unit| Usage {
+        name,
+        used: sockstat.figure(section, key),
+        limit: limit.and_then(|(file, position)| sockstat.limit(file, position)),
+        unit,
+    };
+    vec![
+        usage("sockets", "sockets", "used", None, "sockets"),
+        usage("TCP orphans", "TCP", "orphan", Some(("tcp_max_orphans", 0)), "sockets"),
+        usage("TCP time wait", "TCP", "tw", Some(("tcp_max_tw_buckets", 0)), "sockets"),
+        usage("TCP memory", "TCP", "mem", Some(("tcp_mem", 2)), "pages"),
+        usage("UDP memory", "UDP", "mem", Some(("udp_mem", 2)), "pages"),
+        usage("IPv4 fragments", "FRAG", "memory", None, "octets"),
+        usage("IPv6 fragments", "FRAG6", "memory", None, "octets"),
+    ]
+}
+
+/// The share of a limit in tenths of a percent, in whole numbers.
+fn percent(used: Option<u64>, limit: &str) -> String {
+    match (used, limit.parse::<u64>()) {
+        (Some(used), Ok(limit @ 1..)) => {
+            let tenths = u128::from(used) * 1000 / u128::from(limit);
+            format!(", {}.{} %", tenths / 10, tenths % 10)
+        }
+        _ => String::new(),
+    }
+}
+
+/// The listeners, the longest queue first.
+fn listeners(sockets: &Sockets) -> Vec<ListenerLine> {
+    fn line<A: Address>(listener: &Listener<A>) -> ListenerLine {
+        ListenerLine {
+            endpoint: lns_sockets::text(listener.endpoint),
+            accept_queue: listener.accept_queue,
+            sockets: listener.sockets,
+        }
+    }
+    let mut lines: Vec<_> = sockets.listeners4.iter().map(line).collect();
+    lines.extend(sockets.listeners6.iter().map(line));
+    lines.sort_by_key(|line| std::cmp::Reverse(line.accept_queue));
+    lines
+}

@@ -1,0 +1,445 @@
+//! The configuration file: TOML, every key optional, every mistake told with its line and what is allowed.
+
+use crate::agentx::transport::Address;
+use crate::mib::MIB_2;
+use crate::mib::oid::Oid;
+use crate::mib::view::Layout;
+use crate::proc::read::ProcRoot;
+use crate::snapshot::MaxAges;
+use serde::Deserialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the configuration is looked for unless told otherwise.
+pub const DEFAULT_PATH: &str = "/etc/netstat-agentx.toml";
+
+/// The shipped example, which equals the defaults.
+pub const EXAMPLE: &str = include_str!("../config/netstat-agentx.toml");
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// A key or a value is wrong; the message shows line and column.
+    #[error("{path}: {message}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong where, and what is allowed.
+        message: String,
+    },
+}
+
+/// All of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Config {
+    /// `[agentx]`
+    pub agentx: AgentX,
+    /// `[mib]`
+    pub mib: Mib,
+    /// `[proc]`
+    pub proc: Proc,
+    /// `[log]`
+    pub log: Log,
+    /// `[refresh]`
+    pub refresh: Refresh,
+}
+
+/// How to reach the master agent, and how to register.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct AgentX {
+    /// Where it listens.
+    #[serde(deserialize_with = "parsed")]
+    pub address: Address,
+    /// Whether an address other than loopback is meant.
+    pub allow_remote: bool,
+    /// The priority of the registrations.
+    pub priority: Priority,
+    /// The context of the registrations; empty for the default one.
+    pub context: String,
+}
+
+/// What is served.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Mib {
+    /// Base of the private module.
+    pub base_oid: BaseOid,
+    /// Whether to take over snmpd's icmp, tcp and udp.
+    #[serde(rename = "mib-2")]
+    pub mib_2: bool,
+    /// Whether to serve the private module.
+    pub private: bool,
+}
+
+/// Where `/proc` is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Proc {
+    /// Its root.
+    pub root: Root,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Log {
+    /// The least level.
+    pub level: Level,
+}
+
+/// How old figures may be, and how long a request may wait for newer ones.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Refresh {
+    /// For counters and sockstat.
+    pub counters_max_age: Age,
+    /// For sockets.
+    pub sockets_max_age: Age,
+    /// For processes.
+    pub processes_max_age: Age,
+    /// How long a request may wait.
+    pub answer_within: Patience,
+}
+
+impl Default for AgentX {
+    fn default() -> Self {
+        Self {
+            address: Address::Unix("/var/agentx/master".into()),
+            allow_remote: false,
+            priority: Priority(100),
+            context: String::new(),
+        }
+    }
+}
+
+impl Default for Mib {
+    fn default() -> Self {
+        // Net-SNMP's playpen (NET-SNMP-MIB netSnmpPlaypen), then the number of the AgentX RFC.
+        let base = Oid::from_slice(&[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 2741]).unwrap_or_default();
+        Self { base_oid: BaseOid(base), mib_2: true, private: true }
+    }
+}
+
+impl Default for Proc {
+    fn default() -> Self {
+        Self { root: Root("/proc".into()) }
+    }
+}
+
+impl Default for Refresh {
+    fn default() -> Self {
+        Self {
+            counters_max_age: Age(Duration::from_secs(1)),
+            sockets_max_age: Age(Duration::from_secs(5)),
+            processes_max_age: Age(Duration::from_secs(30)),
+            answer_within: Patience(Duration::from_millis(800)),
+        }
+    }
+}
+
+/// A registration priority, 1 to 255.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Priority(u8);
+
+impl TryFrom<i64> for Priority {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        match u8::try_from(number) {
+            Ok(priority @ 1..) => Ok(Self(priority)),
+            _ => Err(format!(
+                "priority {number} is not from 1 to 255 (below 127 to come before snmpd's own modules)"
+            )),
+        }
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
+/// The base of the private module: 2 to 40 sub-identifiers, and not where the standard modules are.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BaseOid(Oid);
+
+/// The longest instance name below the base has 87 sub-identifiers more, and a name has at most 128.
+const LONGEST_BASE: usize = 40;
+
+impl TryFrom<String> for BaseOid {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for BaseOid {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let oid: Oid = text.parse().map_err(|error| format!("base-oid '{text}': {error}"))?;
+        let subids = oid.as_slice();
+        if !(2..=LONGEST_BASE).contains(&subids.len()) {
+            return Err(format!(
+                "base-oid '{text}' has {} sub-identifiers, not 2 to {LONGEST_BASE}",
+                subids.len()
+            ));
+        }
+        if !matches!(subids, [0 | 1, 0..=39, ..] | [2, ..]) {
+            return Err(format!(
+                "base-oid '{text}': no OID begins so; an organisation's is 1.3.6.1.4.1.NUMBER"
+            ));
+        }
+        if MIB_2.starts_with(subids) || subids.starts_with(&MIB_2) {
+            return Err(format!("base-oid '{text}' is where the standard modules are (1.3.6.1.2.1)"));
+        }
+        Ok(Self(oid))
+    }
+}
+
+impl From<BaseOid> for Oid {
+    fn from(base: BaseOid) -> Self {
+        base.0
+    }
+}
+
+/// An absolute path.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PathBuf")]
+pub struct Root(PathBuf);
+
+impl TryFrom<PathBuf> for Root {
+    type Error = String;
+
+    fn try_from(path: PathBuf) -> Result<Self, String> {
+        if path.is_absolute() {
+            Ok(Self(path))
+        } else {
+            Err(format!("root '{}' is no absolute path", path.display()))
+        }
+    }
+}
+
+/// How old a source may be: 100 ms to an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Age(Duration);
+
+impl TryFrom<String> for Age {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        duration(&text, Duration::from_millis(100), Duration::from_secs(3600)).map(Self)
+    }
+}
+
+/// How long a request may wait: less than the second after which snmpd asks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Patience(Duration);
+
+impl TryFrom<String> for Patience {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        duration(&text, Duration::from_millis(1), Duration::from_millis(900)).map(Self)
+    }
+}
+
+impl From<Patience> for Duration {
+    fn from(patience: Patience) -> Self {
+        patience.0
+    }
+}
+
+fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let allowed = format!(
+        "allowed: {} to {}, such as \"500ms\" or \"5s\"",
+        humantime::format_duration(least),
+        humantime::format_duration(most)
+    );
+    match humantime::parse_duration(text) {
+        Ok(duration) if (least..=most).contains(&duration) => Ok(duration),
+        Ok(_) => Err(format!("'{text}' is out of range; {allowed}")),
+        Err(_) => Err(format!("'{text}' is no duration; {allowed}")),
+    }
+}
+
+/// Log levels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// What keeps the subagent from working.
+    Error,
+    /// What a person should look at.
+    Warn,
+    /// Every change of state.
+    #[default]
+    Info,
+    /// More than that.
+    Debug,
+    /// All there is.
+    Trace,
+}
+
+impl From<Level> for tracing::level_filters::LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::ERROR,
+            Level::Warn => Self::WARN,
+            Level::Info => Self::INFO,
+            Level::Debug => Self::DEBUG,
+            Level::Trace => Self::TRACE,
+        }
+    }
+}
+
+fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr,
+    T::Err: fmt::Display,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+impl Config {
+    /// Reads a file; without a path, the default one, and the defaults if that does not exist.
+    ///
+    /// # Errors
+    /// Says what is wrong in which line and what is allowed.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+        match std::fs::read_to_string(file) {
+            Ok(text) => {
+                Self::parse(&text).map_err(|message| ConfigError::Wrong { path: file.into(), message })
+            }
+            Err(cause) if path.is_none() && cause.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            Err(cause) => Err(ConfigError::Unreadable { path: file.into(), cause }),
+        }
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// Says what is wrong in which line and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let remote = matches!(config.agentx.address, Address::Tcp(address) if !address.ip().is_loopback());
+        if remote && !config.agentx.allow_remote {
+            let line =
+                text.lines().position(|line| line.trim_start().starts_with("address")).map_or(0, |at| at + 1);
+            return Err(format!(
+                "line {line}: address {} is not loopback, and AgentX has no authentication: whoever answers there is \
+                 told what this host does; set allow-remote = true if that is meant",
+                config.agentx.address
+            ));
+        }
+        Ok(config)
+    }
+
+    /// What is served where.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout { base: self.mib.base_oid.0.clone(), mib_2: self.mib.mib_2, private: self.mib.private }
+    }
+
+    /// The `/proc` to read.
+    #[must_use]
+    pub fn proc_root(&self) -> ProcRoot {
+        ProcRoot::new(&self.proc.root.0)
+    }
+
+    /// How old the sources may be.
+    #[must_use]
+    pub fn max_ages(&self) -> MaxAges {
+        MaxAges {
+            counters: self.refresh.counters_max_age.0,
+            sockets: self.refresh.sockets_max_age.0,
+            processes: self.refresh.processes_max_age.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_equals_the_defaults() {
+        assert_eq!(Config::parse(EXAMPLE).unwrap(), Config::default());
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    /// Every key of the example is one that the defaults have: none is commented out or missing.
+    #[test]
+    fn the_example_shows_every_key() {
+        let example: toml::Table = EXAMPLE.parse().unwrap();
+        let keys: usize = example.values().map(|section| section.as_table().unwrap().len()).sum();
+        assert_eq!((example.len(), keys), (5, 4 + 3 + 1 + 1 + 4));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_key_and_what_is_allowed() {
+        for (text, told) in [
+            ("[agentx]\nadress = \"x\"", &["line 2", "adress", "address"][..]),
+            ("[agent]\n", &["line 1", "agent", "agentx"]),
+            ("\n[agentx]\npriority = 0", &["line 3", "1 to 255"]),
+            ("[agentx]\npriority = 256", &["line 2", "1 to 255"]),
+            ("[agentx]\npriority = \"high\"", &["line 2", "priority"]),
+            ("[agentx]\naddress = \"localhost\"", &["line 2", "unix:/path", "tcp:"]),
+            ("[agentx]\naddress = \"tcp:192.0.2.1:705\"", &["line 2", "allow-remote"]),
+            ("[mib]\nbase-oid = \"1.3.6.x\"", &["line 2", "base-oid", "'x'"]),
+            ("[mib]\nbase-oid = \"1.3.6.1.2.1.6\"", &["line 2", "standard modules"]),
+            ("[mib]\nbase-oid = \"1.3.6.1.2\"", &["line 2", "standard modules"]),
+            ("[mib]\nbase-oid = \"1.77\"", &["line 2", "1.3.6.1.4.1"]),
+            ("[mib]\nbase-oid = \"1\"", &["line 2", "2 to 40"]),
+            ("[proc]\nroot = \"proc\"", &["line 2", "absolute"]),
+            ("[log]\nlevel = \"loud\"", &["line 2", "loud", "`warn`"]),
+            ("[refresh]\nsockets-max-age = \"5\"", &["line 2", "100ms to 1h"]),
+            ("[refresh]\nsockets-max-age = 5", &["line 2"]),
+            ("[refresh]\ncounters-max-age = \"1ms\"", &["line 2", "out of range", "100ms to 1h"]),
+            ("[refresh]\nanswer-within = \"2s\"", &["line 2", "1ms to 900ms"]),
+            ("[agentx]\npriority = 1\npriority = 2", &["line 3", "duplicate"]),
+            ("[agentx", &["line 1"]),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert!(told.iter().all(|word| error.contains(word)), "{text}\n{error}");
+        }
+        let long = format!("[mib]\nbase-oid = \"1.3{}\"", ".1".repeat(39));
+        assert!(Config::parse(&long).unwrap_err().contains("41 sub-identifiers"));
+    }
+
+    #[test]
+    fn remote_addresses_can_be_meant() {
+        let text = "[agentx]\naddress = \"tcp:192.0.2.1:705\"\nallow-remote = true";
+        assert!(Config::parse(text).is_ok());
+        assert!(Config::parse("[agentx]\naddress = \"tcp:127.0.0.2:705\"").is_ok());
+    }
+
+    #[test]
+    fn a_file_that_was_named_must_be_there() {
+        assert!(matches!(
+            Config::read(Some(Path::new("/nowhere.toml"))),
+            Err(ConfigError::Unreadable { .. })
+        ));
+    }
+}

@@ -1,0 +1,25 @@
+//! netstat-agentx: an SNMP AgentX subagent for Linux.
+//!
+//! ```text
+//! /proc ──read──▶ bytes ──parse──▶ typed source ──▶ Snapshot ──▶ MIB view ──▶ AgentX session ──▶ snmpd
+//! ```
+//!
+//! The modules are the stages of that flow:
+//!
+//! * [`proc`]: pure parsers, bytes in and typed values out; `proc::read` is the only one that opens anything
+//! * [`snapshot`]: the latest reading of each source, its age, and what has to be read again
+//! * [`mib`]: the declarations of all objects, Get and GetNext over them, and the MIB module made from them
+//! * [`counters`]: the registry of kernel counters
+//! * [`agentx`]: RFC 2741 on the wire, the session without I/O, the connection
+//! * [`agent`]: the loop that joins them
+//! * [`cli`]: one file for each subcommand
+//! * [`config`]: the configuration file
+
+pub mod agent;
+pub mod agentx;
+pub mod cli;
+pub mod config;
+pub mod counters;
+pub mod mib;
+pub mod proc;
+pub mod snapshot;

@@ -1,0 +1,77 @@
+//! What an answer is computed from, with a note of every source it touched.
+
+use crate::proc::counters::Figure;
+use crate::snapshot::counters::Counters;
+use crate::snapshot::sockets::{Rows, Sockets};
+use crate::snapshot::sockstat::Sockstat;
+use crate::snapshot::{Snapshot, SourceId, Touched};
+use std::cell::Cell;
+use std::time::Instant;
+
+/// A snapshot at one moment. All variable bindings of one PDU are answered from one context.
+pub struct Context<'a> {
+    /// For what needs no reading of `/proc`: the statistics of the subagent and of its sources.
+    pub snapshot: &'a Snapshot,
+    /// When the answer is made.
+    pub now: Instant,
+    touched: Cell<Touched>,
+}
+
+impl<'a> Context<'a> {
+    /// A context that has touched nothing yet.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot, now: Instant) -> Self {
+        Self { snapshot, now, touched: Cell::default() }
+    }
+
+    /// The sources that were asked for anything so far, whether or not they had it.
+    #[must_use]
+    pub fn touched(&self) -> Touched {
+        self.touched.get()
+    }
+
+    fn touch(&self, id: SourceId) {
+        self.touched.set(self.touched.get().with(id));
+    }
+
+    /// Every named counter.
+    pub fn counters(&self) -> Option<&'a Counters> {
+        self.touch(SourceId::Counters);
+        self.snapshot.counters.data()
+    }
+
+    /// One registered counter.
+    pub fn figure(&self, group: &str, name: &str) -> Option<Figure> {
+        self.counters()?.figure(crate::counters::find(group, name)?)
+    }
+
+    /// One registered counter that is not negative.
+    pub fn count(&self, group: &str, name: &str) -> Option<u64> {
+        self.counters()?.count(crate::counters::find(group, name)?)
+    }
+
+    /// Sockets in use, memory, limits.
+    pub fn sockstat(&self) -> Option<&'a Sockstat> {
+        self.touch(SourceId::Sockstat);
+        self.snapshot.sockstat.data()
+    }
+
+    /// Sockets by state, port and listener.
+    pub fn sockets(&self) -> Option<&'a Sockets> {
+        self.touch(SourceId::Sockets);
+        self.snapshot.sockets.data()
+    }
+
+    /// The rows of the socket tables.
+    pub fn rows(&self) -> Option<&'a Rows> {
+        self.touched.set(self.touched.get().with_rows());
+        self.snapshot.sockets.data()?.rows.as_ref()
+    }
+
+    /// The process that holds a socket, 0 where none does or none may be seen (RFC 4022, tcpConnectionProcess).
+    pub fn process(&self, inode: u64) -> Option<u32> {
+        self.touch(SourceId::Processes);
+        let owners = self.snapshot.processes.data()?;
+        Some(owners.get(&inode).copied().unwrap_or(0))
+    }
+}

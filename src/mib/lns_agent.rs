@@ -1,0 +1,262 @@
+//! B.1.5: the subagent about itself.
+
+use super::context::Context;
+use super::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
+use super::oid::Oid;
+use super::value::Value;
+use crate::snapshot::SourceId;
+use std::time::{Duration, SystemTime};
+use time::OffsetDateTime;
+
+/// lnsAgent
+pub static GROUP: Group = Group {
+    place: Place::Private(&[1, 5]),
+    name: "lnsAgent",
+    description: "The subagent about itself, so that a manager sees when it is late, cut off, or blind on one source.",
+    objects: &[
+        Object::Scalar(Scalar {
+            subid: 1,
+            name: "lnsAgentVersion",
+            syntax: Syntax::Text(1, 64),
+            units: "",
+            description: "The version of netstat-agentx that answers.",
+            read: Read::With(|_| Some(Value::text(env!("CARGO_PKG_VERSION")))),
+        }),
+        Object::Scalar(Scalar {
+            subid: 2,
+            name: "lnsAgentStartTime",
+            syntax: Syntax::DateAndTime,
+            units: "",
+            description: "When the subagent was started. Its own counters start at 0 then; the kernel's do not.",
+            read: Read::With(|cx| date_and_time(cx.snapshot.agent.start).map(Value::OctetString)),
+        }),
+        Object::Scalar(Scalar {
+            subid: 3,
+            name: "lnsAgentSessions",
+            syntax: Syntax::Counter32,
+            units: "sessions",
+            description: "AgentX sessions that the subagent has opened. It grows when snmpd was restarted or has dropped \
+                the subagent.",
+            read: Read::With(|cx| Some(Value::counter32(cx.snapshot.agent.sessions))),
+        }),
+        count(
+            4,
+            "lnsAgentRequests",
+            "requests",
+            "Requests from the master agent that were answered.",
+            |cx| cx.snapshot.agent.requests,
+        ),
+        count(5, "lnsAgentVarBinds", "variable bindings", "Variable bindings in those requests.", |cx| {
+            cx.snapshot.agent.varbinds
+        }),
+        count(
+            6,
+            "lnsAgentErrors",
+            "requests",
+            "Requests that were answered with an error. SET requests are among them: nothing here can be written.",
+            |cx| cx.snapshot.agent.errors,
+        ),
+        count(
+            7,
+            "lnsAgentLateAnswers",
+            "requests",
+            "Requests that were answered from figures older than their max-age, because reading new ones took longer than \
+             answer-within. lnsAgentSourceRefreshTime tells which source is slow.",
+            |cx| cx.snapshot.agent.late,
+        ),
+        Object::Table(Table {
+            subid: 8,
+            name: "lnsAgentSourceTable",
+            entry: "lnsAgentSourceEntry",
+            description: "What the figures are read from: how old the latest reading of each source is, how long it took, \
+                and what is wrong with it. A source is read when a manager asks for something from it, and not again before \
+                its max-age is over.",
+            entry_description: "One source.",
+            index: &[Column {
+                subid: 1,
+                name: "lnsAgentSourceName",
+                syntax: Syntax::Text(1, 32),
+                units: "",
+                description: "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat), sockstat \
+                    (net/sockstat and limits), sockets (net/tcp, net/tcp6, net/udp, net/udp6) or processes (the \
+                    descriptors of all processes).",
+            }],
+            columns: &[
+                Column {
+                    subid: 2,
+                    name: "lnsAgentSourceAge",
+                    syntax: Syntax::TimeTicks,
+                    units: "",
+                    description: "How old the figures of the source are at most: the time since their reading began. No \
+                        instance before the first reading.",
+                },
+                Column {
+                    subid: 3,
+                    name: "lnsAgentSourceRefreshTime",
+                    syntax: Syntax::Gauge32,
+                    units: "microseconds",
+                    description: "How long the latest reading took.",
+                },
+                Column {
+                    subid: 4,
+                    name: "lnsAgentSourceRefreshes",
+                    syntax: Syntax::Counter64,
+                    units: "readings",
+                    description: "How many readings of the source there have been.",
+                },
+                Column {
+                    subid: 5,
+                    name: "lnsAgentSourceFailures",
+                    syntax: Syntax::Counter64,
+                    units: "readings",
+                    description: "How many of them failed, wholly or in part.",
+                },
+                Column {
+                    subid: 6,
+                    name: "lnsAgentSourceError",
+                    syntax: Syntax::Text(0, 255),
+                    units: "",
+                    description: "What is wrong with the latest reading: file, line and field. Empty when all is well. What \
+                        could not be read has no instances until it can be read again.",
+                },
+            ],
+            rows: &Sources,
+        }),
+    ],
+};
+
+const fn count(
+    subid: u32,
+    name: &'static str,
+    units: &'static str,
+    description: &'static str,
+    value: fn(&Context<'_>) -> u64,
+) -> Object {
+    Object::Scalar(Scalar {
+        subid,
+        name,
+        syntax: Syntax::Counter64,
+        units,
+        description,
+        read: Read::Count(value),
+    })
+}
+
+/// DateAndTime of SNMPv2-TC in UTC: year, month, day, hour, minute, second, deci-second, direction, hours and
+/// minutes from UTC.
+fn date_and_time(time: SystemTime) -> Option<Vec<u8>> {
+    let time = OffsetDateTime::from(time);
+    let [high, low] = u16::try_from(time.year()).ok()?.to_be_bytes();
+    let tenths = u8::try_from(time.millisecond() / 100).ok()?;
+    Some(vec![
+        high,
+        low,
+        time.month().into(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        tenths,
+        b'+',
+        0,
+        0,
+    ])
+}
+
+/// The sources in the order of their names as an index has them: the shorter first.
+const SOURCES: [SourceId; 4] =
+    [SourceId::Sockets, SourceId::Counters, SourceId::Sockstat, SourceId::Processes];
+
+struct Sources;
+
+/// What the table shows of a source, whatever its data is.
+struct Health<'a> {
+    age: Option<Duration>,
+    refresh_time: Option<Duration>,
+    refreshes: u64,
+    failures: u64,
+    error: &'a str,
+}
+
+fn health<'a>(cx: &Context<'a>, id: SourceId) -> Health<'a> {
+    fn of<'a, T>(source: &'a crate::snapshot::source::Source<T>, cx: &Context<'a>) -> Health<'a> {
+        Health {
+            age: source.age(cx.now),
+            refresh_time: source.refresh_time(),
+            refreshes: source.refreshes,
+            failures: source.failures,
+            error: &source.error,
+        }
+    }
+    match id {
+        SourceId::Counters => of(&cx.snapshot.counters, cx),
+        SourceId::Sockstat => of(&cx.snapshot.sockstat, cx),
+        SourceId::Sockets => of(&cx.snapshot.sockets, cx),
+        SourceId::Processes => of(&cx.snapshot.processes, cx),
+    }
+}
+
+impl Rows for Sources {
+    fn len(&self, _: &Context<'_>) -> usize {
+        SOURCES.len()
+    }
+
+    fn index(&self, _: &Context<'_>, row: usize, name: &mut Oid) {
+        if let Some(source) = SOURCES.get(row) {
+            push_text(name, source.name());
+        }
+    }
+
+    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
+        let health = health(cx, *SOURCES.get(row)?);
+        Some(match column {
+            2 => Value::TimeTicks(u32::try_from(health.age?.as_millis() / 10).unwrap_or(u32::MAX)),
+            3 => Value::gauge32(u64::try_from(health.refresh_time?.as_micros()).unwrap_or(u64::MAX)),
+            4 => Value::Counter64(health.refreshes),
+            5 => Value::Counter64(health.failures),
+            _ => Value::text(shortened(health.error, 255)),
+        })
+    }
+}
+
+/// At most the first `octets` of a text, cut between characters.
+fn shortened(text: &str, octets: usize) -> &str {
+    let end = (0..=octets.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// Appends a text as an index has it: its length, then its octets (RFC 2578 section 7.7).
+pub(super) fn push_text(name: &mut Oid, text: &str) {
+    name.push(u32::try_from(text.len()).unwrap_or(0));
+    for octet in text.bytes() {
+        name.push(u32::from(octet));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn date_and_time_is_eleven_octets_in_utc() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_792_584_612_345);
+        assert_eq!(date_and_time(time).unwrap(), [7, 234, 10, 21, 12, 10, 12, 3, b'+', 0, 0]);
+    }
+
+    #[test]
+    fn sources_stand_in_the_order_of_their_index() {
+        let indexes = SOURCES.map(|source| {
+            let mut name = Oid::default();
+            push_text(&mut name, source.name());
+            name
+        });
+        assert!(indexes.is_sorted());
+        assert_eq!(indexes.len(), SourceId::ALL.len());
+    }
+
+    #[test]
+    fn long_errors_are_cut_between_characters() {
+        assert_eq!(shortened("aé", 2), "a");
+        assert_eq!(shortened("abc", 255), "abc");
+    }
+}

@@ -1,0 +1,318 @@
+//! Writes LINUX-NETSTAT-MIB from the declarations, so that module and answers cannot differ.
+
+use super::object::{Column, Group, Labels, Object, Place, Scalar, Syntax, Table};
+use super::oid::Oid;
+use super::{GROUPS, lns_sockets};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// The revisions of the module, newest first: date and time in UTC, and what changed.
+const REVISIONS: [(&str, &str); 1] = [("202611210000Z", "The first version.")];
+
+const TEXT_WIDTH: usize = 76;
+
+const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, live from /proc: sockets by state, by \
+    listener and by port, memory and limits. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \
+    The standard objects of IP-MIB, TCP-MIB and UDP-MIB that it serves too are not repeated here. What the running \
+    kernel does not have has no instance; nothing is shown as 0 that is not known to be 0.";
+
+/// The text of the module with its base at `base`.
+#[must_use]
+pub fn text(base: &Oid) -> String {
+    let mut out = String::new();
+    write_module(&mut out, base);
+    out
+}
+
+fn private_groups() -> impl Iterator<Item = (&'static Group, &'static [u32])> {
+    GROUPS.iter().filter_map(|group| match group.place {
+        Place::Private(below) => Some((*group, below)),
+        Place::Mib2(_) => None,
+    })
+}
+
+/// Writing to a `String` cannot fail; the results of `write!` are dropped for that reason alone.
+fn write_module(out: &mut String, base: &Oid) {
+    let (root, rest) = root(base);
+    let _ = writeln!(out, "LINUX-NETSTAT-MIB DEFINITIONS ::= BEGIN\n");
+    imports(out, root);
+    let _ = writeln!(out, "linuxNetstatMIB MODULE-IDENTITY\n    LAST-UPDATED \"{}\"", REVISIONS[0].0);
+    let _ = writeln!(out, "    ORGANIZATION \"The netstat-agentx project\"");
+    clause(out, "CONTACT-INFO", "The issue tracker of the netstat-agentx project.");
+    clause(out, "DESCRIPTION", DESCRIPTION);
+    for (date, change) in REVISIONS {
+        let _ = writeln!(out, "    REVISION \"{date}\"");
+        clause(out, "DESCRIPTION", change);
+    }
+    let _ = writeln!(out, "    ::= {{ {root} {rest} }}\n");
+    for (name, number) in [("lnsNotifications", 0), ("lnsObjects", 1), ("lnsConformance", 2)] {
+        node(out, name, "linuxNetstatMIB", number);
+    }
+    for (name, number) in [("lnsCompliances", 1), ("lnsGroups", 2)] {
+        node(out, name, "lnsConformance", number);
+    }
+    for (group, below) in private_groups() {
+        node(out, group.name, "lnsObjects", last(below));
+    }
+    for convention in [&lns_sockets::FAMILY, &lns_sockets::TCP_STATE] {
+        textual_convention(out, convention);
+    }
+    for (group, _) in private_groups() {
+        let _ = writeln!(out, "\n-- {}\n", group.name);
+        for object in group.objects {
+            match object {
+                Object::Scalar(scalar) => write_scalar(out, scalar, group.name),
+                Object::Table(table) => write_table(out, table, group.name),
+            }
+        }
+    }
+    conformance(out);
+    let _ = writeln!(out, "END");
+}
+
+/// The node that the module hangs below, which every tool knows, and the numbers from there.
+fn root(base: &Oid) -> (&'static str, String) {
+    let (root, rest) = match base.as_slice() {
+        [1, 3, 6, 1, 4, 1, rest @ ..] if !rest.is_empty() => ("enterprises", rest),
+        [1, 3, 6, 1, 3, rest @ ..] if !rest.is_empty() => ("experimental", rest),
+        [1, rest @ ..] => ("iso", rest),
+        all => ("", all),
+    };
+    let numbers: Vec<_> = rest.iter().map(ToString::to_string).collect();
+    (root, numbers.join(" "))
+}
+
+fn last(subids: &[u32]) -> u32 {
+    subids.last().copied().unwrap_or(0)
+}
+
+fn node(out: &mut String, name: &str, parent: &str, number: u32) {
+    let _ = writeln!(out, "{name:<18} OBJECT IDENTIFIER ::= {{ {parent} {number} }}");
+}
+
+/// A clause whose text is folded to lines.
+fn clause(out: &mut String, name: &str, text: &str) {
+    let _ = writeln!(out, "    {name}");
+    let mut line = String::from("        \"");
+    for word in text.split_whitespace() {
+        if line.len() + 1 + word.len() > TEXT_WIDTH {
+            let _ = writeln!(out, "{}", line.trim_end());
+            line = String::from("        ");
+        }
+        line += word;
+        line.push(' ');
+    }
+    let _ = writeln!(out, "{}\"", line.trim_end());
+}
+
+/// Names by module that the declarations need.
+fn imports(out: &mut String, root: &'static str) {
+    let mut modules: BTreeMap<(u8, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut need = |order, module, name| {
+        modules.entry((order, module)).or_default().insert(name);
+    };
+    for name in ["MODULE-IDENTITY", "OBJECT-TYPE"] {
+        need(0, "SNMPv2-SMI", name);
+    }
+    if !matches!(root, "" | "iso") {
+        need(0, "SNMPv2-SMI", root);
+    }
+    need(1, "SNMPv2-TC", "TEXTUAL-CONVENTION");
+    for name in ["MODULE-COMPLIANCE", "OBJECT-GROUP"] {
+        need(2, "SNMPv2-CONF", name);
+    }
+    for (group, _) in private_groups() {
+        for syntax in group.objects.iter().flat_map(syntaxes) {
+            match syntax {
+                Syntax::Counter32 => need(0, "SNMPv2-SMI", "Counter32"),
+                Syntax::Counter64 => need(0, "SNMPv2-SMI", "Counter64"),
+                Syntax::Gauge32 => need(0, "SNMPv2-SMI", "Gauge32"),
+                Syntax::Unsigned32 => need(0, "SNMPv2-SMI", "Unsigned32"),
+                Syntax::Integer32 | Syntax::Range(..) => need(0, "SNMPv2-SMI", "Integer32"),
+                Syntax::TimeTicks => need(0, "SNMPv2-SMI", "TimeTicks"),
+                Syntax::IpAddress => need(0, "SNMPv2-SMI", "IpAddress"),
+                Syntax::DateAndTime => need(1, "SNMPv2-TC", "DateAndTime"),
+                Syntax::InetAddressType => need(3, "INET-ADDRESS-MIB", "InetAddressType"),
+                Syntax::InetAddress => need(3, "INET-ADDRESS-MIB", "InetAddress"),
+                Syntax::InetPortNumber => need(3, "INET-ADDRESS-MIB", "InetPortNumber"),
+                Syntax::Text(..) => need(4, "SNMP-FRAMEWORK-MIB", "SnmpAdminString"),
+                Syntax::Enumeration(_) | Syntax::Labels(_) => {}
+            }
+        }
+    }
+    let _ = writeln!(out, "IMPORTS");
+    let sections: Vec<_> = modules
+        .iter()
+        .map(|((_, module), names)| {
+            let names: Vec<_> = names.iter().copied().collect();
+            format!("    {}\n        FROM {module}", names.join(",\n    "))
+        })
+        .collect();
+    let _ = writeln!(out, "{};\n", sections.join("\n"));
+}
+
+fn syntaxes(object: &'static Object) -> Vec<Syntax> {
+    match object {
+        Object::Scalar(scalar) => vec![scalar.syntax],
+        Object::Table(table) => table.index.iter().chain(table.columns).map(|column| column.syntax).collect(),
+    }
+}
+
+fn labels(labels: &[(u32, &str)]) -> String {
+    let labels: Vec<_> = labels.iter().map(|(number, label)| format!("{label}({number})")).collect();
+    format!("INTEGER {{\n            {}\n        }}", labels.join(",\n            "))
+}
+
+fn textual_convention(out: &mut String, convention: &Labels) {
+    let _ = writeln!(out, "\n{} ::= TEXTUAL-CONVENTION\n    STATUS current", convention.name);
+    clause(out, "DESCRIPTION", convention.description);
+    let _ = writeln!(out, "    SYNTAX {}", labels(convention.labels));
+}
+
+fn syntax(syntax: Syntax) -> String {
+    match syntax {
+        Syntax::Integer32 => "Integer32".into(),
+        Syntax::Range(low, high) => format!("Integer32 ({low}..{high})"),
+        Syntax::Enumeration(numbers) => labels(numbers),
+        Syntax::Labels(convention) => convention.name.into(),
+        Syntax::Counter32 => "Counter32".into(),
+        Syntax::Counter64 => "Counter64".into(),
+        Syntax::Gauge32 => "Gauge32".into(),
+        Syntax::Unsigned32 => "Unsigned32".into(),
+        Syntax::TimeTicks => "TimeTicks".into(),
+        Syntax::IpAddress => "IpAddress".into(),
+        Syntax::Text(low, high) => format!("SnmpAdminString (SIZE ({low}..{high}))"),
+        Syntax::DateAndTime => "DateAndTime".into(),
+        Syntax::InetAddressType => "InetAddressType".into(),
+        // All the index may hold: RFC 4001 asks for a limit that keeps names within 128 sub-identifiers.
+        Syntax::InetAddress => "InetAddress (SIZE (4|16))".into(),
+        Syntax::InetPortNumber => "InetPortNumber".into(),
+    }
+}
+
+/// The type as a SEQUENCE has it: without ranges, sizes and labels.
+fn bare(of: Syntax) -> String {
+    match of {
+        Syntax::Enumeration(_) => "INTEGER".into(),
+        _ => {
+            let full = syntax(of);
+            full.split(" (").next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+fn object_type(out: &mut String, name: &str, syntax: &str, units: &str, access: &str, description: &str) {
+    let _ = writeln!(out, "{name} OBJECT-TYPE\n    SYNTAX {syntax}");
+    if !units.is_empty() {
+        let _ = writeln!(out, "    UNITS \"{units}\"");
+    }
+    let _ = writeln!(out, "    MAX-ACCESS {access}\n    STATUS current");
+    clause(out, "DESCRIPTION", description);
+}
+
+fn write_scalar(out: &mut String, scalar: &Scalar, parent: &str) {
+    object_type(out, scalar.name, &syntax(scalar.syntax), scalar.units, "read-only", scalar.description);
+    let _ = writeln!(out, "    ::= {{ {parent} {} }}\n", scalar.subid);
+}
+
+fn write_table(out: &mut String, table: &Table, parent: &str) {
+    let row = capitalised(table.entry);
+    object_type(out, table.name, &format!("SEQUENCE OF {row}"), "", "not-accessible", table.description);
+    let _ = writeln!(out, "    ::= {{ {parent} {} }}\n", table.subid);
+    object_type(out, table.entry, &row, "", "not-accessible", table.entry_description);
+    let index: Vec<_> = table.index.iter().map(|column| column.name).collect();
+    let _ = writeln!(out, "    INDEX {{ {} }}\n    ::= {{ {} 1 }}\n", index.join(", "), table.name);
+    let all: Vec<&Column> = table.index.iter().chain(table.columns).collect();
+    let members: Vec<_> =
+        all.iter().map(|column| format!("    {} {}", column.name, bare(column.syntax))).collect();
+    let _ = writeln!(out, "{row} ::= SEQUENCE {{\n{}\n}}\n", members.join(",\n"));
+    for (columns, access) in [(table.index, "not-accessible"), (table.columns, "read-only")] {
+        for column in columns {
+            object_type(out, column.name, &syntax(column.syntax), column.units, access, column.description);
+            let _ = writeln!(out, "    ::= {{ {} {} }}\n", table.entry, column.subid);
+        }
+    }
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn conformance(out: &mut String) {
+    let _ = writeln!(out, "\n-- Conformance\n");
+    let groups: Vec<_> = private_groups().map(|(group, _)| format!("{}Group", group.name)).collect();
+    let _ = writeln!(out, "lnsCompliance MODULE-COMPLIANCE\n    STATUS current");
+    clause(
+        out,
+        "DESCRIPTION",
+        "What a subagent serves; instances that the running kernel lacks are left out.",
+    );
+    let _ = writeln!(
+        out,
+        "    MODULE\n        MANDATORY-GROUPS {{\n            {}\n        }}",
+        groups.join(",\n            ")
+    );
+    let _ = writeln!(out, "    ::= {{ lnsCompliances 1 }}\n");
+    for (group, below) in private_groups() {
+        let members: Vec<_> = group.objects.iter().flat_map(accessible).collect();
+        let _ = writeln!(
+            out,
+            "{}Group OBJECT-GROUP\n    OBJECTS {{\n        {}\n    }}\n    STATUS current",
+            group.name,
+            members.join(",\n        ")
+        );
+        clause(out, "DESCRIPTION", group.description);
+        let _ = writeln!(out, "    ::= {{ lnsGroups {} }}\n", last(below));
+    }
+}
+
+fn accessible(object: &'static Object) -> Vec<&'static str> {
+    match object {
+        Object::Scalar(scalar) => vec![scalar.name],
+        Object::Table(table) => table.columns.iter().map(|column| column.name).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_what_smi_can_hold() {
+        let text = text(&"1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap());
+        assert!(text.is_ascii());
+        assert_eq!(text.matches('"').count() % 2, 0);
+        assert!(text.lines().all(|line| line.len() <= 90 && line == line.trim_end()));
+        assert!(text.contains("::= { enterprises 8072 9999 9999 2741 }"));
+    }
+
+    #[test]
+    fn every_object_is_described() {
+        for (group, _) in private_groups() {
+            for object in group.objects {
+                match object {
+                    Object::Scalar(scalar) => assert!(scalar.description.len() > 10, "{}", scalar.name),
+                    Object::Table(table) => {
+                        assert!(
+                            table.description.len() > 10 && table.entry_description.len() > 5,
+                            "{}",
+                            table.name
+                        );
+                        for column in table.index.iter().chain(table.columns) {
+                            assert!(column.description.len() > 10, "{}", column.name);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_module_moves_with_its_base() {
+        let moved = |base: &str| text(&base.parse().unwrap());
+        assert!(moved("1.3.6.1.4.1.4711.5").contains("::= { enterprises 4711 5 }"));
+        let iso = moved("1.2.3");
+        assert!(iso.contains("::= { iso 2 3 }") && !iso.contains("enterprises"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Names of objects, and how people write instances: `tcpCurrEstab.0`, `lnsTcpStateSockets.all.closeWait`,
+//! `1.3.6.1.2.1.6`.
+
+use super::object::{Column, Object};
+use super::oid::{Oid, OidError};
+use super::view::prefix;
+use super::{GROUPS, MIB_2};
+
+/// Why a name has no OID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Neither numbers nor the descriptor of an object of ours.
+    #[error("there is no object named '{name}'{}", suggestion.as_ref().map(|other| format!("; did you mean {other}?")).unwrap_or_default())]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The descriptor nearest to it.
+        suggestion: Option<&'static str>,
+    },
+    /// A label that the index of the object does not have.
+    #[error("'{label}' is no index of {object}{}", allowed(labels))]
+    Label {
+        /// The object.
+        object: String,
+        /// What was asked for.
+        label: String,
+        /// What may stand there.
+        labels: &'static [(u32, &'static str)],
+    },
+    /// Numbers that are no OID.
+    #[error("{0}")]
+    Oid(#[from] OidError),
+}
+
+fn allowed(labels: &[(u32, &str)]) -> String {
+    if labels.is_empty() {
+        return "; a number is wanted there".into();
+    }
+    let names: Vec<_> = labels.iter().map(|(_, label)| *label).collect();
+    format!("; allowed: {}", names.join(", "))
+}
+
+/// A node that has a name: an object type, a table or its entry, or a group.
+struct Node {
+    name: &'static str,
+    oid: Vec<u32>,
+    index: &'static [Column],
+}
+
+fn nodes(base: &Oid) -> Vec<Node> {
+    let mut nodes = vec![Node { name: "mib-2", oid: MIB_2.to_vec(), index: &[] }];
+    for group in GROUPS {
+        let at = prefix(base, group.place);
+        let below = |subids: &[u32]| [&at, subids].concat();
+        let node = |name, oid, index| Node { name, oid, index };
+        nodes.push(node(group.name, at.clone(), &[]));
+        for object in group.objects {
+            match object {
+                Object::Scalar(scalar) => nodes.push(node(scalar.name, below(&[scalar.subid]), &[])),
+                Object::Table(table) => {
+                    nodes.push(node(table.name, below(&[table.subid]), &[]));
+                    nodes.push(node(table.entry, below(&[table.subid, 1]), &[]));
+                    let columns = table.columns.iter();
+                    nodes.extend(columns.map(|column| {
+                        node(column.name, below(&[table.subid, 1, column.subid]), table.index)
+                    }));
+                }
+            }
+        }
+    }
+    nodes
+}
+
+/// The OID that somebody means who writes dotted numbers, or a descriptor with an instance behind it.
+///
+/// # Errors
+/// Says what is wrong and what is allowed.
+pub fn resolve(text: &str, base: &Oid) -> Result<Oid, NameError> {
+    // A module in front is what Net-SNMP's tools print.
+    let text = text.rsplit_once("::").map_or(text, |(_, object)| object);
+    let bare = text.strip_prefix('.').unwrap_or(text);
+    if bare.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok(text.parse()?);
+    }
+    let (name, instance) = bare.split_once('.').map_or((bare, None), |(name, rest)| (name, Some(rest)));
+    let nodes = nodes(base);
+    let Some(node) = nodes.iter().find(|node| node.name == name) else {
+        return Err(NameError::Unknown {
+            name: name.to_owned(),
+            suggestion: nearest(name, nodes.iter().map(|node| node.name)),
+        });
+    };
+    let mut oid = Oid::from_slice(&node.oid).ok_or(OidError::TooLong)?;
+    for (position, part) in instance.into_iter().flat_map(|rest| rest.split('.')).enumerate() {
+        let labels = node.index.get(position).map_or(&[][..], |column| column.syntax.labels());
+        let label = labels.iter().find(|(_, label)| *label == part).map(|(number, _)| *number);
+        let subid = label.or_else(|| part.parse().ok()).ok_or_else(|| NameError::Label {
+            object: name.to_owned(),
+            label: part.to_owned(),
+            labels,
+        })?;
+        if !oid.push(subid) {
+            return Err(OidError::TooLong.into());
+        }
+    }
+    Ok(oid)
+}
+
+/// The candidate that needs the fewest single-letter edits to become `name`, if those are few.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = name.to_lowercase();
+    let scored = candidates.map(|candidate| (distance(&wanted, &candidate.to_lowercase()), candidate));
+    let (edits, candidate) = scored.min_by_key(|(edits, _)| *edits)?;
+    (edits <= 2 + name.len() / 5).then_some(candidate)
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(b.chars()) {
+            let substituted = diagonal + usize::from(from != to);
+            diagonal = *cell;
+            left = substituted.min(left + 1).min(*cell + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> Oid {
+        "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap()
+    }
+
+    fn resolved(text: &str) -> String {
+        resolve(text, &base()).map_or_else(|error| error.to_string(), |oid| oid.to_string())
+    }
+
+    #[test]
+    fn numbers_names_and_labels() {
+        assert_eq!(resolved("1.3.6.1.2.1.6"), "1.3.6.1.2.1.6");
+        assert_eq!(resolved(".1.3"), "1.3");
+        assert_eq!(resolved("tcp"), "1.3.6.1.2.1.6");
+        assert_eq!(resolved("tcpCurrEstab.0"), "1.3.6.1.2.1.6.9.0");
+        let state = "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3";
+        assert_eq!(resolved("lnsTcpStateSockets"), state);
+        assert_eq!(resolved("lnsTcpStateSockets.all.closeWait"), format!("{state}.0.8"));
+        assert_eq!(resolved("LINUX-NETSTAT-MIB::lnsTcpStateSockets.2.timeWait"), format!("{state}.2.11"));
+    }
+
+    #[test]
+    fn errors_say_what_is_allowed() {
+        assert_eq!(
+            resolved("lnsTcpStateSocket"),
+            "there is no object named 'lnsTcpStateSocket'; did you mean lnsTcpStateSockets?"
+        );
+        assert_eq!(
+            resolved("lnsTcpStateSockets.alll.1"),
+            "'alll' is no index of lnsTcpStateSockets; allowed: all, ipv4, ipv6"
+        );
+        assert_eq!(resolved("tcpCurrEstab.x"), "'x' is no index of tcpCurrEstab; a number is wanted there");
+        assert_eq!(resolved("qqqqqqqqqqqqqqq"), "there is no object named 'qqqqqqqqqqqqqqq'");
+        assert!(resolved("1..2").contains("dots"));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = nodes(&base()).into_iter().map(|node| node.name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

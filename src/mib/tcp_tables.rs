@@ -1,0 +1,201 @@
+//! tcpConnTable (RFC 2012), tcpConnectionTable and tcpListenerTable (RFC 4022).
+
+use super::context::Context;
+use super::object::{Column, Group, Object, Place, Rows, Syntax, Table, standard_column};
+use super::oid::Oid;
+use super::value::Value;
+use crate::proc::sockets::{Address, Endpoint, TcpState};
+use crate::snapshot::sockets::Row;
+
+/// The tables below tcp.
+pub static GROUP: Group = Group {
+    place: Place::Mib2(&[6]),
+    name: "tcpTables",
+    description: "",
+    objects: &[
+        Object::Table(Table {
+            subid: 13,
+            name: "tcpConnTable",
+            entry: "tcpConnEntry",
+            description: "",
+            entry_description: "",
+            index: &[CONN_LOCAL_ADDRESS, CONN_LOCAL_PORT, CONN_REMOTE_ADDRESS, CONN_REMOTE_PORT],
+            columns: &[
+                standard_column(1, "tcpConnState", STATE),
+                CONN_LOCAL_ADDRESS,
+                CONN_LOCAL_PORT,
+                CONN_REMOTE_ADDRESS,
+                CONN_REMOTE_PORT,
+            ],
+            rows: &Conn,
+        }),
+        Object::Table(Table {
+            subid: 19,
+            name: "tcpConnectionTable",
+            entry: "tcpConnectionEntry",
+            description: "",
+            entry_description: "",
+            index: &[
+                standard_column(1, "tcpConnectionLocalAddressType", Syntax::InetAddressType),
+                standard_column(2, "tcpConnectionLocalAddress", Syntax::InetAddress),
+                standard_column(3, "tcpConnectionLocalPort", Syntax::InetPortNumber),
+                standard_column(4, "tcpConnectionRemAddressType", Syntax::InetAddressType),
+                standard_column(5, "tcpConnectionRemAddress", Syntax::InetAddress),
+                standard_column(6, "tcpConnectionRemPort", Syntax::InetPortNumber),
+            ],
+            columns: &[
+                standard_column(7, "tcpConnectionState", STATE),
+                standard_column(8, "tcpConnectionProcess", Syntax::Unsigned32),
+            ],
+            rows: &Connection,
+        }),
+        Object::Table(Table {
+            subid: 20,
+            name: "tcpListenerTable",
+            entry: "tcpListenerEntry",
+            description: "",
+            entry_description: "",
+            index: &[
+                standard_column(1, "tcpListenerLocalAddressType", Syntax::InetAddressType),
+                standard_column(2, "tcpListenerLocalAddress", Syntax::InetAddress),
+                standard_column(3, "tcpListenerLocalPort", Syntax::InetPortNumber),
+            ],
+            columns: &[standard_column(4, "tcpListenerProcess", Syntax::Unsigned32)],
+            rows: &Listener,
+        }),
+    ],
+};
+
+const STATE: Syntax = Syntax::Enumeration(&STATES);
+const STATES: [(u32, &str); 12] = [
+    (1, "closed"),
+    (2, "listen"),
+    (3, "synSent"),
+    (4, "synReceived"),
+    (5, "established"),
+    (6, "finWait1"),
+    (7, "finWait2"),
+    (8, "closeWait"),
+    (9, "lastAck"),
+    (10, "closing"),
+    (11, "timeWait"),
+    (12, "deleteTCB"),
+];
+const PORT: Syntax = Syntax::Range(0, 65_535);
+const CONN_LOCAL_ADDRESS: Column = standard_column(2, "tcpConnLocalAddress", Syntax::IpAddress);
+const CONN_LOCAL_PORT: Column = standard_column(3, "tcpConnLocalPort", PORT);
+const CONN_REMOTE_ADDRESS: Column = standard_column(4, "tcpConnRemAddress", Syntax::IpAddress);
+const CONN_REMOTE_PORT: Column = standard_column(5, "tcpConnRemPort", PORT);
+
+/// Appends an endpoint the way RFC 2012 and 2013 index by it: an IpAddress is four sub-identifiers.
+pub(super) fn push_ipv4(name: &mut Oid, endpoint: Endpoint<[u8; 4]>) {
+    name.extend(&endpoint.address.map(u32::from));
+    name.push(u32::from(endpoint.port));
+}
+
+/// Appends an endpoint the way RFC 4022 and 4113 index by it: InetAddressType, InetAddress with its length,
+/// InetPortNumber.
+pub(super) fn push_inet<A: Address>(name: &mut Oid, endpoint: Endpoint<A>) {
+    name.push(A::TYPE);
+    let octets = endpoint.address.octets();
+    name.push(u32::try_from(octets.len()).unwrap_or(0));
+    for &octet in octets {
+        name.push(u32::from(octet));
+    }
+    name.push(u32::from(endpoint.port));
+}
+
+struct Conn;
+
+impl Rows for Conn {
+    fn len(&self, cx: &Context<'_>) -> usize {
+        cx.rows().map_or(0, |rows| rows.tcp4.len())
+    }
+
+    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
+        if let Some(row) = cx.rows().and_then(|rows| rows.tcp4.get(row)) {
+            push_ipv4(name, row.local());
+            push_ipv4(name, row.remote());
+        }
+    }
+
+    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
+        let row = cx.rows()?.tcp4.get(row)?;
+        Some(match column {
+            1 => Value::Integer(i32::from(row.state)),
+            2 => Value::IpAddress(row.local().address),
+            3 => Value::Integer(i32::from(row.local().port)),
+            4 => Value::IpAddress(row.remote().address),
+            _ => Value::Integer(i32::from(row.remote().port)),
+        })
+    }
+}
+
+/// All connections, IPv4 before IPv6. Listeners stand among them as rows without cells.
+struct Connection;
+
+impl Connection {
+    fn cell<A: Address>(cx: &Context<'_>, row: &Row<A>, column: u32) -> Option<Value> {
+        if row.state == TcpState::Listen.number() {
+            return None;
+        }
+        match column {
+            7 => Some(Value::Integer(i32::from(row.state))),
+            _ => cx.process(row.inode).map(Value::Gauge32),
+        }
+    }
+}
+
+impl Rows for Connection {
+    fn len(&self, cx: &Context<'_>) -> usize {
+        cx.rows().map_or(0, |rows| rows.tcp4.len() + rows.tcp6.len())
+    }
+
+    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
+        fn push<A: Address>(name: &mut Oid, row: &Row<A>) {
+            push_inet(name, row.local());
+            push_inet(name, row.remote());
+        }
+        let Some(rows) = cx.rows() else { return };
+        match rows.tcp4.get(row) {
+            Some(row) => push(name, row),
+            None => rows.tcp6.get(row - rows.tcp4.len()).into_iter().for_each(|row| push(name, row)),
+        }
+    }
+
+    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
+        let rows = cx.rows()?;
+        match rows.tcp4.get(row) {
+            Some(row) => Self::cell(cx, row, column),
+            None => Self::cell(cx, rows.tcp6.get(row - rows.tcp4.len())?, column),
+        }
+    }
+}
+
+struct Listener;
+
+impl Rows for Listener {
+    fn len(&self, cx: &Context<'_>) -> usize {
+        cx.sockets().map_or(0, |sockets| sockets.listeners4.len() + sockets.listeners6.len())
+    }
+
+    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
+        let Some(sockets) = cx.sockets() else { return };
+        match sockets.listeners4.get(row) {
+            Some(listener) => push_inet(name, listener.endpoint),
+            None => {
+                let ipv6 = sockets.listeners6.get(row - sockets.listeners4.len());
+                ipv6.into_iter().for_each(|listener| push_inet(name, listener.endpoint));
+            }
+        }
+    }
+
+    fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {
+        let sockets = cx.sockets()?;
+        let inode = match sockets.listeners4.get(row) {
+            Some(listener) => listener.inode,
+            None => sockets.listeners6.get(row - sockets.listeners4.len())?.inode,
+        };
+        cx.process(inode).map(Value::Gauge32)
+    }
+}

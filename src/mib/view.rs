@@ -1,0 +1,206 @@
+//! Get and GetNext over all declared objects, in lexicographic order.
+
+use super::context::Context;
+use super::object::{Column, Group, Object, Place, Scalar, Table};
+use super::oid::Oid;
+use super::value::Value;
+use super::{GROUPS, MIB_2, MIB_2_SUBTREES};
+
+/// What is served, and where the private module sits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Base OID of the private module, at most 40 sub-identifiers.
+    pub base: Oid,
+    /// Whether the standard groups are served.
+    pub mib_2: bool,
+    /// Whether the private module is served.
+    pub private: bool,
+}
+
+/// Why a Get has no value (RFC 2741 section 7.2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// No object of ours has this name or a prefix of it.
+    Object,
+    /// The object is ours; this instance of it does not exist.
+    Instance,
+}
+
+/// An object type that has instances: a scalar, or a column.
+pub struct Leaf {
+    /// Its OID, without an instance.
+    pub oid: Box<[u32]>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a [`Leaf`] is.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// A scalar.
+    Scalar(&'static Scalar),
+    /// A column of a table.
+    Column(&'static Table, &'static Column),
+}
+
+impl Kind {
+    /// The descriptor.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar(scalar) => scalar.name,
+            Self::Column(_, column) => column.name,
+        }
+    }
+}
+
+/// All object types that are served, by OID.
+pub struct View {
+    layout: Layout,
+    leaves: Vec<Leaf>,
+}
+
+impl View {
+    /// The view of a layout.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        let mut leaves = Vec::new();
+        for group in GROUPS {
+            let served = match group.place {
+                Place::Mib2(_) => layout.mib_2,
+                Place::Private(_) => layout.private,
+            };
+            if served {
+                add_group(&mut leaves, group, &prefix(&layout.base, group.place));
+            }
+        }
+        leaves.sort_by(|a: &Leaf, b| a.oid.cmp(&b.oid));
+        Self { layout, leaves }
+    }
+
+    /// All object types with instances, by OID.
+    #[must_use]
+    pub fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    /// The subtrees to register.
+    #[must_use]
+    pub fn subtrees(&self) -> Vec<Oid> {
+        let standard = MIB_2_SUBTREES.iter().filter(|_| self.layout.mib_2);
+        let standard = standard.filter_map(|subtree| Oid::from_slice(&[&MIB_2[..], subtree].concat()));
+        let private = self.layout.private.then(|| self.layout.base.clone());
+        standard.chain(private).collect()
+    }
+
+    /// The value of an instance.
+    ///
+    /// # Errors
+    /// Which of the two kinds of absence it is.
+    pub fn get(&self, cx: &Context<'_>, name: &Oid) -> Result<Value, Missing> {
+        let (leaf, instance) = self.covering(name).ok_or(Missing::Object)?;
+        let value = match leaf.kind {
+            Kind::Scalar(scalar) => (instance == [0]).then(|| scalar.value(cx)).flatten(),
+            Kind::Column(table, column) => {
+                let row = seek(table, cx, instance, true);
+                let exact = row < table.rows.len(cx) && index(table, cx, row).as_slice() == instance;
+                exact.then(|| table.rows.cell(cx, row, column.subid)).flatten()
+            }
+        };
+        value.ok_or(Missing::Instance)
+    }
+
+    /// The first instance after `start`, or at it if `include`, and before `end` (RFC 2741 section 7.2.3.2).
+    #[must_use]
+    pub fn next(
+        &self,
+        cx: &Context<'_>,
+        start: &Oid,
+        include: bool,
+        end: Option<&Oid>,
+    ) -> Option<(Oid, Value)> {
+        let position = self.leaves.partition_point(|leaf| *leaf.oid <= *start.as_slice());
+        // Within the object type that `start` is or is below, the search begins behind `start`; in those after it,
+        // with their first instance.
+        let (position, mut from, mut include) = match self.covering(start) {
+            Some((_, instance)) => (position - 1, instance, include),
+            None => (position, &[][..], true),
+        };
+        for leaf in self.leaves.get(position..)? {
+            if end.is_some_and(|end| *leaf.oid >= *end.as_slice()) {
+                return None;
+            }
+            if let Some((name, value)) = next_in(leaf, cx, from, include) {
+                return end.is_none_or(|end| name < *end).then_some((name, value));
+            }
+            (from, include) = (&[], true);
+        }
+        None
+    }
+
+    /// The object type that `name` is or is below, and what follows its OID there.
+    fn covering<'a>(&self, name: &'a Oid) -> Option<(&Leaf, &'a [u32])> {
+        let position = self.leaves.partition_point(|leaf| *leaf.oid <= *name.as_slice());
+        let leaf = self.leaves.get(position.checked_sub(1)?)?;
+        Some((leaf, name.strip_prefix(&leaf.oid)?))
+    }
+}
+
+/// The OID of a place.
+#[must_use]
+pub fn prefix(base: &Oid, place: Place) -> Vec<u32> {
+    match place {
+        Place::Mib2(below) => [&MIB_2, below].concat(),
+        Place::Private(below) => [base.as_slice(), below].concat(),
+    }
+}
+
+fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
+    for object in group.objects {
+        match object {
+            Object::Scalar(scalar) => leaves
+                .push(Leaf { oid: [prefix, &[scalar.subid]].concat().into(), kind: Kind::Scalar(scalar) }),
+            Object::Table(table) => leaves.extend(table.columns.iter().map(|column| Leaf {
+                oid: [prefix, &[table.subid, 1, column.subid]].concat().into(),
+                kind: Kind::Column(table, column),
+            })),
+        }
+    }
+}
+
+fn next_in(leaf: &Leaf, cx: &Context<'_>, from: &[u32], include: bool) -> Option<(Oid, Value)> {
+    let mut name = Oid::from_slice(&leaf.oid)?;
+    match leaf.kind {
+        Kind::Scalar(scalar) => {
+            let reached = from.is_empty() || (include && from == [0]);
+            let value = reached.then(|| scalar.value(cx)).flatten()?;
+            name.push(0);
+            Some((name, value))
+        }
+        Kind::Column(table, column) => {
+            let first = seek(table, cx, from, include);
+            let (row, value) = (first..table.rows.len(cx))
+                .find_map(|row| Some((row, table.rows.cell(cx, row, column.subid)?)))?;
+            table.rows.index(cx, row, &mut name);
+            Some((name, value))
+        }
+    }
+}
+
+/// The first row whose index is after `from`, or at it if `include`.
+fn seek(table: &Table, cx: &Context<'_>, from: &[u32], include: bool) -> usize {
+    let (mut low, mut high) = (0, table.rows.len(cx));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let index = index(table, cx, middle);
+        let before = if include { index.as_slice() < from } else { index.as_slice() <= from };
+        if before { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+fn index(table: &Table, cx: &Context<'_>, row: usize) -> Oid {
+    let mut index = Oid::default();
+    table.rows.index(cx, row, &mut index);
+    index
+}

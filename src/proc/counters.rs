@@ -1,0 +1,194 @@
+//! net/snmp, net/netstat (pairs of lines: names, then values) and net/snmp6, net/sctp/snmp, net/xfrm_stat
+//! (a name and a value on each line).
+//!
+//! A problem takes away what it touches and no more: a pair of lines, or one counter. The parsers tell each
+//! problem and go on.
+
+use super::{ParseError, decimal, excerpt, words};
+
+/// The kernel prints no name longer than 31 bytes (`struct snmp_mib`); lnsCounterName allows 64.
+const LONGEST_NAME: usize = 64;
+/// lnsCounterGroup allows 16.
+const LONGEST_GROUP: usize = 16;
+
+/// A figure as the kernel prints it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Figure {
+    /// What nearly all are.
+    Count(u64),
+    /// Tcp MaxConn is -1 where there is no limit; some kernels print others below zero for a moment.
+    Negative(i64),
+}
+
+impl Figure {
+    fn parse(word: &[u8]) -> Option<Self> {
+        match word.strip_prefix(b"-") {
+            None => decimal(word).map(Self::Count),
+            Some(digits) => {
+                let magnitude = i64::try_from(decimal(digits)?).ok()?;
+                Some(Self::Negative(-magnitude))
+            }
+        }
+    }
+}
+
+/// What a parser meets, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A counter: its group (empty in files that have none), its name, its value.
+    Counter {
+        /// `TcpExt`
+        group: &'a str,
+        /// `ListenDrops`
+        name: &'a str,
+        /// The value.
+        figure: Figure,
+    },
+    /// Something that is left out, and why.
+    Problem(ParseError),
+}
+
+fn name(word: &[u8], longest: usize) -> Result<&str, String> {
+    let fits = (1..=longest).contains(&word.len()) && word.iter().all(u8::is_ascii_graphic);
+    match std::str::from_utf8(word) {
+        Ok(text) if fits => Ok(text),
+        _ => Err(format!("{} is no name of 1 to {longest} printing characters", excerpt(word))),
+    }
+}
+
+/// Parses pairs of lines, `Tcp: ActiveOpens …` and `Tcp: 5 …`, as in net/snmp and net/netstat.
+pub fn pairs<'a>(contents: &'a [u8], mut meet: impl FnMut(Item<'a>)) {
+    let mut lines = contents.split(|&b| b == b'\n').enumerate();
+    while let Some((at, names)) = lines.next() {
+        if names.is_empty() {
+            continue;
+        }
+        let Some((_, values)) = lines.next().filter(|(_, values)| !values.is_empty()) else {
+            meet(Item::Problem(ParseError::new(at + 1, "no line of values follows the names")));
+            return;
+        };
+        if let Err(problem) = pair(names, values, &mut meet) {
+            meet(Item::Problem(ParseError::new(at + 1, problem)));
+        }
+    }
+}
+
+fn pair<'a>(names: &'a [u8], values: &'a [u8], meet: &mut impl FnMut(Item<'a>)) -> Result<(), String> {
+    let (mut names, mut values) = (words(names), words(values));
+    let (prefix, same) = (names.next().unwrap_or_default(), values.next().unwrap_or_default());
+    let Some(group) = prefix.strip_suffix(b":") else {
+        return Err(format!("{} is no group with a colon", excerpt(prefix)));
+    };
+    if prefix != same {
+        return Err(format!("{} is followed by the values of {}", excerpt(prefix), excerpt(same)));
+    }
+    let group = name(group, LONGEST_GROUP)?;
+    // Which value belongs to which name cannot be known when their numbers differ.
+    let (columns, figures) = (names.clone().count(), values.clone().count());
+    if columns != figures {
+        return Err(format!("{group} has {columns} names and {figures} values"));
+    }
+    for (word, figure) in names.zip(values) {
+        match (name(word, LONGEST_NAME), Figure::parse(figure)) {
+            (Ok(name), Some(figure)) => meet(Item::Counter { group, name, figure }),
+            (Ok(name), None) => {
+                return Err(format!("{group} {name} is {}, which is no number", excerpt(figure)));
+            }
+            (Err(problem), _) => return Err(format!("{group}: {problem}")),
+        }
+    }
+    Ok(())
+}
+
+/// Parses lines of a name and a value, as in net/snmp6, net/sctp/snmp and net/xfrm_stat.
+pub fn lines<'a>(contents: &'a [u8], mut meet: impl FnMut(Item<'a>)) {
+    for (at, line) in contents.split(|&b| b == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        meet(single(line).unwrap_or_else(|problem| Item::Problem(ParseError::new(at + 1, problem))));
+    }
+}
+
+fn single(line: &[u8]) -> Result<Item<'_>, String> {
+    let mut words = words(line);
+    let name = name(words.next().unwrap_or_default(), LONGEST_NAME)?;
+    let value = words.next().unwrap_or_default();
+    match (Figure::parse(value), words.next()) {
+        (Some(figure), None) => Ok(Item::Counter { group: "", name, figure }),
+        _ => Err(format!("{name} is {}, which is no number", excerpt(value))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_pairs(contents: &str) -> (Vec<(String, Figure)>, Vec<String>) {
+        collect(|meet| pairs(contents.as_bytes(), meet))
+    }
+
+    fn of_lines(contents: &str) -> (Vec<(String, Figure)>, Vec<String>) {
+        collect(|meet| lines(contents.as_bytes(), meet))
+    }
+
+    fn collect<'a>(parse: impl FnOnce(&mut dyn FnMut(Item<'a>))) -> (Vec<(String, Figure)>, Vec<String>) {
+        let (mut counters, mut problems) = (Vec::new(), Vec::new());
+        parse(&mut |item| match item {
+            Item::Counter { group, name, figure } => counters.push((format!("{group}.{name}"), figure)),
+            Item::Problem(problem) => problems.push(problem.to_string()),
+        });
+        (counters, problems)
+    }
+
+    #[test]
+    fn pairs_of_lines() {
+        let (counters, problems) =
+            of_pairs("Tcp: MaxConn InSegs\nTcp: -1 18446744073709551615\nUdp: NoPorts\nUdp: 7\n");
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(
+            counters,
+            [
+                ("Tcp.MaxConn".to_owned(), Figure::Negative(-1)),
+                ("Tcp.InSegs".to_owned(), Figure::Count(u64::MAX)),
+                ("Udp.NoPorts".to_owned(), Figure::Count(7)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bad_pair_takes_away_no_other() {
+        for bad in [
+            "Tcp: A B\nTcp: 1\n",
+            "Tcp: A\nTcp: 1 2\n",
+            "Tcp: A\nUdp: 1\n",
+            "Tcp A\nTcp 1\n",
+            "Tcp: A\nTcp: x\n",
+            "Tcp: A\nTcp: 123456789012345678901234567890\n",
+            "AGroupOfMoreThan16: A\nAGroupOfMoreThan16: 1\n",
+        ] {
+            let (counters, problems) = of_pairs(&format!("{bad}Udp: NoPorts\nUdp: 7\n"));
+            assert_eq!(problems.len(), 1, "{bad}");
+            assert!(counters.contains(&("Udp.NoPorts".to_owned(), Figure::Count(7))), "{bad}");
+        }
+        let (counters, problems) = of_pairs("Tcp: A\nTcp: 5\nUdp: NoPo");
+        assert_eq!((counters.len(), problems.len()), (1, 1));
+    }
+
+    #[test]
+    fn lines_of_name_and_value() {
+        let (counters, problems) = of_lines("Ip6InReceives   \t5\nbad x\nXfrmInError \t0\nfew\nto many 1\n");
+        assert_eq!(counters.len(), 2);
+        assert_eq!(counters[0], (".Ip6InReceives".to_owned(), Figure::Count(5)));
+        assert_eq!(problems.len(), 3);
+        assert!(problems[0].starts_with("line 2: bad is 'x'"));
+    }
+
+    #[test]
+    fn nothing_but_bytes_is_no_trouble() {
+        for junk in ["\0\0\0", "\n\n\n", ":", "::\n::\n", "Tcp:\nTcp:\n", " \t \n \t \n"] {
+            of_pairs(junk);
+            of_lines(junk);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The only module that opens anything: files below a `/proc` root, whole or line by line.
+
+use super::ParseError;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Size of the buffer that a streamed file passes through. The kernel returns at most a page for each read of
+/// a socket table, so that more would not save a system call.
+const CHUNK: usize = 64 * 1024;
+
+/// Where the streamed reading of one file ends for good. A million sockets in net/tcp6 are about 170 MB.
+const LARGEST_STREAM: u64 = 16 << 30;
+
+/// The largest file that is read whole. The counters of a recent kernel take about 6 KiB.
+const LARGEST_WHOLE: usize = 4 << 20;
+
+/// Why a file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It does not exist, which is normal for a protocol that the kernel lacks.
+    #[error("{path}: not there")]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be opened or read.
+    #[error("{path}: {cause}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// It has no end, as far as we care to read.
+    #[error("{path}: larger than {limit} bytes, which no kernel makes it")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Where the reading stopped.
+        limit: u64,
+    },
+    /// Its contents are not what a kernel writes.
+    #[error("{path}, {cause}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong where.
+        cause: ParseError,
+    },
+}
+
+impl ReadError {
+    /// Whether the file is simply not there.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent { .. })
+    }
+}
+
+/// A `/proc`, the one of this system or one mounted elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcRoot {
+    root: PathBuf,
+    net: PathBuf,
+}
+
+impl ProcRoot {
+    /// `/proc` shows the reader's own network namespace; any other root the one of its process 1, since
+    /// ROOT/net would be a link to the reader's own process number over there.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        let net = if root == Path::new("/proc") { root.join("net") } else { root.join("1/net") };
+        Self { root, net }
+    }
+
+    /// The root itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// A file of ROOT/net, such as `tcp6`.
+    #[must_use]
+    pub fn net(&self, file: &str) -> PathBuf {
+        self.net.join(file)
+    }
+
+    /// A file of ROOT/sys/net/ipv4, or `None` if it would show another network namespace than [`Self::net`]:
+    /// `/proc/sys/net` is always the reader's own, whatever root it is seen through.
+    #[must_use]
+    pub fn sysctl_ipv4(&self, file: &str) -> Option<PathBuf> {
+        let own = Path::new("/proc/self/ns/net");
+        let shown = self.root.join("1/ns/net");
+        let same_namespace = self.root == Path::new("/proc")
+            || matches!((own.read_link(), shown.read_link()), (Ok(a), Ok(b)) if a == b);
+        same_namespace.then(|| self.root.join("sys/net/ipv4").join(file))
+    }
+}
+
+fn open(path: &Path) -> Result<File, ReadError> {
+    // Without O_NONBLOCK, opening a FIFO that somebody put in place of the file would wait for a writer.
+    // Files of /proc do not know the flag.
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => ReadError::Absent { path: path.into() },
+        _ => io(path, cause),
+    })
+}
+
+fn io(path: &Path, cause: std::io::Error) -> ReadError {
+    ReadError::Io { path: path.into(), cause }
+}
+
+fn malformed(path: &Path, cause: ParseError) -> ReadError {
+    ReadError::Malformed { path: path.into(), cause }
+}
+
+/// Reads a small file whole into `buffer`, replacing what was there.
+///
+/// # Errors
+/// If it is absent, unreadable, empty (no kernel file that we read ever is) or over 4 MiB.
+pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
+    buffer.clear();
+    let limit = LARGEST_WHOLE as u64;
+    open(path)?.take(limit + 1).read_to_end(buffer).map_err(|cause| io(path, cause))?;
+    if buffer.len() > LARGEST_WHOLE {
+        return Err(ReadError::TooLarge { path: path.into(), limit });
+    }
+    if buffer.is_empty() {
+        return Err(malformed(path, ParseError::new(0, "empty")));
+    }
+    Ok(())
+}
+
+/// Reads a small file whole and parses it.
+///
+/// # Errors
+/// As [`whole`], and what the parser says.
+pub fn parsed<T>(
+    path: &Path,
+    buffer: &mut Vec<u8>,
+    parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+) -> Result<T, ReadError> {
+    whole(path, buffer)?;
+    parse(buffer).map_err(|cause| malformed(path, cause))
+}
+
+/// Gives each line of a file to `line`, with its number from 1 and without its newline, holding one chunk of
+/// the file at a time.
+///
+/// # Errors
+/// If the file is absent, unreadable, empty, endless, has a line longer than a chunk or a last line without its
+/// newline (the kernel always writes whole lines), and what `line` says.
+pub fn lines(
+    path: &Path,
+    mut line: impl FnMut(usize, &[u8]) -> Result<(), ParseError>,
+) -> Result<(), ReadError> {
+    let mut file = open(path)?.take(LARGEST_STREAM + 1);
+    let mut chunk = vec![0; CHUNK];
+    let (mut kept, mut number) = (0, 0);
+    loop {
+        let free = chunk.get_mut(kept..).unwrap_or_default();
+        if free.is_empty() {
+            return Err(malformed(path, ParseError::new(number + 1, "the line does not end")));
+        }
+        let read = match file.read(free) {
+            Ok(read) => read,
+            Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
+            Err(cause) => return Err(io(path, cause)),
+        };
+        if read == 0 {
+            break;
+        }
+        let mut rest = chunk.get(..kept + read).unwrap_or_default();
+        while let Some((complete, after)) =
+            memchr::memchr(b'\n', rest).and_then(|end| Some((rest.get(..end)?, rest.get(end + 1..)?)))
+        {
+            number += 1;
+            line(number, complete).map_err(|cause| malformed(path, cause))?;
+            rest = after;
+        }
+        let start = kept + read - rest.len();
+        kept = rest.len();
+        chunk.copy_within(start..start + kept, 0);
+    }
+    if file.limit() == 0 {
+        return Err(ReadError::TooLarge { path: path.into(), limit: LARGEST_STREAM });
+    }
+    if kept > 0 {
+        return Err(malformed(path, ParseError::new(number + 1, "cut short")));
+    }
+    if number == 0 {
+        return Err(malformed(path, ParseError::new(0, "empty")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file_with(contents: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(contents).unwrap();
+        file
+    }
+
+    fn all_lines(contents: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, ReadError> {
+        let mut seen = Vec::new();
+        lines(file_with(contents).path(), |number, line| {
+            seen.push((number, line.to_vec()));
+            Ok(())
+        })?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn lines_are_whole_whatever_the_chunks() {
+        let mut contents = Vec::new();
+        for number in 0..10_000 {
+            writeln!(contents, "line {number} {}", "x".repeat(number % 97)).unwrap();
+        }
+        assert!(contents.len() > 2 * CHUNK);
+        let seen = all_lines(&contents).unwrap();
+        assert_eq!(seen.len(), 10_000);
+        let joined: Vec<u8> = seen.iter().flat_map(|(_, line)| [line, &b"\n"[..]].concat()).collect();
+        assert_eq!(joined, contents);
+        assert_eq!(seen[9_999].0, 10_000);
+    }
+
+    #[test]
+    fn what_no_kernel_writes_is_refused() {
+        let message = |contents: &[u8]| all_lines(contents).unwrap_err().to_string();
+        assert!(message(b"").ends_with("line 0: empty"));
+        assert!(message(b"one\ntw").ends_with("line 2: cut short"));
+        assert!(message(&vec![b'x'; CHUNK + 1]).ends_with("line 1: the line does not end"));
+        assert!(lines(Path::new("/nowhere/tcp"), |_, _| Ok(())).unwrap_err().is_absent());
+    }
+
+    #[test]
+    fn whole_files_have_a_largest_size() {
+        let mut buffer = Vec::new();
+        assert!(whole(file_with(b"abc").path(), &mut buffer).is_ok());
+        assert_eq!(buffer, b"abc");
+        assert!(whole(Path::new("/dev/zero"), &mut buffer).unwrap_err().to_string().contains("larger than"));
+        assert!(whole(file_with(b"").path(), &mut buffer).is_err());
+    }
+
+    #[test]
+    fn a_fifo_in_place_of_the_file_does_not_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("tcp");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        assert!(lines(&fifo, |_, _| Ok(())).is_err());
+        assert!(whole(&fifo, &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn another_root_is_that_of_its_process_1() {
+        assert_eq!(ProcRoot::new("/proc").net("tcp"), Path::new("/proc/net/tcp"));
+        assert_eq!(ProcRoot::new("/host/proc").net("tcp"), Path::new("/host/proc/1/net/tcp"));
+        assert_eq!(ProcRoot::new("/host/proc").sysctl_ipv4("tcp_mem"), None);
+        assert!(ProcRoot::new("/proc").sysctl_ipv4("tcp_mem").is_some());
+    }
+}

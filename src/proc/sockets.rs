@@ -1,0 +1,365 @@
+//! The rows of net/tcp, net/tcp6, net/udp and net/udp6.
+//!
+//! Written by `tcp4_seq_show` (net/ipv4/tcp_ipv4.c), `tcp6_seq_show` (net/ipv6/tcp_ipv6.c), `udp4_seq_show`
+//! (net/ipv4/udp.c) and `udp6_seq_show` (net/ipv6/udp.c) in the same fixed columns:
+//! `sl: local:port remote:port st tx_queue:rx_queue tr:when retrnsmt uid timeout inode …`.
+//! Counting needs the first few only, so that a row is split in two steps.
+
+use super::{ParseError, decimal, excerpt, words};
+
+/// An address as these files write it: 32-bit words in the byte order of the host, eight hex digits each.
+pub trait Address: Copy + Ord + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static {
+    /// Hex digits of an address.
+    const DIGITS: usize;
+    /// InetAddressType of INET-ADDRESS-MIB: ipv4(1) or ipv6(2).
+    const TYPE: u32;
+    /// From hex digits to octets in network order.
+    fn parse(digits: &[u8]) -> Option<Self>;
+    /// The octets in network order.
+    fn octets(&self) -> &[u8];
+    /// The address as the standard library has it, to print it.
+    fn ip(&self) -> std::net::IpAddr;
+}
+
+/// An IPv4 address in network order.
+pub type V4 = [u8; 4];
+/// An IPv6 address in network order.
+pub type V6 = [u8; 16];
+
+impl Address for V4 {
+    const DIGITS: usize = 8;
+    const TYPE: u32 = 1;
+
+    fn parse(digits: &[u8]) -> Option<Self> {
+        hex(digits).map(u32::to_ne_bytes)
+    }
+
+    fn octets(&self) -> &[u8] {
+        self
+    }
+
+    fn ip(&self) -> std::net::IpAddr {
+        (*self).into()
+    }
+}
+
+impl Address for V6 {
+    const DIGITS: usize = 32;
+    const TYPE: u32 = 2;
+
+    fn parse(digits: &[u8]) -> Option<Self> {
+        let mut octets = [0; 16];
+        for (word, digits) in octets.chunks_exact_mut(4).zip(digits.chunks(8)) {
+            word.copy_from_slice(&V4::parse(digits)?);
+        }
+        Some(octets)
+    }
+
+    fn octets(&self) -> &[u8] {
+        self
+    }
+
+    fn ip(&self) -> std::net::IpAddr {
+        (*self).into()
+    }
+}
+
+/// The value of each hex digit, 0xff for every other byte.
+static HEX: [u8; 256] = hex_table();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+const fn hex_table() -> [u8; 256] {
+    let mut table = [0xff; 256];
+    let mut value = 0_u8;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        table[digit as usize] = value;
+        table[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
+    }
+    table
+}
+
+/// One to eight hex digits.
+fn hex(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    let (mut number, mut bad) = (0, 0);
+    for &digit in digits {
+        let value = HEX.get(usize::from(digit)).copied().unwrap_or(0xff);
+        bad |= value;
+        number = (number << 4) | u32::from(value & 0xf);
+    }
+    (bad < 0x10).then_some(number)
+}
+
+/// TCP states by their number in TCP-MIB's tcpConnectionState (RFC 4022).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TcpState {
+    /// closed(1)
+    Closed = 1,
+    /// listen(2)
+    Listen = 2,
+    /// synSent(3)
+    SynSent = 3,
+    /// synReceived(4)
+    SynReceived = 4,
+    /// established(5)
+    Established = 5,
+    /// finWait1(6)
+    FinWait1 = 6,
+    /// finWait2(7)
+    FinWait2 = 7,
+    /// closeWait(8)
+    CloseWait = 8,
+    /// lastAck(9)
+    LastAck = 9,
+    /// closing(10)
+    Closing = 10,
+    /// timeWait(11)
+    TimeWait = 11,
+}
+
+impl TcpState {
+    /// All eleven, in the order of their numbers, with TCP-MIB's label.
+    pub const ALL: [(Self, &'static str); 11] = [
+        (Self::Closed, "closed"),
+        (Self::Listen, "listen"),
+        (Self::SynSent, "synSent"),
+        (Self::SynReceived, "synReceived"),
+        (Self::Established, "established"),
+        (Self::FinWait1, "finWait1"),
+        (Self::FinWait2, "finWait2"),
+        (Self::CloseWait, "closeWait"),
+        (Self::LastAck, "lastAck"),
+        (Self::Closing, "closing"),
+        (Self::TimeWait, "timeWait"),
+    ];
+
+    /// From the kernel's number (include/net/tcp_states.h); `None` for one that the MIB does not know, which
+    /// is no connection: TCP_BOUND_INACTIVE (13), and whatever comes after it.
+    #[must_use]
+    pub fn from_kernel(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Established,
+            2 => Self::SynSent,
+            // TCP_NEW_SYN_RECV (12) is a request that has no full socket yet; the kernel prints it as 3.
+            3 | 12 => Self::SynReceived,
+            4 => Self::FinWait1,
+            5 => Self::FinWait2,
+            6 => Self::TimeWait,
+            7 => Self::Closed,
+            8 => Self::CloseWait,
+            9 => Self::LastAck,
+            10 => Self::Listen,
+            11 => Self::Closing,
+            _ => return None,
+        })
+    }
+
+    /// The number in TCP-MIB.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The columns up to the state, which is all that counting needs of most rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    local: &'a [u8],
+    remote: &'a [u8],
+    remote_port: &'a [u8],
+    /// Local port.
+    pub local_port: u16,
+    /// The kernel's number of the state.
+    pub state: u8,
+    rest: &'a [u8],
+}
+
+/// Splits a row of a table whose addresses are `A`.
+///
+/// # Errors
+/// Says which field is missing or is no number.
+#[inline]
+pub fn head<A: Address>(row: &[u8]) -> Result<Head<'_>, String> {
+    fixed::<A>(row)
+        .ok_or_else(|| format!("no socket with addresses of {} hex digits: {}", A::DIGITS, excerpt(row)))
+}
+
+#[inline]
+fn fixed<A: Address>(row: &[u8]) -> Option<Head<'_>> {
+    let colon = memchr::memchr(b':', row)?;
+    // " local:port remote:port st" behind the colon of the slot number.
+    let (local, rest) = row.get(colon + 1..)?.strip_prefix(b" ")?.split_at_checked(A::DIGITS)?;
+    let (local_port, rest) = rest.strip_prefix(b":")?.split_at_checked(4)?;
+    let (remote, rest) = rest.strip_prefix(b" ")?.split_at_checked(A::DIGITS)?;
+    let (remote_port, rest) = rest.strip_prefix(b":")?.split_at_checked(4)?;
+    let (state, rest) = rest.strip_prefix(b" ")?.split_at_checked(2)?;
+    Some(Head {
+        local,
+        remote,
+        remote_port,
+        local_port: u16::try_from(hex(local_port)?).ok()?,
+        state: u8::try_from(hex(state)?).ok()?,
+        rest: rest.strip_prefix(b" ")?,
+    })
+}
+
+/// One end of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint<A> {
+    /// Address.
+    pub address: A,
+    /// Port.
+    pub port: u16,
+}
+
+impl Head<'_> {
+    /// The local endpoint.
+    ///
+    /// # Errors
+    /// If the address is not hex digits.
+    pub fn local<A: Address>(&self) -> Result<Endpoint<A>, String> {
+        let address = A::parse(self.local).ok_or_else(|| format!("local_address {}", excerpt(self.local)))?;
+        Ok(Endpoint { address, port: self.local_port })
+    }
+
+    /// The remote endpoint; zeros where there is none.
+    ///
+    /// # Errors
+    /// If address or port are not hex digits.
+    pub fn remote<A: Address>(&self) -> Result<Endpoint<A>, String> {
+        let address = A::parse(self.remote).ok_or_else(|| format!("rem_address {}", excerpt(self.remote)))?;
+        let port = hex(self.remote_port).and_then(|port| u16::try_from(port).ok());
+        let port = port.ok_or_else(|| format!("rem_address port {}", excerpt(self.remote_port)))?;
+        Ok(Endpoint { address, port })
+    }
+
+    /// Octets waiting to be sent, and to be read; in LISTEN rows the second is the accept queue (connections).
+    ///
+    /// # Errors
+    /// If they are not hex digits.
+    pub fn queues(&self) -> Result<(u32, u32), String> {
+        let field = self.rest.get(..17).unwrap_or(self.rest);
+        let queues = || {
+            let (transmit, receive) = field.split_at_checked(8)?;
+            Some((hex(transmit)?, hex(receive.strip_prefix(b":")?)?))
+        };
+        queues().ok_or_else(|| format!("tx_queue:rx_queue {}", excerpt(field)))
+    }
+
+    /// The inode of the socket; 0 where no process holds it (TIME_WAIT, not accepted yet).
+    ///
+    /// # Errors
+    /// If it is missing or no number.
+    pub fn inode(&self) -> Result<u64, String> {
+        self.decimal_column(5, "inode")
+    }
+
+    /// Datagrams that a UDP socket had to drop, `sk_drops`; kernels before 2.6.27 do not print it.
+    ///
+    /// # Errors
+    /// If it is missing or no number.
+    pub fn drops(&self) -> Result<u64, String> {
+        self.decimal_column(8, "drops")
+    }
+
+    /// A decimal column, counted from tx_queue:rx_queue (0).
+    fn decimal_column(&self, column: usize, name: &str) -> Result<u64, String> {
+        let word = words(self.rest).nth(column).unwrap_or_default();
+        decimal(word).ok_or_else(|| format!("{name} {}", excerpt(word)))
+    }
+}
+
+/// Checks the first line of a socket table, so that no other file is taken for one.
+///
+/// # Errors
+/// If it is not the header that the kernel writes.
+pub fn header(line: &[u8]) -> Result<(), ParseError> {
+    let mut columns = words(line);
+    match (columns.next(), columns.next()) {
+        (Some(b"sl"), Some(b"local_address")) => Ok(()),
+        _ => Err(ParseError::new(1, format!("{} is no header of a socket table", excerpt(line)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TCP: &[u8] = b"   1: 0100007F:1F41 0100007F:80AE 01 00000003:00000010 00:00000000 00000000     0        0 5592 2 00000000ef9e802c 100 0 0 10 0                      ";
+    const TCP6: &[u8] = b"   3: 0000000000000000FFFF00000100007F:1F42 0000000000000000FFFF00000100007F:C242 08 00000000:00000000 00:00000000 00000000     0        0 5597 1 0";
+    const UDP: &[u8] = b" 8025: 00000000:2328 00000000:0000 07 00000000:00000340 00:00000000 00000000     0        0 5598 2 00000000d50c76d6 12          ";
+
+    #[test]
+    fn rows_of_every_table() {
+        let row = head::<V4>(TCP).unwrap();
+        assert_eq!(row.local::<V4>().unwrap(), Endpoint { address: [127, 0, 0, 1], port: 8001 });
+        assert_eq!(row.remote::<V4>().unwrap().port, 32942);
+        assert_eq!((row.state, row.queues().unwrap(), row.inode().unwrap()), (1, (3, 16), 5592));
+
+        let row = head::<V6>(TCP6).unwrap();
+        let mapped = row.local::<V6>().unwrap();
+        assert_eq!(mapped.address.ip().to_string(), "::ffff:127.0.0.1");
+        assert_eq!((mapped.port, row.state, row.inode().unwrap()), (8002, 8, 5597));
+
+        let row = head::<V4>(UDP).unwrap();
+        assert_eq!((row.state, row.queues().unwrap().1, row.drops().unwrap()), (7, 0x340, 12));
+    }
+
+    #[test]
+    fn a_row_cut_anywhere_is_an_error_and_no_panic() {
+        for row in [TCP, TCP6, UDP] {
+            for end in 0..row.len() {
+                let cut = &row[..end];
+                let _ = head::<V4>(cut)
+                    .map(|row| (row.local::<V4>().is_ok(), row.queues().is_ok(), row.drops().is_ok()));
+                let _ = head::<V6>(cut).map(|row| (row.remote::<V6>().is_ok(), row.inode().is_ok()));
+            }
+        }
+        assert!(head::<V4>(&TCP[..30]).is_err());
+        assert!(head::<V6>(TCP).is_err());
+        assert!(head::<V4>(TCP6).is_err());
+    }
+
+    #[test]
+    fn what_is_no_number_is_an_error() {
+        for (good, bad) in [("1F41", "1FX1"), (" 01 ", " 0z "), ("0100007F:1F41", "01000\x007F:1F41")] {
+            let row = String::from_utf8(TCP.to_vec()).unwrap().replacen(good, bad, 1);
+            let complete = head::<V4>(row.as_bytes()).and_then(|row| row.local::<V4>());
+            assert!(complete.is_err(), "{row}");
+        }
+        let row = String::from_utf8(TCP.to_vec()).unwrap().replace("5592", "555555555555555555555555555555");
+        assert!(head::<V4>(row.as_bytes()).unwrap().inode().is_err());
+    }
+
+    #[test]
+    fn states_have_the_numbers_of_tcp_mib() {
+        for (position, (state, _)) in TcpState::ALL.iter().enumerate() {
+            assert_eq!(usize::from(state.number()), position + 1);
+        }
+        let known: Vec<u8> = (0..=255).filter(|&n| TcpState::from_kernel(n).is_some()).collect();
+        assert_eq!(known, (1..=12).collect::<Vec<u8>>());
+        assert_eq!(TcpState::from_kernel(10), Some(TcpState::Listen));
+        assert_eq!(TcpState::from_kernel(12), Some(TcpState::SynReceived));
+    }
+
+    #[test]
+    fn hex_digits_of_either_case() {
+        assert_eq!(hex(b"00fF"), Some(255));
+        assert_eq!(hex(b"FFFFFFFF"), Some(u32::MAX));
+        for bad in [&b""[..], b"g", b"123456789", b" 1", b"-1"] {
+            assert_eq!(hex(bad), None);
+        }
+    }
+
+    #[test]
+    fn headers() {
+        assert!(header(b"  sl  local_address rem_address   st tx_queue").is_ok());
+        assert!(header(b"Ip: Forwarding").is_err());
+        assert!(header(b"").is_err());
+    }
+}

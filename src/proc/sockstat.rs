@@ -1,0 +1,101 @@
+//! net/sockstat and net/sockstat6 (`TCP: inuse 5 orphan 0 …`), and the lists of numbers in sys/net/ipv4.
+
+use super::{ParseError, decimal, excerpt, words};
+
+/// One figure of net/sockstat: its section, its key, its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// `TCP`, as the kernel writes it.
+    pub section: String,
+    /// `inuse`
+    pub key: String,
+    /// The value.
+    pub value: u64,
+}
+
+/// All figures of net/sockstat or net/sockstat6, and what had to be left out: a line with anything wrong in
+/// it goes as a whole.
+#[must_use]
+pub fn figures(contents: &[u8]) -> (Vec<Figure>, Vec<ParseError>) {
+    let (mut figures, mut problems) = (Vec::new(), Vec::new());
+    for (at, line) in contents.split(|&b| b == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        match section(line) {
+            Ok(section) => figures.extend(section),
+            Err(problem) => problems.push(ParseError::new(at + 1, problem)),
+        }
+    }
+    (figures, problems)
+}
+
+fn section(line: &[u8]) -> Result<Vec<Figure>, String> {
+    let mut words = words(line);
+    let head = words.next().unwrap_or_default();
+    let section = text(
+        head.strip_suffix(b":").ok_or_else(|| format!("{} is no section with a colon", excerpt(head)))?,
+    )?;
+    let mut figures = Vec::new();
+    while let Some(key) = words.next() {
+        let (key, word) = (text(key)?, words.next().unwrap_or_default());
+        let value = decimal(word)
+            .ok_or_else(|| format!("{section} {key} is {}, which is no number", excerpt(word)))?;
+        figures.push(Figure { section: section.clone(), key, value });
+    }
+    Ok(figures)
+}
+
+fn text(word: &[u8]) -> Result<String, String> {
+    match std::str::from_utf8(word) {
+        Ok(text) if !text.is_empty() && word.iter().all(u8::is_ascii_graphic) => Ok(text.to_owned()),
+        _ => Err(format!("{} is no name", excerpt(word))),
+    }
+}
+
+/// The numbers of a file such as sys/net/ipv4/tcp_mem, which holds three.
+///
+/// # Errors
+/// If a word is no number, or there is none.
+pub fn numbers(contents: &[u8]) -> Result<Vec<u64>, ParseError> {
+    let line = contents.strip_suffix(b"\n").unwrap_or(contents);
+    let numbers = words(line)
+        .map(|word| {
+            decimal(word).ok_or_else(|| ParseError::new(1, format!("{} is no number", excerpt(word))))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if numbers.is_empty() {
+        return Err(ParseError::new(1, "no number"));
+    }
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_by_section_and_key() {
+        let (figures, problems) =
+            figures(b"sockets: used 42\nTCP: inuse 5 orphan 0 tw 1 alloc 8 mem 2\nFRAG: inuse 0 memory 0\n");
+        assert!(problems.is_empty());
+        assert_eq!(figures.len(), 8);
+        let orphan = Figure { section: "TCP".into(), key: "orphan".into(), value: 0 };
+        assert!(figures.contains(&orphan));
+    }
+
+    #[test]
+    fn a_bad_line_goes_alone() {
+        let (figures, problems) = figures(b"TCP: inuse x\nUDP: inuse 5 mem\nRAW inuse 0\nFRAG: inuse 3\n");
+        assert_eq!(figures.len(), 1);
+        assert_eq!(problems.len(), 3);
+        assert_eq!(problems[0].to_string(), "line 1: TCP inuse is 'x', which is no number");
+    }
+
+    #[test]
+    fn numbers_of_a_sysctl() {
+        assert_eq!(numbers(b"283191\t377590\t566382\n").unwrap(), [283_191, 377_590, 566_382]);
+        assert!(numbers(b"\n").is_err());
+        assert!(numbers(b"1 -2 3\n").is_err());
+    }
+}

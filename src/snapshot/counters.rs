@@ -1,0 +1,207 @@
+//! Every named counter of the kernel, from five files.
+
+use crate::counters::{self, Slot};
+use crate::proc::counters::{Figure, Item, lines, pairs};
+use crate::proc::read::{self, ProcRoot};
+
+/// How a file names its counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Pairs of lines with the group before the colon.
+    Pairs,
+    /// A name and a value on each line, the group in front of the name: `Udp6NoPorts`.
+    Prefixed,
+    /// A name and a value on each line, all of one group.
+    Single(&'static str),
+}
+
+/// A file of the source, whether kernels lack it, and its form.
+const FILES: [(&str, bool, Form); 5] = [
+    ("snmp", false, Form::Pairs),
+    ("netstat", false, Form::Pairs),
+    // No IPv6, no SCTP module, no CONFIG_XFRM_STATISTICS.
+    ("snmp6", true, Form::Prefixed),
+    ("sctp/snmp", true, Form::Single("Sctp")),
+    ("xfrm_stat", true, Form::Single("Xfrm")),
+];
+
+/// The groups of net/snmp6, the longer ones first where one begins with another.
+const PREFIXES: [&str; 4] = ["UdpLite6", "Udp6", "Icmp6", "Ip6"];
+
+/// A counter that no registry knows yet, or one of the numbered ICMP types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unregistered {
+    /// `TcpExt`
+    pub group: String,
+    /// The kernel's name.
+    pub name: String,
+    /// The value.
+    pub figure: Figure,
+}
+
+/// One reading of the source `counters`.
+#[derive(Debug)]
+pub struct Counters {
+    registered: Vec<Option<Figure>>,
+    /// All that the registry does not know.
+    pub unregistered: Vec<Unregistered>,
+    /// Whether net/snmp6 was read, or is rightly absent: then what it lacks is known not to be.
+    pub ipv6_known: bool,
+    /// What could not be read, for people.
+    pub problems: Vec<String>,
+}
+
+impl Counters {
+    /// Reads all files of the source.
+    #[must_use]
+    pub fn read(root: &ProcRoot) -> Self {
+        let mut this = Self {
+            registered: vec![None; counters::all().len()],
+            unregistered: Vec::new(),
+            ipv6_known: true,
+            problems: Vec::new(),
+        };
+        let mut buffer = Vec::new();
+        for (file, may_lack, form) in FILES {
+            let path = root.net(file);
+            match read::whole(&path, &mut buffer) {
+                Ok(()) => {
+                    let known = this.problems.len();
+                    this.parse(form, &buffer);
+                    for problem in this.problems.iter_mut().skip(known) {
+                        *problem = format!("{}, {problem}", path.display());
+                    }
+                }
+                Err(error) if may_lack && error.is_absent() => {}
+                Err(error) => {
+                    this.ipv6_known &= form != Form::Prefixed;
+                    this.problems.push(error.to_string());
+                }
+            }
+        }
+        this
+    }
+
+    fn parse(&mut self, form: Form, contents: &[u8]) {
+        match form {
+            Form::Pairs => pairs(contents, |item| self.meet(item)),
+            Form::Prefixed => lines(contents, |item| self.meet(by_prefix(item))),
+            Form::Single(group) => lines(contents, |item| self.meet(within(item, group))),
+        }
+    }
+
+    fn meet(&mut self, item: Item<'_>) {
+        match item {
+            Item::Problem(problem) => self.problems.push(problem.to_string()),
+            Item::Counter { group, name, figure } => {
+                if let Some(slot) = counters::find(group, name) {
+                    match self.registered.get_mut(slot) {
+                        Some(Some(_)) => {
+                            self.problems.push(format!("{group} {name} stands twice, the first is taken"));
+                        }
+                        Some(free) => *free = Some(figure),
+                        None => {}
+                    }
+                } else {
+                    let (group, name) = (group.to_owned(), name.to_owned());
+                    self.unregistered.push(Unregistered { group, name, figure });
+                }
+            }
+        }
+    }
+
+    /// A registered counter; `None` if the running kernel does not have it or it could not be read.
+    #[must_use]
+    pub fn figure(&self, slot: Slot) -> Option<Figure> {
+        self.registered.get(slot).copied().flatten()
+    }
+
+    /// A registered counter that is not negative.
+    #[must_use]
+    pub fn count(&self, slot: Slot) -> Option<u64> {
+        match self.figure(slot)? {
+            Figure::Count(count) => Some(count),
+            Figure::Negative(_) => None,
+        }
+    }
+
+    /// How many messages of each ICMP type the kernel names, in and out: `InType3` of group IcmpMsg, or of Icmp6.
+    pub fn icmp_types<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (bool, u8, u64)> + 'a {
+        self.unregistered.iter().filter(move |counter| counter.group == group).filter_map(|counter| {
+            let (inbound, number) = match counter.name.strip_prefix("InType") {
+                Some(number) => (true, number),
+                None => (false, counter.name.strip_prefix("OutType")?),
+            };
+            match counter.figure {
+                Figure::Count(count) => Some((inbound, number.parse().ok()?, count)),
+                Figure::Negative(_) => None,
+            }
+        })
+    }
+}
+
+fn by_prefix(item: Item<'_>) -> Item<'_> {
+    let Item::Counter { name: full, figure, .. } = item else {
+        return item;
+    };
+    let split = PREFIXES.iter().find_map(|prefix| Some((*prefix, full.strip_prefix(prefix)?)));
+    match split {
+        Some((group, name)) if !name.is_empty() => Item::Counter { group, name, figure },
+        // A group of a kernel to come: it keeps its whole name, so that it can be polled all the same.
+        _ => Item::Counter { group: "Snmp6", name: full, figure },
+    }
+}
+
+fn within<'a>(item: Item<'a>, group: &'a str) -> Item<'a> {
+    match item {
+        Item::Counter { name, figure, .. } => Item::Counter { group, name, figure },
+        problem @ Item::Problem(_) => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(form: Form, contents: &str) -> Counters {
+        let mut counters = Counters {
+            registered: vec![None; counters::all().len()],
+            unregistered: Vec::new(),
+            ipv6_known: true,
+            problems: Vec::new(),
+        };
+        counters.parse(form, contents.as_bytes());
+        counters
+    }
+
+    #[test]
+    fn registered_and_other_names() {
+        let counters = parse(
+            Form::Pairs,
+            "Tcp: MaxConn ActiveOpens Tomorrow\nTcp: -1 5 6\nIcmpMsg: InType3 OutType8\nIcmpMsg: 4 9\n",
+        );
+        let slot = |group, name| counters::find(group, name).unwrap();
+        assert_eq!(counters.figure(slot("Tcp", "MaxConn")), Some(Figure::Negative(-1)));
+        assert_eq!(counters.count(slot("Tcp", "ActiveOpens")), Some(5));
+        assert_eq!(counters.count(slot("Tcp", "PassiveOpens")), None);
+        assert_eq!(counters.unregistered.len(), 3);
+        assert_eq!(counters.icmp_types("IcmpMsg").collect::<Vec<_>>(), [(true, 3, 4), (false, 8, 9)]);
+    }
+
+    #[test]
+    fn names_of_snmp6_are_split_at_their_group() {
+        let counters =
+            parse(Form::Prefixed, "Udp6NoPorts 1\nUdpLite6NoPorts 2\nIcmp6InType128 3\nIp7Future 4\n");
+        let count = |group, name| counters.count(counters::find(group, name).unwrap());
+        assert_eq!((count("Udp6", "NoPorts"), count("UdpLite6", "NoPorts")), (Some(1), Some(2)));
+        assert_eq!(counters.icmp_types("Icmp6").collect::<Vec<_>>(), [(true, 128, 3)]);
+        assert_eq!(counters.unregistered.last().unwrap().group, "Snmp6");
+    }
+
+    #[test]
+    fn a_section_that_stands_twice_is_told_and_the_first_counts() {
+        let counters = parse(Form::Pairs, "Udp: NoPorts\nUdp: 7\nUdp: NoPorts\nUdp: 8\n");
+        assert_eq!(counters.count(counters::find("Udp", "NoPorts").unwrap()), Some(7));
+        assert_eq!(counters.problems, ["Udp NoPorts stands twice, the first is taken"]);
+    }
+}

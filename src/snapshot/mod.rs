@@ -1,0 +1,368 @@
+//! What was read from `/proc`, how old it is, and when it must be read again.
+//!
+//! A [`Snapshot`] holds the latest reading of each source. Nothing is read until an answer asks for it: the
+//! answer is computed from what is there and the sources it touched are noted ([`Touched`]); those that are
+//! older than their max-age are then read by a [`Job`] on another thread, once, however many requests wait.
+
+pub mod counters;
+pub mod sockets;
+pub mod sockstat;
+pub mod source;
+
+use crate::proc::processes;
+use crate::proc::read::ProcRoot;
+use counters::Counters;
+use sockets::{Detail, Sockets};
+use sockstat::Sockstat;
+use source::Source;
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The sources that a [`Job`] can read, in the order of their rows in lnsAgentSourceTable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceId {
+    /// net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat
+    Counters,
+    /// net/sockstat, net/sockstat6 and the limits in sys/net/ipv4
+    Sockstat,
+    /// net/tcp, net/tcp6, net/udp, net/udp6
+    Sockets,
+    /// The descriptors of all processes
+    Processes,
+}
+
+impl SourceId {
+    /// All of them, with the names they have in lnsAgentSourceTable.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Counters, "counters"),
+        (Self::Sockstat, "sockstat"),
+        (Self::Sockets, "sockets"),
+        (Self::Processes, "processes"),
+    ];
+
+    /// The name of the source.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(id, _)| *id == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// The sources that an answer was made from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Bits by [`SourceId`].
+    sources: u8,
+    /// Whether the rows of the socket tables were wanted, not their counts alone.
+    rows: bool,
+}
+
+impl Touched {
+    /// Notes a source.
+    #[must_use]
+    pub fn with(self, id: SourceId) -> Self {
+        Self { sources: self.sources | 1 << id as u8, ..self }
+    }
+
+    /// Notes the sockets source and its rows.
+    #[must_use]
+    pub fn with_rows(self) -> Self {
+        Self { rows: true, ..self.with(SourceId::Sockets) }
+    }
+
+    fn has(self, id: SourceId) -> bool {
+        self.sources & (1 << id as u8) != 0
+    }
+}
+
+/// How old a source may be when it answers, from `[refresh]` of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxAges {
+    /// Counters and sockstat.
+    pub counters: Duration,
+    /// Sockets.
+    pub sockets: Duration,
+    /// Processes.
+    pub processes: Duration,
+}
+
+/// The subagent about itself, as lnsAgent serves it.
+#[derive(Debug, Clone)]
+pub struct AgentStatistics {
+    /// When this process started to count.
+    pub start: SystemTime,
+    /// AgentX sessions opened.
+    pub sessions: u64,
+    /// Requests answered.
+    pub requests: u64,
+    /// Variable bindings in them.
+    pub varbinds: u64,
+    /// Requests answered with an error.
+    pub errors: u64,
+    /// Answers given from a source older than its max-age.
+    pub late: u64,
+}
+
+/// The latest reading of every source.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Every named counter.
+    pub counters: Source<Counters>,
+    /// Sockets in use, memory and limits.
+    pub sockstat: Source<Sockstat>,
+    /// Sockets by state, listeners, and rows where a table was asked for.
+    pub sockets: Source<Sockets>,
+    /// Process by socket inode.
+    pub processes: Source<HashMap<u64, u32>>,
+    /// The subagent itself.
+    pub agent: AgentStatistics,
+    ages: MaxAges,
+    rows_wanted: Option<Instant>,
+}
+
+/// How long rows are kept after they were last asked for. A manager that walks the tables every five minutes
+/// reads them anew anyway; this is for the pauses within one walk.
+const ROWS_KEPT: Duration = Duration::from_secs(60);
+
+impl Snapshot {
+    /// A snapshot that has read nothing yet.
+    #[must_use]
+    pub fn new(ages: MaxAges) -> Self {
+        Self {
+            counters: Source::default(),
+            sockstat: Source::default(),
+            sockets: Source::default(),
+            processes: Source::default(),
+            agent: AgentStatistics {
+                start: SystemTime::now(),
+                sessions: 0,
+                requests: 0,
+                varbinds: 0,
+                errors: 0,
+                late: 0,
+            },
+            ages,
+            rows_wanted: None,
+        }
+    }
+
+    /// Drops all that was read.
+    pub fn forget(&mut self) {
+        self.counters = Source::default();
+        self.sockstat = Source::default();
+        self.sockets = Source::default();
+        self.processes = Source::default();
+    }
+
+    /// Changes how old the sources may be, from now on.
+    pub fn set_max_ages(&mut self, ages: MaxAges) {
+        self.ages = ages;
+    }
+
+    /// What has to be read before `touched` is fresh. Sources that are being read already are among them.
+    #[must_use]
+    pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
+        let rows_missing = touched.rows && self.sockets.data().is_some_and(|sockets| sockets.rows.is_none());
+        SourceId::ALL
+            .into_iter()
+            .map(|(id, _)| id)
+            .filter(|&id| touched.has(id))
+            .filter(|&id| {
+                let (age, max) = match id {
+                    SourceId::Counters => (self.counters.since_read(now), self.ages.counters),
+                    SourceId::Sockstat => (self.sockstat.since_read(now), self.ages.counters),
+                    SourceId::Sockets => (self.sockets.since_read(now), self.ages.sockets),
+                    SourceId::Processes => (self.processes.since_read(now), self.ages.processes),
+                };
+                age.is_none_or(|age| age >= max) || (id == SourceId::Sockets && rows_missing)
+            })
+            .map(|id| Job { id, detail: self.detail(touched, now) })
+            .collect()
+    }
+
+    /// Rows are read with every reading of the sockets while somebody walks their tables.
+    fn detail(&self, touched: Touched, now: Instant) -> Detail {
+        let walked = self.rows_wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
+        if touched.rows || walked { Detail::Rows } else { Detail::Counts }
+    }
+
+    /// Notes that an answer used the rows, and drops rows that nobody has used for a while.
+    pub fn used(&mut self, touched: Touched, now: Instant) {
+        if touched.rows {
+            self.rows_wanted = Some(now);
+        } else if self.detail(touched, now) == Detail::Counts {
+            self.rows_wanted = None;
+            if let Some(sockets) = self.sockets.data_mut() {
+                sockets.rows = None;
+            }
+        }
+    }
+
+    /// Puts a reading in place and says whether what is wrong with the source has changed.
+    pub fn accept(&mut self, done: Done) -> Option<Change> {
+        let id = done.id;
+        let timing = done.timing;
+        let error = match done.reading {
+            Reading::Counters(data) => {
+                let error = data.problems.join("; ");
+                self.counters.accept(timing, Some(data), error)
+            }
+            Reading::Sockstat(data) => {
+                let error = data.problems.join("; ");
+                self.sockstat.accept(timing, Some(data), error)
+            }
+            Reading::Sockets(data) => {
+                let error = data.problems.join("; ");
+                self.sockets.accept(timing, Some(*data), error)
+            }
+            Reading::Processes(Ok(data)) => self.processes.accept(timing, Some(data), String::new()),
+            Reading::Processes(Err(error)) => self.processes.accept(timing, None, error),
+        };
+        error.map(|error| Change { id, error })
+    }
+
+    /// Marks a source as failed whose reading did not end in time.
+    pub fn fail(&mut self, id: SourceId, error: &str) -> Option<Change> {
+        let error = error.to_owned();
+        match id {
+            SourceId::Counters => self.counters.fail(error),
+            SourceId::Sockstat => self.sockstat.fail(error),
+            SourceId::Sockets => self.sockets.fail(error),
+            SourceId::Processes => self.processes.fail(error),
+        }
+        .map(|error| Change { id, error })
+    }
+
+    /// Reads whatever is stale among `touched` on this thread: for commands that have nobody waiting.
+    pub fn refresh_now(&mut self, touched: Touched, root: &ProcRoot) -> Vec<Change> {
+        let jobs = self.stale(touched, Instant::now());
+        jobs.into_iter().filter_map(|job| self.accept(job.run(root))).collect()
+    }
+}
+
+/// A change in what is wrong with a source, to be told once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The source.
+    pub id: SourceId,
+    /// What is wrong now; empty if all is well again.
+    pub error: String,
+}
+
+/// One reading of one source, to be run on a thread that may block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// The source.
+    pub id: SourceId,
+    detail: Detail,
+}
+
+/// What a [`Job`] has read.
+#[derive(Debug)]
+pub struct Done {
+    /// The source.
+    pub id: SourceId,
+    root: ProcRoot,
+    timing: source::Timing,
+    reading: Reading,
+}
+
+impl Done {
+    /// Whether it was read below this root.
+    #[must_use]
+    pub fn is_from(&self, root: &ProcRoot) -> bool {
+        self.root == *root
+    }
+}
+
+#[derive(Debug)]
+enum Reading {
+    Counters(Counters),
+    Sockstat(Sockstat),
+    Sockets(Box<Sockets>),
+    Processes(Result<HashMap<u64, u32>, String>),
+}
+
+impl Job {
+    /// A first reading of every source, before anybody asked.
+    #[must_use]
+    pub fn all() -> [Self; 4] {
+        SourceId::ALL.map(|(id, _)| Self { id, detail: Detail::Counts })
+    }
+
+    /// Whether this reading will bring the rows of the socket tables.
+    #[must_use]
+    pub fn brings_rows(self) -> bool {
+        self.detail == Detail::Rows
+    }
+
+    /// Reads the source. Never fails as a whole: what could not be read is told in the reading.
+    #[must_use]
+    pub fn run(self, root: &ProcRoot) -> Done {
+        let begun = Instant::now();
+        let reading = match self.id {
+            SourceId::Counters => Reading::Counters(Counters::read(root)),
+            SourceId::Sockstat => Reading::Sockstat(Sockstat::read(root)),
+            SourceId::Sockets => Reading::Sockets(Box::new(Sockets::read(root, self.detail))),
+            SourceId::Processes => Reading::Processes(processes::by_inode(root).map(|(owners, _)| owners)),
+        };
+        Done {
+            id: self.id,
+            root: root.clone(),
+            timing: source::Timing { begun, ended: Instant::now() },
+            reading,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGES: MaxAges = MaxAges {
+        counters: Duration::from_secs(1),
+        sockets: Duration::from_secs(5),
+        processes: Duration::from_secs(30),
+    };
+
+    fn ids(jobs: &[Job]) -> Vec<SourceId> {
+        jobs.iter().map(|job| job.id).collect()
+    }
+
+    #[test]
+    fn nothing_is_stale_that_nobody_touched() {
+        let snapshot = Snapshot::new(AGES);
+        assert!(snapshot.stale(Touched::default(), Instant::now()).is_empty());
+    }
+
+    #[test]
+    fn a_source_is_read_again_after_its_max_age_only() {
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        let touched = Touched::default().with(SourceId::Counters).with(SourceId::Sockets);
+        assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Counters, SourceId::Sockets]);
+        snapshot.refresh_now(touched, &root);
+        let now = Instant::now();
+        assert_eq!(ids(&snapshot.stale(touched, now)), []);
+        let later = now + Duration::from_secs(2);
+        assert_eq!(ids(&snapshot.stale(touched, later)), [SourceId::Counters]);
+    }
+
+    #[test]
+    fn rows_are_read_when_touched_and_dropped_when_not_used() {
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        let counts = Touched::default().with(SourceId::Sockets);
+        snapshot.refresh_now(counts, &root);
+        let rows = Touched::default().with_rows();
+        let now = Instant::now();
+        let jobs = snapshot.stale(rows, now);
+        assert!(ids(&jobs) == [SourceId::Sockets] && jobs[0].brings_rows());
+        snapshot.refresh_now(rows, &root);
+        snapshot.used(rows, now);
+        assert!(snapshot.sockets.data().unwrap().rows.is_some());
+        // While the walk goes on, a reading for the counts brings the rows too.
+        assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
+        snapshot.used(counts, now + ROWS_KEPT);
+        assert!(snapshot.sockets.data().unwrap().rows.is_none());
+    }
+}

@@ -1,0 +1,506 @@
+//! Sockets by state, by port and by listener, counted while the socket tables stream past, and their rows
+//! where somebody walks a table of them.
+
+use crate::proc::ParseError;
+use crate::proc::read::{self, ProcRoot};
+use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header};
+use std::collections::HashMap;
+
+/// How much of the socket tables to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Counts and listeners: constant memory, however many sockets there are.
+    Counts,
+    /// A row for each socket too.
+    Rows,
+}
+
+/// Sockets by TCP state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StateCounts([u64; TcpState::ALL.len()]);
+
+impl StateCounts {
+    /// The sockets in a state.
+    #[must_use]
+    pub fn get(&self, state: TcpState) -> u64 {
+        self.0.get(usize::from(state.number()) - 1).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, state: TcpState, sockets: u64) {
+        if let Some(count) = self.0.get_mut(usize::from(state.number()) - 1) {
+            *count += sockets;
+        }
+    }
+}
+
+impl std::ops::Add for StateCounts {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        for (state, _) in TcpState::ALL {
+            Self::add(&mut self, state, other.get(state));
+        }
+        self
+    }
+}
+
+/// The UDP sockets of one address family.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UdpCounts {
+    /// All sockets.
+    pub sockets: u64,
+    /// Those with a peer.
+    pub connected: u64,
+    /// Octets waiting to be read, with the kernel's own share of each buffer.
+    pub receive_queue: u64,
+    /// Octets waiting to be sent.
+    pub transmit_queue: u64,
+    /// Datagrams that the sockets open now have dropped.
+    pub drops: u64,
+}
+
+impl std::ops::Add for UdpCounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            sockets: self.sockets + other.sockets,
+            connected: self.connected + other.connected,
+            receive_queue: self.receive_queue + other.receive_queue,
+            transmit_queue: self.transmit_queue + other.transmit_queue,
+            drops: self.drops + other.drops,
+        }
+    }
+}
+
+/// All listening sockets of one endpoint; several share it by SO_REUSEPORT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener<A> {
+    /// Where they listen.
+    pub endpoint: Endpoint<A>,
+    /// Connections waiting for accept(2), over all of them.
+    pub accept_queue: u64,
+    /// How many they are.
+    pub sockets: u64,
+    /// The inode of the first in the table.
+    pub inode: u64,
+}
+
+/// One socket of a table, as compact as it can be: 24 octets for IPv4, 48 for IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row<A> {
+    /// Inode; 0 where no process holds the socket.
+    pub inode: u64,
+    local_address: A,
+    remote_address: A,
+    local_port: u16,
+    remote_port: u16,
+    /// TCP: the MIB's number of the state. UDP: the kernel's, 1 with a peer, 7 without.
+    pub state: u8,
+}
+
+impl<A: Address> Row<A> {
+    /// The local endpoint.
+    pub fn local(&self) -> Endpoint<A> {
+        Endpoint { address: self.local_address, port: self.local_port }
+    }
+
+    /// The remote endpoint.
+    pub fn remote(&self) -> Endpoint<A> {
+        Endpoint { address: self.remote_address, port: self.remote_port }
+    }
+
+    /// udpEndpointInstance: what keeps sockets with equal endpoints apart, the lower 32 bits of the inode as in
+    /// snmpd.
+    pub fn instance(&self) -> u32 {
+        let [.., a, b, c, d] = self.inode.to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    fn endpoints(&self) -> (Endpoint<A>, Endpoint<A>) {
+        (self.local(), self.remote())
+    }
+}
+
+/// The rows of the four tables, each in the order of its index in the MIB.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// net/tcp, listeners included
+    pub tcp4: Vec<Row<V4>>,
+    /// net/tcp6, listeners included
+    pub tcp6: Vec<Row<V6>>,
+    /// net/udp
+    pub udp4: Vec<Row<V4>>,
+    /// net/udp6
+    pub udp6: Vec<Row<V6>>,
+}
+
+/// One reading of the source `sockets`.
+///
+/// A family that the kernel lacks has counts of zero; one whose table could not be read has none at all.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// net/tcp
+    pub tcp4: Option<StateCounts>,
+    /// net/tcp6
+    pub tcp6: Option<StateCounts>,
+    /// net/udp
+    pub udp4: Option<UdpCounts>,
+    /// net/udp6
+    pub udp6: Option<UdpCounts>,
+    /// Listeners by endpoint.
+    pub listeners4: Vec<Listener<V4>>,
+    /// Listeners by endpoint.
+    pub listeners6: Vec<Listener<V6>>,
+    /// The sockets of every local port that has a listener, by port; nothing unless both tables were read.
+    pub ports: Vec<(u16, StateCounts)>,
+    /// Present when asked for.
+    pub rows: Option<Rows>,
+    /// What could not be read, for people.
+    pub problems: Vec<String>,
+}
+
+/// What reading one TCP table brings.
+#[derive(Debug)]
+struct Tcp<A> {
+    counts: StateCounts,
+    listeners: HashMap<Endpoint<A>, Listener<A>>,
+    rows: Vec<Row<A>>,
+    /// Rows in a state that no MIB knows: the first such state, to tell it.
+    unknown_state: Option<u8>,
+}
+
+impl Sockets {
+    /// Reads all four tables.
+    #[must_use]
+    pub fn read(root: &ProcRoot, detail: Detail) -> Self {
+        let (mut this, mut ports) = (Self::default(), Ports::default());
+        let mut rows = Rows::default();
+        if let Some(tcp) = this.tcp_table(root, "tcp", detail, &mut ports) {
+            (this.tcp4, this.listeners4, rows.tcp4) = tcp;
+        }
+        if let Some(tcp) = this.tcp_table(root, "tcp6", detail, &mut ports) {
+            (this.tcp6, this.listeners6, rows.tcp6) = tcp;
+        }
+        if this.tcp4.is_some() && this.tcp6.is_some() {
+            let listening = this.listeners4.iter().map(|listener| listener.endpoint.port);
+            let listening = listening.chain(this.listeners6.iter().map(|listener| listener.endpoint.port));
+            this.ports = ports.of(listening.collect());
+        }
+        if let Some(udp) = this.udp_table(root, "udp", detail) {
+            (this.udp4, rows.udp4) = udp;
+        }
+        if let Some(udp) = this.udp_table(root, "udp6", detail) {
+            (this.udp6, rows.udp6) = udp;
+        }
+        this.rows = (detail == Detail::Rows).then_some(rows);
+        this
+    }
+
+    /// The counts of a TCP table, its listeners and its rows; all of them zero and empty where the kernel lacks
+    /// IPv6, `None` where the table could not be read.
+    #[expect(clippy::type_complexity, reason = "three parts that go to three fields")]
+    fn tcp_table<A: Address>(
+        &mut self,
+        root: &ProcRoot,
+        file: &str,
+        detail: Detail,
+        ports: &mut Ports,
+    ) -> Option<(Option<StateCounts>, Vec<Listener<A>>, Vec<Row<A>>)> {
+        let mut tcp = Tcp::<A> {
+            counts: StateCounts::default(),
+            listeners: HashMap::new(),
+            rows: Vec::new(),
+            unknown_state: None,
+        };
+        let path = root.net(file);
+        let outcome = read::lines(&path, |number, line| {
+            if number == 1 {
+                return header(line);
+            }
+            tcp.row(line, detail, ports).map_err(|problem| ParseError::new(number, problem))
+        });
+        match outcome {
+            Ok(()) => {}
+            Err(error) if A::TYPE == V6::TYPE && error.is_absent() => {}
+            Err(error) => {
+                self.problems.push(error.to_string());
+                return None;
+            }
+        }
+        if let Some(state) = tcp.unknown_state {
+            self.problems.push(format!(
+                "{}: sockets in state {state:02X}, which no MIB knows, are not counted",
+                path.display()
+            ));
+        }
+        let mut listeners: Vec<_> = tcp.listeners.into_values().collect();
+        listeners.sort_unstable_by_key(|listener| listener.endpoint);
+        // The table may show a socket twice that changes its state meanwhile; the later row is the newer one.
+        tcp.rows.sort_by_key(Row::endpoints);
+        keep_last(&mut tcp.rows, |a, b| a.endpoints() == b.endpoints());
+        Some((Some(tcp.counts), listeners, tcp.rows))
+    }
+
+    fn udp_table<A: Address>(
+        &mut self,
+        root: &ProcRoot,
+        file: &str,
+        detail: Detail,
+    ) -> Option<(Option<UdpCounts>, Vec<Row<A>>)> {
+        let (mut counts, mut rows) = (UdpCounts::default(), Vec::new());
+        let outcome = read::lines(&root.net(file), |number, line| {
+            if number == 1 {
+                return header(line);
+            }
+            udp_row(line, detail, &mut counts, &mut rows).map_err(|problem| ParseError::new(number, problem))
+        });
+        match outcome {
+            Ok(()) => {}
+            Err(error) if A::TYPE == V6::TYPE && error.is_absent() => {}
+            Err(error) => {
+                self.problems.push(error.to_string());
+                return None;
+            }
+        }
+        let key = |row: &Row<A>| (row.endpoints(), row.instance());
+        rows.sort_by_key(key);
+        keep_last(&mut rows, |a, b| key(a) == key(b));
+        Some((Some(counts), rows))
+    }
+}
+
+fn keep_last<T: Copy>(rows: &mut Vec<T>, same: impl Fn(&T, &T) -> bool) {
+    rows.dedup_by(|later, kept| {
+        let repeats = same(later, kept);
+        if repeats {
+            *kept = *later;
+        }
+        repeats
+    });
+}
+
+impl<A: Address> Tcp<A> {
+    #[inline]
+    fn row(&mut self, line: &[u8], detail: Detail, ports: &mut Ports) -> Result<(), String> {
+        let head = head::<A>(line)?;
+        let Some(state) = TcpState::from_kernel(head.state) else {
+            // TCP_BOUND_INACTIVE (13) is a socket that is bound and no more: no connection, and no news.
+            if head.state != 13 {
+                self.unknown_state.get_or_insert(head.state);
+            }
+            return Ok(());
+        };
+        self.counts.add(state, 1);
+        ports.add(head.local_port, state);
+        if state == TcpState::Listen {
+            self.listener(&head)?;
+        }
+        if detail == Detail::Rows {
+            keep(&mut self.rows, row(&head, state.number())?)?;
+        }
+        Ok(())
+    }
+
+    fn listener(&mut self, head: &Head<'_>) -> Result<(), String> {
+        let endpoint = head.local()?;
+        let (_, accept_queue) = head.queues()?;
+        let inode = head.inode()?;
+        let listener = self.listeners.entry(endpoint).or_insert(Listener {
+            endpoint,
+            accept_queue: 0,
+            sockets: 0,
+            inode,
+        });
+        listener.accept_queue += u64::from(accept_queue);
+        listener.sockets += 1;
+        Ok(())
+    }
+}
+
+/// The kernel's number of the state of a UDP socket that has a peer (TCP_ESTABLISHED).
+const UDP_CONNECTED: u8 = 1;
+/// And of one that has none (TCP_CLOSE).
+pub const UDP_UNCONNECTED: u8 = 7;
+
+fn udp_row<A: Address>(
+    line: &[u8],
+    detail: Detail,
+    counts: &mut UdpCounts,
+    rows: &mut Vec<Row<A>>,
+) -> Result<(), String> {
+    let head = head::<A>(line)?;
+    let (transmit, receive) = head.queues()?;
+    counts.sockets += 1;
+    counts.connected += u64::from(head.state == UDP_CONNECTED);
+    counts.transmit_queue += u64::from(transmit);
+    counts.receive_queue += u64::from(receive);
+    counts.drops += head.drops()?;
+    if detail == Detail::Rows {
+        keep(rows, row(&head, head.state)?)?;
+    }
+    Ok(())
+}
+
+fn row<A: Address>(head: &Head<'_>, state: u8) -> Result<Row<A>, String> {
+    let (local, remote) = (head.local()?, head.remote()?);
+    Ok(Row {
+        inode: head.inode()?,
+        local_address: local.address,
+        remote_address: remote.address,
+        local_port: local.port,
+        remote_port: remote.port,
+        state,
+    })
+}
+
+/// Memory for the rows of a host under attack may not be had: then this table fails, not the process.
+fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), String> {
+    if rows.len() == rows.capacity() {
+        rows.try_reserve(rows.len().max(256))
+            .map_err(|_| "no memory for the rows of the table".to_owned())?;
+    }
+    rows.push(row);
+    Ok(())
+}
+
+/// Sockets by local port and state, with room for those ports only that occur.
+#[derive(Debug)]
+struct Ports {
+    /// For each port, 1 + its position in `counts`, or 0.
+    positions: Vec<u32>,
+    counts: Vec<StateCounts>,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self { positions: vec![0; 1 << 16], counts: Vec::new() }
+    }
+}
+
+impl Ports {
+    #[inline]
+    fn add(&mut self, port: u16, state: TcpState) {
+        let Some(position) = self.positions.get_mut(usize::from(port)) else {
+            return;
+        };
+        if *position == 0 {
+            self.counts.push(StateCounts::default());
+            *position = u32::try_from(self.counts.len()).unwrap_or(0);
+        }
+        if let Some(counts) = self.counts.get_mut(*position as usize - 1) {
+            counts.add(state, 1);
+        }
+    }
+
+    fn of(&self, mut listening: Vec<u16>) -> Vec<(u16, StateCounts)> {
+        listening.sort_unstable();
+        listening.dedup();
+        let counts = |port: u16| {
+            let position = self.positions.get(usize::from(port))?.checked_sub(1)?;
+            self.counts.get(position as usize).copied()
+        };
+        listening.into_iter().map(|port| (port, counts(port).unwrap_or_default())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+
+    /// A tree with these rows of net/tcp; each is (local, remote, state, receive queue, inode).
+    fn tcp(rows: &[(&str, &str, u8, u32, u64)]) -> (tempfile::TempDir, ProcRoot) {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
+        let mut file = HEADER.to_owned();
+        for (slot, (local, remote, state, queue, inode)) in rows.iter().enumerate() {
+            file += &format!(
+                "{slot:4}: {local} {remote} {state:02X} 00000000:{queue:08X} 00:00000000 00000000     0        0 {inode} 1 0\n"
+            );
+        }
+        std::fs::write(tree.path().join("1/net/tcp"), file).unwrap();
+        std::fs::write(tree.path().join("1/net/udp"), HEADER).unwrap();
+        let root = ProcRoot::new(tree.path());
+        (tree, root)
+    }
+
+    const LOCAL: &str = "0100007F:0050";
+    const NOBODY: &str = "00000000:0000";
+
+    #[test]
+    fn counts_by_state_port_and_listener() {
+        let (_tree, root) = tcp(&[
+            (LOCAL, NOBODY, 10, 3, 11),
+            (LOCAL, NOBODY, 10, 4, 12),
+            (LOCAL, "0100007F:A000", 1, 0, 13),
+            ("0100007F:A000", LOCAL, 8, 0, 14),
+            (LOCAL, "0100007F:A001", 12, 0, 0),
+            ("0100007F:A002", NOBODY, 13, 0, 15),
+        ]);
+        let sockets = Sockets::read(&root, Detail::Counts);
+        let counts = sockets.tcp4.unwrap();
+        assert_eq!(counts.get(TcpState::Listen), 2);
+        assert_eq!(counts.get(TcpState::SynReceived), 1);
+        assert_eq!(counts.get(TcpState::CloseWait), 1);
+        assert_eq!(counts.get(TcpState::TimeWait), 0);
+        assert_eq!(sockets.tcp6, Some(StateCounts::default()));
+        let [listener] = sockets.listeners4[..] else { panic!("{:?}", sockets.listeners4) };
+        assert_eq!((listener.accept_queue, listener.sockets, listener.inode), (7, 2, 11));
+        let [(80, port)] = sockets.ports[..] else { panic!("{:?}", sockets.ports) };
+        assert_eq!((port.get(TcpState::Listen), port.get(TcpState::Established)), (2, 1));
+        assert!(sockets.rows.is_none());
+        assert_eq!(sockets.problems, [""; 0]);
+    }
+
+    #[test]
+    fn rows_are_in_order_and_never_repeat() {
+        let (_tree, root) = tcp(&[
+            ("0100007F:0051", NOBODY, 10, 0, 5),
+            (LOCAL, "0100007F:A000", 1, 0, 6),
+            (LOCAL, NOBODY, 10, 0, 7),
+            (LOCAL, "0100007F:A000", 6, 0, 0),
+        ]);
+        let rows = Sockets::read(&root, Detail::Rows).rows.unwrap();
+        let seen: Vec<_> =
+            rows.tcp4.iter().map(|row| (row.local().port, row.remote().port, row.state)).collect();
+        // The connection went from established to timeWait while the table was read.
+        assert_eq!(seen, [(80, 0, 2), (80, 0xA000, 11), (81, 0, 2)]);
+    }
+
+    #[test]
+    fn rows_are_compact() {
+        assert!(size_of::<Row<V4>>() <= 32);
+        assert!(size_of::<Row<V6>>() <= 56);
+    }
+
+    #[test]
+    fn a_state_of_tomorrow_is_told_and_not_counted() {
+        let (_tree, root) = tcp(&[(LOCAL, NOBODY, 0x1F, 0, 5), (LOCAL, NOBODY, 10, 0, 6)]);
+        let sockets = Sockets::read(&root, Detail::Counts);
+        assert_eq!(sockets.tcp4.unwrap().get(TcpState::Listen), 1);
+        assert!(sockets.problems[0].contains("state 1F"), "{:?}", sockets.problems);
+    }
+
+    #[test]
+    fn a_table_with_a_bad_row_has_no_counts_and_the_others_stay() {
+        let (tree, root) = tcp(&[(LOCAL, NOBODY, 10, 0, 5)]);
+        let path = tree.path().join("1/net/tcp");
+        let good = std::fs::read_to_string(&path).unwrap();
+        for (bad, told) in [
+            (format!("{good}   1: 0100007F:00"), "line 3: cut short"),
+            (format!("{good}   1: nonsense\n"), "line 3: no socket"),
+            (good.replace("00000000:00000000 00:", "00000000:0000000x 00:"), "line 2: tx_queue:rx_queue"),
+            (String::new(), "empty"),
+            ("Ip: Forwarding\n".into(), "no header"),
+        ] {
+            std::fs::write(&path, bad).unwrap();
+            let sockets = Sockets::read(&root, Detail::Rows);
+            assert!(sockets.problems[0].contains(told), "{:?}", sockets.problems);
+            assert!(sockets.tcp4.is_none() && sockets.ports.is_empty() && sockets.listeners4.is_empty());
+            assert!(sockets.tcp6.is_some() && sockets.udp4.is_some());
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! One source: its latest reading, its age, and how its readings went.
+
+use std::time::{Duration, Instant};
+
+/// When a reading began and ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Nothing in the reading is older than this.
+    pub begun: Instant,
+    /// Max-age counts from here, so that a reading that takes longer than its max-age is not stale at birth.
+    pub ended: Instant,
+}
+
+/// The latest reading of a source, and its statistics.
+#[derive(Debug)]
+pub struct Source<T> {
+    data: Option<T>,
+    timing: Option<Timing>,
+    /// How many readings there have been.
+    pub refreshes: u64,
+    /// How many of them failed, wholly or in part.
+    pub failures: u64,
+    /// What is wrong with the latest one; empty if nothing is.
+    pub error: String,
+}
+
+impl<T> Default for Source<T> {
+    fn default() -> Self {
+        Self { data: None, timing: None, refreshes: 0, failures: 0, error: String::new() }
+    }
+}
+
+impl<T> Source<T> {
+    /// The data, if there ever was any and it did not fail wholly since.
+    #[must_use]
+    pub fn data(&self) -> Option<&T> {
+        self.data.as_ref()
+    }
+
+    /// The data, to drop parts of it.
+    pub fn data_mut(&mut self) -> Option<&mut T> {
+        self.data.as_mut()
+    }
+
+    /// How old the oldest figure in the reading may be; `None` before the first reading.
+    #[must_use]
+    pub fn age(&self, now: Instant) -> Option<Duration> {
+        self.timing.map(|timing| now.saturating_duration_since(timing.begun))
+    }
+
+    /// How long ago the reading ended.
+    #[must_use]
+    pub fn since_read(&self, now: Instant) -> Option<Duration> {
+        self.timing.map(|timing| now.saturating_duration_since(timing.ended))
+    }
+
+    /// How long the reading took.
+    #[must_use]
+    pub fn refresh_time(&self) -> Option<Duration> {
+        self.timing.map(|timing| timing.ended.saturating_duration_since(timing.begun))
+    }
+
+    /// Puts a reading in place; returns what is wrong with it if that is not what was wrong before.
+    pub fn accept(&mut self, timing: Timing, data: Option<T>, error: String) -> Option<String> {
+        self.timing = Some(timing);
+        self.data = data;
+        self.refreshes += 1;
+        self.told(error)
+    }
+
+    /// Gives up on a reading that does not end: what the source had is gone.
+    pub fn fail(&mut self, error: String) -> Option<String> {
+        self.data = None;
+        self.told(error)
+    }
+
+    fn told(&mut self, error: String) -> Option<String> {
+        if !error.is_empty() {
+            self.failures += 1;
+        }
+        let changed = self.error != error;
+        self.error = error;
+        changed.then(|| self.error.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_once_and_its_end_too() {
+        let mut source = Source::default();
+        let now = Instant::now();
+        let timing = Timing { begun: now, ended: now };
+        assert_eq!(source.accept(timing, Some(1), String::new()), None);
+        assert_eq!(source.accept(timing, Some(2), "bad".into()), Some("bad".into()));
+        assert_eq!(source.accept(timing, Some(3), "bad".into()), None);
+        assert_eq!(source.fail("worse".into()), Some("worse".into()));
+        assert_eq!(source.data(), None);
+        assert_eq!(source.accept(timing, Some(4), String::new()), Some(String::new()));
+        assert_eq!((source.refreshes, source.failures, source.data()), (4, 3, Some(&4)));
+    }
+
+    #[test]
+    fn age_counts_from_the_beginning_and_freshness_from_the_end() {
+        let mut source = Source::<()>::default();
+        let begun = Instant::now();
+        let ended = begun + Duration::from_secs(2);
+        source.accept(Timing { begun, ended }, Some(()), String::new());
+        let now = begun + Duration::from_secs(5);
+        assert_eq!(source.age(now), Some(Duration::from_secs(5)));
+        assert_eq!(source.since_read(now), Some(Duration::from_secs(3)));
+        assert_eq!(source.refresh_time(), Some(Duration::from_secs(2)));
+    }
+}
