@@ -6,20 +6,23 @@
 
 mod answer;
 mod refresh;
+mod serving;
+mod signals;
 
-use crate::agentx::session::{Action, Ended, Event, Notice, Session, Settings};
-use crate::agentx::transport::{Connection, Exchanged, Incoming};
+use crate::agentx::session::{Event, Settings};
+use crate::agentx::transport::{Connection, Exchanged};
 use crate::agentx::wire::{self, Body, Header, Query, Response};
 use crate::config::Config;
 use crate::mib::context::Context;
 use crate::mib::view::View;
 use refresh::Refresher;
+use serving::Serving;
+use signals::{Signals, Wanted};
 use std::io;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How long the master agent may take to answer our Close before we leave all the same.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// How long the master agent may take to read our last PDU.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The pauses between tries to connect: none, then longer ones up to half a second, for ever.
 const BACK_OFF: [Duration; 5] = [
@@ -64,43 +67,6 @@ pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) 
             }
         }
     }
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wanted {
-        tokio::select! {
-            _ = self.terminate.recv() => tracing::info!("SIGTERM: ending"),
-            _ = self.interrupt.recv() => tracing::info!("SIGINT: ending"),
-            _ = self.hangup.recv() => return Wanted::Reload,
-        }
-        Wanted::End
-    }
-
-    /// For where there is nothing to reload for: the configuration has just been read.
-    async fn until_end(&mut self) {
-        while self.next().await != Wanted::End {}
-    }
-}
-
-/// What a signal asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    End,
-    Reload,
 }
 
 /// Why the agent stopped serving.
@@ -200,16 +166,12 @@ impl Agent {
             Ok(connection) => connection,
             Err(error) => return Outcome::Lost { was_registered: false, why: explained(&error) },
         };
-        let (session, actions) = Session::open(self.settings(), Instant::now());
-        let mut serving = Serving { session, registered: false, ended: None, leaving: None };
-        for action in actions {
-            serving.act(self, action, &[], &mut connection.out);
-        }
+        let mut serving = Serving::begin(self, &mut connection);
         loop {
             let leave_by = serving.leaving.as_ref().map(|(_, by)| *by);
-            if let Some(ended) = serving.ended
-                && (!connection.is_sending() || matches!(ended, Ended::Garbage(_)))
-            {
+            if let Some(ended) = serving.ended {
+                // What still waits to be sent is our last word, for a master agent that listens.
+                let _ = tokio::time::timeout(LAST_WORD, connection.flush()).await;
                 return serving.outcome(&ended.to_string());
             }
             let deadline = self.deadline(serving.session.deadline(), leave_by);
@@ -293,99 +255,6 @@ impl Agent {
         if !self.answer(header, query, true, out) {
             let until = Instant::now() + Duration::from(self.config.refresh.answer_within);
             self.parked.push(Parked { header: *header, payload: payload.to_vec(), until });
-        }
-    }
-}
-
-/// The session that is being served and how it stands.
-struct Serving {
-    session: Session,
-    registered: bool,
-    ended: Option<Ended>,
-    /// What to do after our own Close, and until when to wait for its answer.
-    leaving: Option<(Outcome, Instant)>,
-}
-
-impl Serving {
-    fn event(&mut self, agent: &mut Agent, event: Event<'_>, out: &mut Vec<u8>) {
-        for action in self.session.handle(event, Instant::now()) {
-            self.act(agent, action, &[], out);
-        }
-    }
-
-    /// Handles all PDUs that have come, unless answers pile up that nobody takes.
-    fn receive(&mut self, agent: &mut Agent, connection: &mut Connection) {
-        while !connection.is_congested() && self.ended.is_none() {
-            match connection.next_pdu() {
-                Ok(None) => return,
-                Ok(Some(Incoming { header, payload, out })) => {
-                    for action in self.session.handle(Event::Received(header, payload), Instant::now()) {
-                        self.act(agent, action, payload, out);
-                    }
-                }
-                Err(error) => self.event(agent, Event::Garbage(error), &mut connection.out),
-            }
-        }
-    }
-
-    fn act(&mut self, agent: &mut Agent, action: Action<'_>, payload: &[u8], out: &mut Vec<u8>) {
-        match action {
-            Action::Send(bytes) => out.extend(bytes),
-            Action::Refuse(bytes) => {
-                out.extend(bytes);
-                let statistics = &mut agent.refresher.snapshot_mut().agent;
-                statistics.requests += 1;
-                statistics.errors += 1;
-            }
-            Action::Answer(header, query) => agent.query(&header, &query, payload, out),
-            Action::Tell(notice) => self.tell(agent, &notice),
-            Action::Disconnect(ended) => self.ended = Some(ended),
-        }
-    }
-
-    fn tell(&mut self, agent: &mut Agent, notice: &Notice) {
-        let priority = u8::from(agent.config.agentx.priority);
-        match notice {
-            Notice::Opened => agent.refresher.snapshot_mut().agent.sessions += 1,
-            Notice::Registered { registered, of } => {
-                self.registered = true;
-                agent.outage.clear();
-                let address = &agent.config.agentx.address;
-                tracing::info!(%address, priority, "serving {registered} of {of} subtrees");
-            }
-            Notice::Refused { subtree, error } => tracing::warn!(
-                %subtree,
-                priority,
-                "the master agent refused a subtree: {} ({error}){}; trying again until it is free",
-                wire::error::name(*error),
-                if *error == wire::error::DUPLICATE_REGISTRATION {
-                    ", another subagent has it at this priority: choose another one under [agentx]"
-                } else {
-                    ""
-                },
-            ),
-            Notice::CapabilitiesRefused(error) => {
-                tracing::info!(
-                    "the master agent keeps no agent capabilities: {} ({error})",
-                    wire::error::name(*error)
-                );
-            }
-            Notice::Malformed(error) => {
-                tracing::warn!("a PDU of the master agent could not be read: {error}");
-            }
-        }
-    }
-
-    /// Closes the session; what comes after it follows when the master agent has answered.
-    fn leave(&mut self, agent: &mut Agent, then: Outcome, out: &mut Vec<u8>) {
-        self.leaving = Some((then, Instant::now() + CLOSE_WITHIN));
-        self.event(agent, Event::Shutdown, out);
-    }
-
-    fn outcome(self, why: &str) -> Outcome {
-        match self.leaving {
-            Some((then, _)) => then,
-            None => Outcome::Lost { was_registered: self.registered, why: why.to_owned() },
         }
     }
 }

@@ -3,12 +3,9 @@
 //! A session belongs to one connection and ends with it. It opens itself, registers its subtrees, answers what
 //! concerns the protocol alone and hands every request for values to its driver.
 
-use super::wire::{
-    self, Body, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT, PduType, Query, Response, WireError, error,
-};
+use super::admin::{CloseReason, Encoder};
+use super::wire::{self, Body, Header, PduType, Query, Response, WireError, error};
 use crate::mib::oid::Oid;
-use agentx::encodings::{Context, ID, OctetString};
-use agentx::pdu;
 use std::time::{Duration, Instant};
 
 /// How long the master agent may take to answer a PDU of ours. snmpd answers nothing while one of its own
@@ -23,15 +20,6 @@ pub const PING_AFTER: Duration = Duration::from_secs(60);
 /// How soon a refused registration is tried again. One that the master agent still holds for a dead session of
 /// ours is refused until it notices.
 pub const REGISTER_AGAIN: Duration = Duration::from_millis(500);
-
-/// c.reason of a Close (section 6.2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseReason {
-    /// reasonParseError
-    ParseError,
-    /// reasonShutdown
-    Shutdown,
-}
 
 /// What a session needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,66 +365,282 @@ impl Session {
     fn close(&mut self, reason: CloseReason) -> Option<Vec<u8>> {
         self.session_id?;
         self.last_packet_id = self.last_packet_id.wrapping_add(1);
-        let reason = match reason {
-            CloseReason::ParseError => pdu::CloseReason::ParseError,
-            CloseReason::Shutdown => pdu::CloseReason::Shutdown,
-        };
-        let mut close = pdu::Close::new(reason);
-        self.head(&mut close.header, false);
-        close.to_bytes().ok()
+        self.encoder().close(reason)
     }
 
-    fn encode(&mut self, asked: Asked) -> Option<Vec<u8>> {
-        let settings = &self.settings;
-        let context = (!settings.context.is_empty()).then(|| Context(OctetString(settings.context.clone())));
+    fn encode(&self, asked: Asked) -> Option<Vec<u8>> {
+        let encoder = self.encoder();
         match asked {
-            Asked::Open => {
-                let mut open = pdu::Open::new(id(&settings.id)?, &settings.description);
-                self.head(&mut open.header, false);
-                open.to_bytes().ok()
-            }
-            Asked::Capabilities => {
-                let mut capabilities = pdu::AddAgentCaps::new(id(&settings.id)?, &settings.description);
-                capabilities.context = context;
-                self.head(&mut capabilities.header, true);
-                capabilities.to_bytes().ok()
-            }
-            Asked::Register(subtree) => {
-                let mut register = pdu::Register::new(id(settings.subtrees.get(subtree)?)?);
-                register.priority = settings.priority;
-                register.context = context;
-                self.head(&mut register.header, true);
-                register.to_bytes().ok()
-            }
-            Asked::Ping => {
-                let mut ping = pdu::Ping::new();
-                ping.context = context;
-                self.head(&mut ping.header, true);
-                ping.to_bytes().ok()
-            }
-            Asked::Close => {
-                self.last_packet_id = self.last_packet_id.wrapping_sub(1);
-                self.close(CloseReason::Shutdown)
-            }
+            Asked::Open => encoder.open(),
+            Asked::Capabilities => encoder.add_agent_caps(),
+            Asked::Register(subtree) => encoder.register(self.settings.subtrees.get(subtree)?),
+            Asked::Ping => encoder.ping(),
+            Asked::Close => encoder.close(CloseReason::Shutdown),
         }
     }
 
-    fn head(&self, header: &mut pdu::Header, with_context: bool) {
-        header.flags = NETWORK_BYTE_ORDER;
-        if with_context && !self.settings.context.is_empty() {
-            header.flags |= NON_DEFAULT_CONTEXT;
+    fn encoder(&self) -> Encoder<'_> {
+        Encoder {
+            settings: &self.settings,
+            session_id: self.session_id.unwrap_or(0),
+            packet_id: self.last_packet_id,
         }
-        header.session_id = self.session_id.unwrap_or(0);
-        header.packet_id = self.last_packet_id;
     }
-}
-
-fn id(oid: &Oid) -> Option<ID> {
-    ID::try_from(oid.as_slice().to_vec()).ok()
 }
 
 fn reply(header: &Header, error: u16, index: u16) -> Action<'static> {
     let mut out = Vec::new();
     Response::to(header, &mut out).fail(error, index);
     if error == error::NO_ERROR { Action::Send(out) } else { Action::Refuse(out) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agentx::wire::{HEADER, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT};
+
+    fn settings(context: &str) -> Settings {
+        let subtrees = ["1.3.6.1.2.1.6", "1.3.6.1.2.1.7"].map(|oid| oid.parse().unwrap());
+        Settings {
+            subtrees: subtrees.into(),
+            priority: 100,
+            context: context.into(),
+            id: "1.3.6.1.4.1.8072.9999".parse().unwrap(),
+            description: "test".into(),
+        }
+    }
+
+    fn header(kind: PduType, session_id: u32, packet_id: u32) -> Header {
+        Header { kind, flags: 0, session_id, transaction_id: 3, packet_id, payload_length: 0 }
+    }
+
+    /// The (type, flags, session, packet) of each PDU in the bytes of a Send.
+    fn sent(action: &Action<'_>) -> Vec<(u8, u8, u32, u32)> {
+        let (Action::Send(bytes) | Action::Refuse(bytes)) = action else { panic!("{action:?}") };
+        let (mut rest, mut pdus) = (&bytes[..], Vec::new());
+        while !rest.is_empty() {
+            let head = Header::decode(rest).unwrap().unwrap();
+            pdus.push((rest[1], rest[2], head.session_id, head.packet_id));
+            rest = &rest[HEADER + head.payload_length..];
+        }
+        pdus
+    }
+
+    /// res.error and res.index of a reply.
+    fn replied(actions: &[Action<'_>]) -> (u16, u16) {
+        let (Action::Send(bytes) | Action::Refuse(bytes)) = &actions[0] else { panic!("{actions:?}") };
+        assert_eq!(bytes[1], 18);
+        assert_eq!(Header::decode(bytes).unwrap().unwrap().packet_id, 77);
+        (u16::from_le_bytes([bytes[24], bytes[25]]), u16::from_le_bytes([bytes[26], bytes[27]]))
+    }
+
+    fn response(session: &mut Session, packet_id: u32, error: u16, now: Instant) -> Actions<'static> {
+        let [low, high] = error.to_le_bytes();
+        let payload = [0, 0, 0, 0, low, high, 0, 0];
+        let header = header(PduType::Response, 42, packet_id);
+        let actions = session.handle(Event::Received(header, &payload), now);
+        // Nothing that a response brings about borrows from it.
+        actions
+            .into_iter()
+            .map(|action| match action {
+                Action::Send(bytes) => Action::Send(bytes),
+                Action::Refuse(bytes) => Action::Refuse(bytes),
+                Action::Tell(notice) => Action::Tell(notice),
+                Action::Disconnect(ended) => Action::Disconnect(ended),
+                Action::Answer(..) => panic!("an answer to a response"),
+            })
+            .collect()
+    }
+
+    fn opened(now: Instant) -> Session {
+        let (mut session, _) = Session::open(settings(""), now);
+        let _ = response(&mut session, 1, 0, now);
+        for packet_id in 2..=4 {
+            let _ = response(&mut session, packet_id, 0, now);
+        }
+        session
+    }
+
+    fn handle<'a>(session: &mut Session, kind: PduType, payload: &'a [u8]) -> Actions<'a> {
+        session.handle(Event::Received(header(kind, 42, 77), payload), Instant::now())
+    }
+
+    // 7.1.1: the session ID of the Open's response is that of every PDU from then on.
+    #[test]
+    fn open_then_capabilities_and_registrations_in_one_write() {
+        let now = Instant::now();
+        let (mut session, actions) = Session::open(settings(""), now);
+        assert_eq!(sent(&actions[0]), [(1, NETWORK_BYTE_ORDER, 0, 1)]);
+        assert!(!session.is_open());
+        let actions = response(&mut session, 1, 0, now);
+        assert_eq!(actions[0], Action::Tell(Notice::Opened));
+        let kinds: Vec<_> = sent(&actions[1]).iter().map(|pdu| (pdu.0, pdu.2, pdu.3)).collect();
+        assert_eq!(kinds, [(16, 42, 2), (3, 42, 3), (3, 42, 4)]);
+        assert!(response(&mut session, 2, 0, now).is_empty());
+        assert!(response(&mut session, 3, 0, now).is_empty());
+        let registered = Notice::Registered { registered: 2, of: 2 };
+        assert_eq!(response(&mut session, 4, 0, now), [Action::Tell(registered)]);
+    }
+
+    // 6.1.1: a context field goes with Register, AddAgentCaps and Ping, never with Open and Close.
+    #[test]
+    fn a_context_goes_where_the_rfc_has_it() {
+        let now = Instant::now();
+        let (mut session, actions) = Session::open(settings("blue"), now);
+        assert_eq!(sent(&actions[0])[0].1 & NON_DEFAULT_CONTEXT, 0);
+        let actions = response(&mut session, 1, 0, now);
+        assert!(sent(&actions[1]).iter().all(|pdu| pdu.1 & NON_DEFAULT_CONTEXT != 0));
+        let Action::Send(bytes) = &actions[1] else { panic!() };
+        assert_eq!(&bytes[HEADER..HEADER + 8], b"\0\0\0\x04blue");
+    }
+
+    #[test]
+    fn a_refused_open_ends_the_connection() {
+        let (mut session, _) = Session::open(settings(""), Instant::now());
+        let actions = response(&mut session, 1, 256, Instant::now());
+        assert_eq!(actions, [Action::Disconnect(Ended::OpenRefused(256))]);
+    }
+
+    // 7.1.4: error 263 is also what a dead session of ours leaves behind until the master agent notices.
+    #[test]
+    fn a_refused_subtree_is_told_once_and_tried_until_it_is_ours() {
+        let mut now = Instant::now();
+        let (mut session, _) = Session::open(settings(""), now);
+        let _ = response(&mut session, 1, 0, now);
+        let _ = response(&mut session, 3, 0, now);
+        let actions = response(&mut session, 4, 263, now);
+        assert!(matches!(&actions[0], Action::Tell(Notice::Refused { error: 263, .. })));
+        assert_eq!(actions[1], Action::Tell(Notice::Registered { registered: 1, of: 2 }));
+        for packet_id in 5..8 {
+            assert_eq!(session.deadline(), now + REGISTER_AGAIN);
+            now += REGISTER_AGAIN;
+            let actions = session.handle(Event::Timer, now);
+            assert_eq!(sent(&actions[0])[0], (3, NETWORK_BYTE_ORDER, 42, packet_id));
+            if packet_id < 7 {
+                assert_eq!(response(&mut session, packet_id, 263, now), []);
+            }
+        }
+        let registered = Notice::Registered { registered: 2, of: 2 };
+        assert_eq!(response(&mut session, 7, 0, now), [Action::Tell(registered)]);
+    }
+
+    // 7.2.2: responses are matched by packet ID, requests of the master agent with the same number are not.
+    #[test]
+    fn packet_ids_of_both_sides_do_not_meet() {
+        let now = Instant::now();
+        let (mut session, _) = Session::open(settings(""), now);
+        let _ = response(&mut session, 1, 0, now);
+        let get = session.handle(Event::Received(header(PduType::Get, 42, 2), &[]), now);
+        assert!(matches!(get[..], [Action::Answer(..)]));
+        assert!(response(&mut session, 99, 0, now).is_empty(), "a reply to nothing");
+        assert!(response(&mut session, 2, 263, now) == [Action::Tell(Notice::CapabilitiesRefused(263))]);
+    }
+
+    // 7.2.2: notOpen for a session that is not ours.
+    #[test]
+    fn other_sessions_are_not_open() {
+        let mut session = opened(Instant::now());
+        for kind in [PduType::Get, PduType::CommitSet, PduType::UndoSet] {
+            let actions = session.handle(Event::Received(header(kind, 43, 77), &[]), Instant::now());
+            assert_eq!(replied(&actions), (error::NOT_OPEN, 0));
+        }
+        let cleanup =
+            session.handle(Event::Received(header(PduType::CleanupSet, 43, 77), &[]), Instant::now());
+        assert!(cleanup.is_empty());
+    }
+
+    // 7.2.2: parseError when the header can be read; a response is dropped; nothing answers a CleanupSet.
+    #[test]
+    fn what_cannot_be_parsed_is_answered_so() {
+        let mut session = opened(Instant::now());
+        for kind in [PduType::Get, PduType::GetBulk, PduType::TestSet, PduType::CommitSet, PduType::Other(99)]
+        {
+            let actions = handle(&mut session, kind, &[1, 2, 3]);
+            assert_eq!(replied(&actions), (error::PARSE_ERROR, 0), "{kind:?}");
+        }
+        for kind in [PduType::Response, PduType::CleanupSet] {
+            let actions = handle(&mut session, kind, &[1, 2, 3]);
+            assert!(matches!(actions[..], [Action::Tell(Notice::Malformed(_))]), "{kind:?}");
+        }
+    }
+
+    // 7.2.4.1: notWritable with the index of the first; 7.2.4.2: nothing to commit; 7.2.4.3: nothing to undo.
+    #[test]
+    fn sets_are_refused_in_every_step() {
+        let mut session = opened(Instant::now());
+        let varbind = [2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0];
+        let actions = handle(&mut session, PduType::TestSet, &varbind);
+        assert!(matches!(actions[..], [Action::Refuse(_)]));
+        assert_eq!(replied(&actions), (error::NOT_WRITABLE, 1));
+        assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (error::COMMIT_FAILED, 1));
+        assert_eq!(replied(&handle(&mut session, PduType::UndoSet, &[])), (0, 0));
+        assert!(handle(&mut session, PduType::CleanupSet, &[]).is_empty());
+    }
+
+    // 7.3.1: TestSet, CommitSet, CleanupSet of no variable bindings at all.
+    #[test]
+    fn an_empty_set_succeeds() {
+        let mut session = opened(Instant::now());
+        assert_eq!(replied(&handle(&mut session, PduType::TestSet, &[])), (0, 0));
+        assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (0, 0));
+        assert!(handle(&mut session, PduType::CleanupSet, &[]).is_empty());
+        assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (error::COMMIT_FAILED, 1));
+    }
+
+    // 7.1.8, 7.2.2: a Close is answered, and the session is over.
+    #[test]
+    fn a_close_is_answered() {
+        let mut session = opened(Instant::now());
+        let actions = handle(&mut session, PduType::Close, &[5, 0, 0, 0]);
+        assert_eq!(replied(&actions), (0, 0));
+        assert_eq!(actions[1], Action::Disconnect(Ended::ByMaster(5)));
+        assert!(!session.is_open());
+    }
+
+    // 7.1.11: a Ping after silence; no answer to it ends the session.
+    #[test]
+    fn pings_when_idle_and_gives_up_without_an_answer() {
+        let mut now = Instant::now();
+        let mut session = opened(now);
+        assert_eq!(session.deadline(), now + PING_AFTER);
+        now += PING_AFTER;
+        let actions = session.handle(Event::Timer, now);
+        assert_eq!(sent(&actions[0]), [(13, NETWORK_BYTE_ORDER, 42, 5)]);
+        assert!(response(&mut session, 5, 0, now).is_empty());
+        now += PING_AFTER;
+        assert_eq!(sent(&session.handle(Event::Timer, now)[0])[0].3, 6);
+        now += REPLY_WITHIN;
+        assert_eq!(session.handle(Event::Timer, now), [Action::Disconnect(Ended::NoAnswer)]);
+    }
+
+    #[test]
+    fn a_master_agent_that_forgot_us_ends_the_session() {
+        let now = Instant::now();
+        let mut session = opened(now);
+        let _ = session.handle(Event::Timer, now + PING_AFTER);
+        let actions = response(&mut session, 5, error::NOT_OPEN, now + PING_AFTER);
+        assert_eq!(actions, [Action::Disconnect(Ended::Unknown)]);
+    }
+
+    #[test]
+    fn shutting_down_closes_the_session_first() {
+        let now = Instant::now();
+        let mut session = opened(now);
+        let actions = session.handle(Event::Shutdown, now);
+        let Action::Send(bytes) = &actions[0] else { panic!() };
+        assert_eq!((bytes[1], bytes[HEADER]), (2, 5), "Close, reasonShutdown");
+        assert_eq!(response(&mut session, 5, 0, now), [Action::Disconnect(Ended::ByUs)]);
+        let (mut unopened, _) = Session::open(settings(""), now);
+        assert_eq!(unopened.handle(Event::Shutdown, now), [Action::Disconnect(Ended::ByUs)]);
+    }
+
+    #[test]
+    fn garbage_ends_the_session_with_a_reason() {
+        let mut session = opened(Instant::now());
+        let error = WireError::Version(9);
+        let actions = session.handle(Event::Garbage(error), Instant::now());
+        let Action::Send(bytes) = &actions[0] else { panic!() };
+        assert_eq!((bytes[1], bytes[HEADER]), (2, 2), "Close, reasonParseError");
+        assert_eq!(actions[1], Action::Disconnect(Ended::Garbage(error)));
+    }
 }

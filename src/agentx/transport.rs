@@ -131,23 +131,32 @@ impl Connection {
         std::future::poll_fn(|cx| self.poll_exchange(cx)).await
     }
 
-    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
-        let had_output = self.sent < self.out.len();
+    /// Sends what waits and reads nothing more.
+    ///
+    /// # Errors
+    /// What the system says of the connection.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_send(cx)).await
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.poll_write(cx, rest) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(sent)) => self.sent += sent,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => break,
+            match ready!(self.stream.poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.sent += sent,
             }
         }
-        if had_output && self.sent == self.out.len() {
-            self.out.clear();
-            self.out.shrink_to(HIGH_WATER);
-            self.sent = 0;
+        self.out.clear();
+        self.out.shrink_to(HIGH_WATER);
+        self.sent = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
+        if self.sent < self.out.len() && self.poll_send(cx)?.is_ready() {
             return Poll::Ready(Ok(Exchanged::Sent));
         }
-        if self.out.len() - self.sent > HIGH_WATER {
+        if self.is_congested() {
             return Poll::Pending;
         }
         self.received.drain(..self.taken);
@@ -160,12 +169,6 @@ impl Connection {
         self.received.truncate(had + read);
         ready!(polled)?;
         Poll::Ready(Ok(if read == 0 { Exchanged::Closed } else { Exchanged::Received }))
-    }
-
-    /// Whether anything waits to be sent.
-    #[must_use]
-    pub fn is_sending(&self) -> bool {
-        self.sent < self.out.len()
     }
 
     /// Whether so much waits to be sent that no more answers should be made.

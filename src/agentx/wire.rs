@@ -534,39 +534,73 @@ mod tests {
         (header, &pdu[HEADER..])
     }
 
-    /// A GetNext that snmpd 5.9.3 sent for `snmpwalk 1.3.6.1.2.1.6`: little endian, start with include, end at the
-    /// next registration.
-    const GETNEXT: &[u8] = &[
-        1, 6, 0, 0, 0x4f, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 0x20, 0, 0, 0, // header
-        2, 2, 1, 0, 1, 0, 0, 0, 6, 0, 0, 0, // 1.3.6.1.2.1.6
-        4, 2, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, // 1.3.6.1.2.1.6.13.0
-    ];
+    /// All PDUs of a session with a real snmpd: whether the master agent sent it, and its bytes.
+    fn captured() -> Vec<(bool, Vec<u8>)> {
+        let lines = include_str!("../../tests/captured/snmpd-5.9.3.txt").lines();
+        let lines = lines.filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| {
+                let (mark, hex) = line.split_once(' ').unwrap();
+                let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+                (mark == "<", (0..hex.len()).step_by(2).map(byte).collect())
+            })
+            .collect()
+    }
+
+    /// The GetNext for the second step of `snmpwalk 1.3.6.1.2.1.6.14`.
+    fn getnext() -> Vec<u8> {
+        let from_master = captured().into_iter().filter(|(master, _)| *master);
+        from_master.map(|(_, pdu)| pdu).filter(|pdu| pdu[1] == 6).nth(1).unwrap()
+    }
+
+    #[test]
+    fn all_that_snmpd_sends_is_read() {
+        let mut kinds = Vec::new();
+        for (_, pdu) in captured().into_iter().filter(|(master, _)| *master) {
+            let (header, payload) = payload_of(&pdu);
+            decode(&header, payload).unwrap();
+            kinds.push(pdu[1]);
+        }
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds, [5, 6, 8, 11, 18], "Get, GetNext, TestSet, CleanupSet, Response");
+    }
+
+    #[test]
+    fn a_refused_set_of_snmpd() {
+        let all = captured();
+        let (_, pdu) = all.iter().find(|(master, pdu)| *master && pdu[1] == 8).unwrap();
+        let (header, payload) = payload_of(pdu);
+        assert_eq!(decode(&header, payload), Ok(Body::TestSet(2)));
+    }
 
     #[test]
     fn a_getnext_of_snmpd() {
-        let (header, payload) = payload_of(GETNEXT);
-        assert_eq!((header.session_id, header.transaction_id, header.packet_id), (0x4f, 2, 5));
+        let pdu = getnext();
+        let (header, payload) = payload_of(&pdu);
+        assert_eq!((header.session_id, header.transaction_id, header.packet_id), (5, 5, 6));
         let Body::Query(query) = decode(&header, payload).unwrap() else { panic!() };
         assert_eq!(query.kind, QueryKind::GetNext);
         let ranges: Vec<_> = query.ranges.collect();
         let [range] = &ranges[..] else { panic!() };
-        assert_eq!((range.start.to_string(), range.include), ("1.3.6.1.2.1.6".into(), true));
-        assert_eq!(range.end.as_ref().unwrap().to_string(), "1.3.6.1.2.1.6.13.0");
+        assert_eq!((range.start.to_string(), range.include), ("1.3.6.1.2.1.6.14.0".into(), false));
+        assert_eq!(range.end.as_ref().unwrap().to_string(), "1.3.6.1.2.1.6.16.1.6");
     }
 
     #[test]
     fn every_cut_and_every_changed_byte_is_an_error_or_a_pdu_and_no_panic() {
-        for end in 0..GETNEXT.len() {
-            let cut = &GETNEXT[..end];
+        let pdu = getnext();
+        for end in 0..pdu.len() {
+            let cut = &pdu[..end];
             if let Ok(Some(header)) = Header::decode(cut) {
                 let decoded = decode(&header, &cut[HEADER..]);
                 // An empty list of ranges is a request for nothing; anything between is cut.
                 assert_eq!(decoded.is_ok(), end == HEADER);
             }
         }
-        for at in 0..GETNEXT.len() {
+        for at in 0..pdu.len() {
             for byte in 0..=255 {
-                let mut changed = GETNEXT.to_vec();
+                let mut changed = pdu.clone();
                 changed[at] = byte;
                 if let Ok(Some(header)) = Header::decode(&changed) {
                     let _ = decode(&header, &changed[HEADER..]);
@@ -577,9 +611,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_is_an_error_of_the_header() {
-        assert_eq!(Header::decode(&GETNEXT[..19]), Ok(None));
+        assert_eq!(Header::decode(&getnext()[..19]), Ok(None));
         assert_eq!(Header::decode(&[2; 20]), Err(WireError::Version(2)));
-        let mut endless = GETNEXT.to_vec();
+        let mut endless = getnext();
         endless[16..20].fill(0xff);
         assert_eq!(Header::decode(&endless), Err(WireError::Length(u32::MAX)));
     }

@@ -204,3 +204,138 @@ fn index(table: &Table, cx: &Context<'_>, row: usize) -> Oid {
     table.rows.index(cx, row, &mut index);
     index
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mib::object::Syntax;
+    use crate::proc::read::ProcRoot;
+    use crate::snapshot::{MaxAges, Snapshot};
+    use std::time::{Duration, Instant};
+
+    const AGES: Duration = Duration::from_secs(3600);
+
+    fn view() -> View {
+        let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
+        View::new(Layout { base, mib_2: true, private: true })
+    }
+
+    /// A snapshot of a captured tree, with everything read.
+    fn snapshot(tree: &str) -> Snapshot {
+        let mut snapshot = Snapshot::new(MaxAges { counters: AGES, sockets: AGES, processes: AGES });
+        let root = ProcRoot::new(format!("{}/tests/proc/{tree}", env!("CARGO_MANIFEST_DIR")));
+        let (view, mut name) = (view(), Oid::default());
+        loop {
+            let cx = Context::new(&snapshot, Instant::now());
+            let next = view.next(&cx, &name, false, None);
+            let touched = cx.touched();
+            if !snapshot.stale(touched, Instant::now()).is_empty() {
+                snapshot.refresh_now(touched, &root);
+                continue;
+            }
+            let Some((next, _)) = next else { return snapshot };
+            name = next;
+        }
+    }
+
+    fn walk(view: &View, cx: &Context<'_>) -> Vec<(Oid, Value)> {
+        let mut all: Vec<(Oid, Value)> = Vec::new();
+        let mut name = Oid::default();
+        while let Some((next, value)) = view.next(cx, &name, false, None) {
+            name = next.clone();
+            all.push((next, value));
+        }
+        all
+    }
+
+    #[test]
+    fn a_walk_is_strictly_increasing_and_every_instance_can_be_got() {
+        let (view, snapshot) = (view(), snapshot("6.18"));
+        let cx = Context::new(&snapshot, Instant::now());
+        let all = walk(&view, &cx);
+        assert!(all.len() > 250, "{}", all.len());
+        for pair in all.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} {}", pair[0].0, pair[1].0);
+        }
+        for (name, value) in &all {
+            assert_eq!(view.get(&cx, name).as_ref(), Ok(value), "{name}");
+            assert_eq!(view.next(&cx, name, true, None), Some((name.clone(), value.clone())), "include");
+        }
+    }
+
+    /// GetNext from any name near the instances, with and without include and end, against the sorted list.
+    #[test]
+    fn getnext_agrees_with_the_sorted_list() {
+        let (view, snapshot) = (view(), snapshot("6.18"));
+        let cx = Context::new(&snapshot, Instant::now());
+        let all = walk(&view, &cx);
+        let mut starts: Vec<Oid> = vec![Oid::default(), "0".parse().unwrap(), "2".parse().unwrap()];
+        for (name, _) in &all {
+            let subids = name.as_slice();
+            starts.push(name.clone());
+            starts.extend((1..subids.len()).rev().take(4).filter_map(|end| Oid::from_slice(&subids[..end])));
+            starts.extend(Oid::from_slice(&[subids, &[0]].concat()));
+            let mut raised = subids.to_vec();
+            *raised.last_mut().unwrap() = raised.last().unwrap().wrapping_add(1);
+            starts.extend(Oid::from_slice(&raised));
+        }
+        for (position, start) in starts.iter().enumerate() {
+            let end = &starts[(position * 7) % starts.len()];
+            for include in [false, true] {
+                for end in [None, Some(end)] {
+                    let reached = |name: &Oid| if include { name >= start } else { name > start };
+                    let expected = all.iter().find(|(name, _)| reached(name));
+                    let expected = expected.filter(|(name, _)| end.is_none_or(|end| name < end));
+                    let got = view.next(&cx, start, include, end);
+                    assert_eq!(got.as_ref(), expected, "from {start} to {end:?} {include}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_have_the_types_that_are_declared() {
+        let (view, snapshot) = (view(), snapshot("6.18"));
+        let cx = Context::new(&snapshot, Instant::now());
+        for leaf in view.leaves() {
+            let syntax: Syntax = match leaf.kind {
+                Kind::Scalar(scalar) => scalar.syntax,
+                Kind::Column(_, column) => column.syntax,
+            };
+            let mut name = Oid::from_slice(&leaf.oid).unwrap();
+            while let Some((next, value)) = view.next(&cx, &name, false, None) {
+                if next.strip_prefix(&leaf.oid).is_none() {
+                    break;
+                }
+                assert!(syntax.admits(&value), "{} {value:?}", leaf.kind.name());
+                name = next;
+            }
+        }
+    }
+
+    #[test]
+    fn objects_and_instances_are_missed_differently() {
+        let (view, snapshot) = (view(), snapshot("6.18"));
+        let cx = Context::new(&snapshot, Instant::now());
+        let get = |name: &str| view.get(&cx, &name.parse().unwrap());
+        for object in ["1.3.6.1.2.1.6", "1.3.6.1.2.1.6.16.0", "1.3.6.1.2.1.6.13", "1.3.6.1.2.1.6.13.1", "2.1"]
+        {
+            assert_eq!(get(object), Err(Missing::Object), "{object}");
+        }
+        for instance in
+            ["1.3.6.1.2.1.6.9", "1.3.6.1.2.1.6.9.1", "1.3.6.1.2.1.6.9.0.0", "1.3.6.1.2.1.6.13.1.1.9.9"]
+        {
+            assert_eq!(get(instance), Err(Missing::Instance), "{instance}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_served() {
+        let base: Oid = "1.3.6.1.4.1.4711".parse().unwrap();
+        let standard = View::new(Layout { base: base.clone(), mib_2: true, private: false });
+        assert_eq!(standard.subtrees().len(), MIB_2_SUBTREES.len());
+        let private = View::new(Layout { base: base.clone(), mib_2: false, private: true });
+        assert_eq!(private.subtrees(), [base]);
+        assert!(private.leaves().iter().all(|leaf| leaf.oid.starts_with(&[1, 3, 6, 1, 4, 1, 4711])));
+    }
+}

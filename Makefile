@@ -1,0 +1,61 @@
+# 'make demo' shows it, 'make test' tests it, 'make install' installs it. Each installs from Debian what it needs
+# and finds missing; without root it says what is missing instead.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BINDIR   = $(DESTDIR)$(PREFIX)/bin
+SHAREDIR = $(DESTDIR)$(PREFIX)/share
+UNITDIR  = $(DESTDIR)/lib/systemd/system
+SYSCONF  = $(DESTDIR)/etc
+MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
+CARGO   ?= cargo
+BINARY   = target/release/netstat-agentx
+
+.PHONY: all build demo test mibs module install uninstall clean
+
+all: build
+
+build:
+	$(CARGO) build --release --locked
+
+demo:
+	@tools/need snmpd:snmpd snmpwalk:snmp snmptranslate:snmp
+	@$(MAKE) --no-print-directory mibs build
+	@tools/demo
+
+# Format, lints, unit tests, and the tests against a real snmpd in network namespaces.
+test:
+	tools/need snmpd:snmpd snmpwalk:snmp smilint:smitools ip:iproute2 ss:iproute2 unshare:util-linux perl:perl-base
+	$(MAKE) --no-print-directory mibs
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked
+
+# The standard modules that ours imports, for tools that print names.
+mibs:
+	@tools/base-mibs target/mibs
+
+# LINUX-NETSTAT-MIB from the declarations in the source.
+module:
+	$(CARGO) run --quiet --locked -- mib > target/LINUX-NETSTAT-MIB.txt
+	mv target/LINUX-NETSTAT-MIB.txt mibs/LINUX-NETSTAT-MIB.txt
+
+# Does not build, so that root needs no toolchain: run 'make' first.
+install:
+	@test -x $(BINARY) || { echo "run 'make' first" >&2; exit 1; }
+	install -D -m 755 $(BINARY) $(BINDIR)/netstat-agentx
+	install -D -m 644 mibs/LINUX-NETSTAT-MIB.txt $(MIBDIR)/LINUX-NETSTAT-MIB.txt
+	install -D -m 644 config/netstat-agentx.toml $(SHAREDIR)/doc/netstat-agentx/netstat-agentx.toml
+	test -e $(SYSCONF)/netstat-agentx.toml || install -D -m 644 config/netstat-agentx.toml $(SYSCONF)/netstat-agentx.toml
+	mkdir -p $(UNITDIR)
+	sed 's|@BINDIR@|$(PREFIX)/bin|' config/netstat-agentx.service > $(UNITDIR)/netstat-agentx.service
+	chmod 644 $(UNITDIR)/netstat-agentx.service
+
+# Leaves an edited configuration where it is.
+uninstall:
+	rm -f $(BINDIR)/netstat-agentx $(MIBDIR)/LINUX-NETSTAT-MIB.txt $(UNITDIR)/netstat-agentx.service
+	rm -rf $(SHAREDIR)/doc/netstat-agentx
+	! cmp -s config/netstat-agentx.toml $(SYSCONF)/netstat-agentx.toml || rm -f $(SYSCONF)/netstat-agentx.toml
+
+clean:
+	$(CARGO) clean

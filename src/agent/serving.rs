@@ -1,0 +1,113 @@
+//! One session being served: what its actions mean for the agent.
+
+use super::{Agent, Outcome};
+use crate::agentx::session::{Action, Ended, Event, Notice, Session};
+use crate::agentx::transport::{Connection, Incoming};
+use crate::agentx::wire;
+use std::time::{Duration, Instant};
+
+/// How long the master agent may take to answer our Close before we leave all the same.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// The session that is being served and how it stands.
+pub struct Serving {
+    pub session: Session,
+    registered: bool,
+    pub ended: Option<Ended>,
+    /// What to do after our own Close, and until when to wait for its answer.
+    pub leaving: Option<(Outcome, Instant)>,
+}
+
+impl Serving {
+    /// Opens a session on a new connection.
+    pub fn begin(agent: &mut Agent, connection: &mut Connection) -> Self {
+        let (session, actions) = Session::open(agent.settings(), Instant::now());
+        let mut serving = Self { session, registered: false, ended: None, leaving: None };
+        for action in actions {
+            serving.act(agent, action, &[], &mut connection.out);
+        }
+        serving
+    }
+
+    pub fn event(&mut self, agent: &mut Agent, event: Event<'_>, out: &mut Vec<u8>) {
+        for action in self.session.handle(event, Instant::now()) {
+            self.act(agent, action, &[], out);
+        }
+    }
+
+    /// Handles all PDUs that have come, unless answers pile up that nobody takes.
+    pub fn receive(&mut self, agent: &mut Agent, connection: &mut Connection) {
+        while !connection.is_congested() && self.ended.is_none() {
+            match connection.next_pdu() {
+                Ok(None) => return,
+                Ok(Some(Incoming { header, payload, out })) => {
+                    for action in self.session.handle(Event::Received(header, payload), Instant::now()) {
+                        self.act(agent, action, payload, out);
+                    }
+                }
+                Err(error) => self.event(agent, Event::Garbage(error), &mut connection.out),
+            }
+        }
+    }
+
+    fn act(&mut self, agent: &mut Agent, action: Action<'_>, payload: &[u8], out: &mut Vec<u8>) {
+        match action {
+            Action::Send(bytes) => out.extend(bytes),
+            Action::Refuse(bytes) => {
+                out.extend(bytes);
+                let statistics = &mut agent.refresher.snapshot_mut().agent;
+                statistics.requests += 1;
+                statistics.errors += 1;
+            }
+            Action::Answer(header, query) => agent.query(&header, &query, payload, out),
+            Action::Tell(notice) => self.tell(agent, &notice),
+            Action::Disconnect(ended) => self.ended = Some(ended),
+        }
+    }
+
+    fn tell(&mut self, agent: &mut Agent, notice: &Notice) {
+        let priority = u8::from(agent.config.agentx.priority);
+        match notice {
+            Notice::Opened => agent.refresher.snapshot_mut().agent.sessions += 1,
+            Notice::Registered { registered, of } => {
+                self.registered = true;
+                agent.outage.clear();
+                let address = &agent.config.agentx.address;
+                tracing::info!(%address, priority, "serving {registered} of {of} subtrees");
+            }
+            Notice::Refused { subtree, error } => tracing::warn!(
+                %subtree,
+                priority,
+                "the master agent refused a subtree: {} ({error}){}; trying again until it is free",
+                wire::error::name(*error),
+                if *error == wire::error::DUPLICATE_REGISTRATION {
+                    ", another subagent has it at this priority: choose another one under [agentx]"
+                } else {
+                    ""
+                },
+            ),
+            Notice::CapabilitiesRefused(error) => {
+                tracing::info!(
+                    "the master agent keeps no agent capabilities: {} ({error})",
+                    wire::error::name(*error)
+                );
+            }
+            Notice::Malformed(error) => {
+                tracing::warn!("a PDU of the master agent could not be read: {error}");
+            }
+        }
+    }
+
+    /// Closes the session; what comes after it follows when the master agent has answered.
+    pub fn leave(&mut self, agent: &mut Agent, then: Outcome, out: &mut Vec<u8>) {
+        self.leaving = Some((then, Instant::now() + CLOSE_WITHIN));
+        self.event(agent, Event::Shutdown, out);
+    }
+
+    pub fn outcome(self, why: &str) -> Outcome {
+        match self.leaving {
+            Some((then, _)) => then,
+            None => Outcome::Lost { was_registered: self.registered, why: why.to_owned() },
+        }
+    }
+}

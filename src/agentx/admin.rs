@@ -1,0 +1,92 @@
+//! The administrative PDUs that a subagent sends (RFC 2741 section 6.2), built with the `agentx` crate.
+
+use super::session::Settings;
+use super::wire::{NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT};
+use crate::mib::oid::Oid;
+use agentx::encodings::{Context, ID, OctetString};
+use agentx::pdu;
+
+/// c.reason of a Close (section 6.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// reasonParseError
+    ParseError,
+    /// reasonShutdown
+    Shutdown,
+}
+
+/// Builds PDUs for a session. `None` is what cannot be encoded: an OID or a text that is too long.
+pub struct Encoder<'a> {
+    /// What is registered how.
+    pub settings: &'a Settings,
+    /// h.sessionID
+    pub session_id: u32,
+    /// h.packetID
+    pub packet_id: u32,
+}
+
+impl Encoder<'_> {
+    /// Open. A timeout of 0 leaves it to the master agent; snmpd ignores any other.
+    #[must_use]
+    pub fn open(&self) -> Option<Vec<u8>> {
+        let mut open = pdu::Open::new(id(&self.settings.id)?, &self.settings.description);
+        self.head(&mut open.header);
+        open.to_bytes().ok()
+    }
+
+    /// Close
+    #[must_use]
+    pub fn close(&self, reason: CloseReason) -> Option<Vec<u8>> {
+        let mut close = pdu::Close::new(match reason {
+            CloseReason::ParseError => pdu::CloseReason::ParseError,
+            CloseReason::Shutdown => pdu::CloseReason::Shutdown,
+        });
+        self.head(&mut close.header);
+        close.to_bytes().ok()
+    }
+
+    /// Register
+    #[must_use]
+    pub fn register(&self, subtree: &Oid) -> Option<Vec<u8>> {
+        let mut register = pdu::Register::new(id(subtree)?);
+        register.priority = self.settings.priority;
+        register.context = self.context(&mut register.header);
+        register.to_bytes().ok()
+    }
+
+    /// AddAgentCaps
+    #[must_use]
+    pub fn add_agent_caps(&self) -> Option<Vec<u8>> {
+        let mut caps = pdu::AddAgentCaps::new(id(&self.settings.id)?, &self.settings.description);
+        caps.context = self.context(&mut caps.header);
+        caps.to_bytes().ok()
+    }
+
+    /// Ping
+    #[must_use]
+    pub fn ping(&self) -> Option<Vec<u8>> {
+        let mut ping = pdu::Ping::new();
+        ping.context = self.context(&mut ping.header);
+        ping.to_bytes().ok()
+    }
+
+    fn head(&self, header: &mut pdu::Header) {
+        header.flags = NETWORK_BYTE_ORDER;
+        header.session_id = self.session_id;
+        header.packet_id = self.packet_id;
+    }
+
+    /// Section 6.1.1: the default context is no context field, not an empty one.
+    fn context(&self, header: &mut pdu::Header) -> Option<Context> {
+        self.head(header);
+        if self.settings.context.is_empty() {
+            return None;
+        }
+        header.flags |= NON_DEFAULT_CONTEXT;
+        Some(Context(OctetString(self.settings.context.clone())))
+    }
+}
+
+fn id(oid: &Oid) -> Option<ID> {
+    ID::try_from(oid.as_slice().to_vec()).ok()
+}

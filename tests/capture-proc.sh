@@ -1,0 +1,13 @@
+#!/bin/sh
+# Captures what the parsers read of this machine's /proc as a tree for tests: tests/capture-proc.sh FOLDER.
+# Run it in a network namespace of its own ('unshare -n'), so that no address of a real network gets in.
+set -eu
+to=$1/1/net
+mkdir -p "$to"
+for file in tcp tcp6 udp udp6 snmp netstat snmp6 sockstat sockstat6 xfrm_stat; do
+    [ ! -r "/proc/net/$file" ] || cat "/proc/net/$file" > "$to/$file"
+done
+if [ -r /proc/net/sctp/snmp ]; then
+    mkdir -p "$to/sctp"
+    cat /proc/net/sctp/snmp > "$to/sctp/snmp"
+fi

@@ -1,0 +1,251 @@
+//! The commands that need no snmpd, on captured and rebuilt `/proc` trees.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{BASE, lines, run, subids, tree};
+use std::io::Write;
+use std::path::Path;
+use tempfile::NamedTempFile;
+
+/// A configuration that reads a tree.
+fn configured(root: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    write!(file, "[proc]\nroot = \"{root}\"\n").unwrap();
+    file
+}
+
+fn on_tree(root: &str, arguments: &[&str]) -> (String, i32) {
+    let file = configured(root);
+    run(&[arguments, &["--config", file.path().to_str().unwrap()]].concat())
+}
+
+const KERNELS: [&str; 5] = ["2.6.32", "3.10", "4.18", "5.15", "6.18"];
+
+#[test]
+fn every_kernels_columns_are_read() {
+    for kernel in KERNELS {
+        let (text, status) = on_tree(&tree(kernel), &["walk"]);
+        assert_eq!(status, 0, "{kernel}: {text}");
+        let walk = lines(&text);
+        for pair in walk.windows(2) {
+            assert!(subids(&pair[0].0) < subids(&pair[1].0), "{kernel}: {} {}", pair[0].0, pair[1].0);
+        }
+        let count = |prefix: &str| walk.iter().filter(|(name, _)| name.starts_with(prefix)).count();
+        assert_eq!(
+            count(".1.3.6.1.2.1.6.")
+                - count(".1.3.6.1.2.1.6.13.")
+                - count(".1.3.6.1.2.1.6.19.")
+                - count(".1.3.6.1.2.1.6.20."),
+            16
+        );
+        assert_eq!(count(&format!("{BASE}.1.1.1.")), 33, "{kernel}");
+        assert_eq!(count(&format!("{BASE}.1.1.2.")), 15, "{kernel}");
+        assert!(count(".1.3.6.1.2.1.6.13.") >= 5 * 5, "{kernel}");
+    }
+}
+
+#[test]
+fn figures_of_the_rebuilt_trees() {
+    for kernel in &KERNELS[..4] {
+        let names = [
+            "tcpActiveOpens.0",
+            "tcpMaxConn.0",
+            "lnsListenerAcceptQueue.ipv4.4.127.0.0.1.80",
+            "lnsTcpStateSockets.all.closeWait",
+        ];
+        let (text, status) = on_tree(&tree(kernel), &[&["get"], &names[..]].concat());
+        let values: Vec<_> = lines(&text).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(
+            (status, &values[..2]),
+            (0, &["Counter32: 5".to_owned(), "INTEGER: -1".to_owned()][..]),
+            "{kernel}"
+        );
+        assert_eq!(values[2..], ["Gauge32: 3", "Gauge32: 1"], "{kernel}");
+    }
+}
+
+#[test]
+fn show_is_for_people_and_programs() {
+    let (text, status) = on_tree(&tree("6.18"), &["show"]);
+    assert_eq!(status, 0);
+    for words in ["TCP sockets", "closeWait", "UDP", "TCP memory", "listeners", "127.0.0.1:8001"] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    let (text, _) = on_tree(&tree("6.18"), &["show", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["tcp"]["ipv4"]["closeWait"], 2);
+    assert_eq!(json["udp"]["all"]["connected_sockets"], 3);
+    assert_eq!(json["usage"]["TCP_memory"]["unit"], "pages");
+    assert!(json["listeners"].as_array().unwrap().iter().any(|line| line["endpoint"] == "[::]:8002"));
+}
+
+type Inflict = fn(Vec<u8>) -> Vec<u8>;
+
+/// Each file in turn is missing, empty, cut or nonsense: its own instances go, everything else stays.
+#[test]
+fn a_bad_file_takes_away_its_own_instances_only() {
+    let good = lines(&on_tree(&tree("6.18"), &["walk"]).0);
+    let count = |walk: &[(String, String)], prefix: &str| {
+        walk.iter().filter(|(name, _)| name.starts_with(prefix)).count()
+    };
+    let private = |below: &str| format!("{BASE}.{below}.");
+    for (file, gone) in [
+        ("tcp", vec![private("1.1.1.1.3.1"), ".1.3.6.1.2.1.6.13.".to_owned(), private("1.1.4")]),
+        ("tcp6", vec![private("1.1.1.1.3.2"), private("1.1.4")]),
+        ("udp", vec![private("1.1.2.1.2.1"), ".1.3.6.1.2.1.7.5.".to_owned()]),
+        ("udp6", vec![private("1.1.2.1.2.2")]),
+        (
+            "snmp",
+            vec![
+                ".1.3.6.1.2.1.5.1.".to_owned(),
+                ".1.3.6.1.2.1.6.1.".to_owned(),
+                ".1.3.6.1.2.1.7.1.".to_owned(),
+            ],
+        ),
+        ("sockstat", vec![private("1.2.2")]),
+    ] {
+        let damages: [(&str, Inflict); 4] = [
+            ("empty", |_| Vec::new()),
+            ("a NUL in every line", |bytes| bytes.iter().map(|&b| if b == b' ' { 0 } else { b }).collect()),
+            ("no numbers", |bytes| {
+                bytes.iter().map(|&b| if b.is_ascii_digit() { b'?' } else { b }).collect()
+            }),
+            ("thirty digits", |bytes| {
+                String::from_utf8(bytes).unwrap().replace('0', "000000000000000000000000000000").into_bytes()
+            }),
+        ];
+        for (damage, inflict) in damages {
+            let folder = tempfile::tempdir().unwrap();
+            copy(Path::new(&tree("6.18")), folder.path());
+            let path = folder.path().join("1/net").join(file);
+            std::fs::write(&path, inflict(std::fs::read(&path).unwrap())).unwrap();
+            let (text, status) = on_tree(folder.path().to_str().unwrap(), &["walk"]);
+            // 'thirty digits' leaves some files whole: 000…0 is 0 in a counter.
+            let walk = lines(&text);
+            if damage != "thirty digits" {
+                assert_eq!(status, 1, "{file} {damage}");
+                assert!(text.contains(&format!("1/net/{file}")), "{file} {damage}: {text}");
+                for prefix in &gone {
+                    assert_eq!(count(&walk, prefix), 0, "{file} {damage}: {prefix}");
+                }
+            }
+            // What does not come from the file is as it was.
+            let own: &[&str] = match file {
+                "tcp" | "tcp6" => &["1.1.2", "1.2"],
+                "udp" | "udp6" => &["1.1.1", "1.1.3", "1.1.4", "1.2"],
+                _ => &["1.1.1", "1.1.2", "1.1.3", "1.1.4"],
+            };
+            for below in own {
+                assert_eq!(
+                    count(&walk, &private(below)),
+                    count(&good, &private(below)),
+                    "{file} {damage}: {below}"
+                );
+            }
+        }
+    }
+}
+
+/// Nothing is served as 0 that is not known to be 0.
+#[test]
+fn a_host_without_ipv6_has_zeros_and_one_with_a_broken_table_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new(&tree("6.18")), folder.path());
+    let net = folder.path().join("1/net");
+    for file in ["tcp6", "udp6", "snmp6", "sockstat6"] {
+        std::fs::remove_file(net.join(file)).unwrap();
+    }
+    let root = folder.path().to_str().unwrap();
+    let names = [
+        "get",
+        "lnsTcpStateSockets.ipv6.established",
+        "lnsUdpSockets.ipv6",
+        "udpNoPorts.0",
+        "lnsSockstatTcp6InUse.0",
+    ];
+    let (text, status) = on_tree(root, &names);
+    let values: Vec<_> = lines(&text).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(values[..3], ["Gauge32: 0", "Gauge32: 0", "Counter32: 1"]);
+    assert!(values[3].starts_with("No Such Instance"));
+    assert_eq!(status, 0, "a host without IPv6 is well: {text}");
+    std::fs::write(net.join("snmp6"), "").unwrap();
+    std::fs::write(net.join("tcp6"), "").unwrap();
+    let values: Vec<_> = lines(&on_tree(root, &names).0).into_iter().map(|(_, value)| value).collect();
+    assert!(
+        values[0].starts_with("No Such Instance") && values[2].starts_with("No Such Instance"),
+        "{values:?}"
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn get_and_walk_print_as_snmpwalk_does() {
+    let root = tree("6.18");
+    let (text, _) = on_tree(&root, &["walk", "lnsTcpStateTable"]);
+    assert_eq!(text.lines().next().unwrap(), format!("{BASE}.1.1.1.1.3.0.1 = Gauge32: 0"));
+    assert_eq!(text.lines().count(), 33);
+    let (text, _) = on_tree(&root, &["walk", "tcpCurrEstab.0"]);
+    assert_eq!(text, ".1.3.6.1.2.1.6.9.0 = Gauge32: 5\n");
+    let (text, status) = on_tree(&root, &["get", ".1.3.6.1.2.1.6.9.5", "1.3.6.1.2.1.6.50.0"]);
+    assert_eq!(
+        text,
+        ".1.3.6.1.2.1.6.9.5 = No Such Instance currently exists at this OID\n\
+         .1.3.6.1.2.1.6.50.0 = No Such Object available on this agent at this OID\n"
+    );
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn mistakes_are_told_with_status_2() {
+    for (arguments, told) in [
+        (&["get"][..], "OID or NAME"),
+        (&["get", "tcpCurEstab.0"], "did you mean tcpCurrEstab?"),
+        (&["get", "1.3.x"], "'x' is no sub-identifier"),
+        (&["walk", "--confg", "x"], "--config"),
+        (&["frobnicate"], "unrecognized subcommand"),
+        (&["mib", "--base-oid", "1.3.6.1.2.1"], "standard modules"),
+        (&["check-config", "--config", "/nowhere.toml"], "/nowhere.toml: No such file"),
+        (&["run", "--config", "/nowhere.toml"], "/nowhere.toml: No such file"),
+        (&["run", "--log", "loud"], "possible values: error, warn, info, debug, trace"),
+    ] {
+        let (text, status) = run(arguments);
+        assert_eq!(status, 2, "{arguments:?}: {text}");
+        assert!(text.contains(told), "{arguments:?}: {text}");
+    }
+    let mut file = NamedTempFile::new().unwrap();
+    writeln!(file, "[agentx]\npriority = 1\npriorty = 2").unwrap();
+    let (text, status) = run(&["check-config", "--config", file.path().to_str().unwrap()]);
+    assert_eq!(status, 2);
+    assert!(text.contains("line 3") && text.contains("priorty") && text.contains("`priority`"), "{text}");
+}
+
+#[test]
+fn help_and_version_everywhere() {
+    let (version, status) = run(&["--version"]);
+    assert_eq!((version, status), (format!("netstat-agentx {}\n", env!("CARGO_PKG_VERSION")), 0));
+    let (help, _) = run(&["--help"]);
+    for command in ["run", "show", "walk", "get", "mib", "check-config"] {
+        assert!(help.contains(command), "{command}");
+        let (text, status) = run(&[command, "--help"]);
+        assert!(status == 0 && text.contains("--config"), "{command}: {text}");
+    }
+}
+
+#[test]
+fn the_shipped_configuration_is_good() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/netstat-agentx.toml");
+    let (text, status) = run(&["check-config", "--config", path]);
+    assert_eq!((text, status), (format!("{path}: good\n"), 0));
+}

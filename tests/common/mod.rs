@@ -1,0 +1,240 @@
+//! What the end-to-end tests share: a network namespace, a private snmpd, the subagent, Net-SNMP's tools.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::print_stderr)]
+
+use std::fs;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+pub const BASE: &str = ".1.3.6.1.4.1.8072.9999.9999.2741";
+
+/// Runs the rest of the test in a network namespace of its own, as a child process of this very binary, so that
+/// its sockets and counters are exact and disturb nobody. True in the child, false in the parent once the child has
+/// passed: `if !in_namespace("name_of_the_test") { return }`.
+pub fn in_namespace(test: &str) -> bool {
+    if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_some() {
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
+        assert!(up.success(), "ip link set lo up");
+        return true;
+    }
+    // Without root a user namespace around it gives the right to make one.
+    let unshare = if is_root() { &["-n"][..] } else { &["-rn"] };
+    let output = Command::new("unshare")
+        .args(unshare)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("NETSTAT_AGENTX_NAMESPACE", "1")
+        .output()
+        .expect("unshare (util-linux)");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "in the namespace:\n{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    false
+}
+
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own)).unwrap() == 0
+}
+
+/// A process that does not outlive its test.
+pub struct Guard(pub Child);
+
+impl Guard {
+    pub fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(&mut self, within: Duration) -> std::process::ExitStatus {
+        let mut status = None;
+        until(within, "the process ends", || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks again and again until something is so.
+pub fn until(within: Duration, what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + within;
+    while !so() {
+        assert!(Instant::now() < end, "not within {within:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A private snmpd: own configuration, own persistent folder, a loopback port, an AgentX socket in a folder of the
+/// test.
+pub struct Snmpd {
+    pub folder: TempDir,
+    pub port: u16,
+    process: Option<Guard>,
+}
+
+impl Snmpd {
+    /// Lines are added to its snmpd.conf.
+    pub fn start(lines: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut snmpd = Self { folder, port, process: None };
+        let configuration = format!(
+            "agentaddress udp:127.0.0.1:{port}\nrocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\n\
+             master agentx\nagentXSocket {}\n{lines}\n",
+            snmpd.socket()
+        );
+        fs::write(snmpd.folder.path().join("snmpd.conf"), configuration).unwrap();
+        snmpd.restart();
+        snmpd
+    }
+
+    /// Where its master agent listens.
+    pub fn socket(&self) -> String {
+        format!("unix:{}/master", self.folder.path().display())
+    }
+
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    pub fn signal(&self, signal: &str) {
+        self.process.as_ref().unwrap().signal(signal);
+    }
+
+    /// Starts it (again) and waits until it answers.
+    pub fn restart(&mut self) {
+        self.process = None;
+        let process = Command::new("snmpd")
+            .args(["-f", "-C", "-Lf"])
+            .arg(self.folder.path().join("snmpd.log"))
+            .arg("-c")
+            .arg(self.folder.path().join("snmpd.conf"))
+            .env("SNMP_PERSISTENT_DIR", self.folder.path().join("persistent"))
+            .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap()))
+            .env("MIBS", "")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("snmpd");
+        self.process = Some(Guard(process));
+        until(Duration::from_secs(10), "snmpd answers", || {
+            self.get(&[".1.3.6.1.2.1.1.3.0"]).contains("Timeticks")
+        });
+    }
+
+    fn tool(&self, tool: &str, community: &str, arguments: &[&str]) -> String {
+        let output = Command::new(tool)
+            .args(["-v2c", "-c", community, "-On", "-t", "2", "-r", "1", "-M", "/nonexistent", "-m", ""])
+            .arg(format!("127.0.0.1:{}", self.port))
+            .args(arguments)
+            .output()
+            .unwrap_or_else(|error| panic!("{tool}: {error}"));
+        text_of(&output)
+    }
+
+    pub fn get(&self, names: &[&str]) -> String {
+        self.tool("snmpget", "public", names)
+    }
+
+    pub fn getnext(&self, names: &[&str]) -> String {
+        self.tool("snmpgetnext", "public", names)
+    }
+
+    pub fn set(&self, arguments: &[&str]) -> String {
+        self.tool("snmpset", "private", arguments)
+    }
+
+    pub fn walk(&self, name: &str) -> Vec<(String, String)> {
+        lines(&self.tool("snmpwalk", "public", &[name]))
+    }
+
+    pub fn bulkwalk(&self, name: &str) -> Vec<(String, String)> {
+        lines(&self.tool("snmpbulkwalk", "public", &[name]))
+    }
+
+    /// Waits until the subagent's own objects can be had.
+    pub fn await_agent(&self, within: Duration) {
+        until(within, "the subagent is registered", || {
+            self.get(&[&format!("{BASE}.1.5.1.0")]).contains("STRING")
+        });
+    }
+
+    pub fn await_no_agent(&self, within: Duration) {
+        until(within, "the subagent is gone", || self.get(&[&format!("{BASE}.1.5.1.0")]).contains("No Such"));
+    }
+}
+
+pub fn text_of(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The lines `NAME = VALUE` of a walk.
+pub fn lines(text: &str) -> Vec<(String, String)> {
+    let parts = text.lines().filter_map(|line| line.split_once(" = "));
+    parts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The sub-identifiers of a name, to compare names as SNMP does.
+pub fn subids(name: &str) -> Vec<u32> {
+    name.trim_start_matches('.').split('.').map(|subid| subid.parse().unwrap()).collect()
+}
+
+/// The subagent under test, with its log in a file.
+pub struct Agent {
+    pub process: Guard,
+    pub log: PathBuf,
+    pub config: PathBuf,
+}
+
+impl Agent {
+    /// Starts it with a configuration in `folder`.
+    pub fn start(folder: &Path, configuration: &str) -> Self {
+        let config = folder.join("netstat-agentx.toml");
+        fs::write(&config, configuration).unwrap();
+        let log = folder.join("netstat-agentx.log");
+        let file = fs::File::create(&log).unwrap();
+        let process = program().args(["run", "--config"]).arg(&config).stderr(file).spawn().unwrap();
+        Self { process: Guard(process), log, config }
+    }
+
+    /// Starts it at a snmpd and waits until it is registered.
+    pub fn at(snmpd: &Snmpd, configuration: &str) -> Self {
+        let address = format!("[agentx]\naddress = \"{}\"\n{configuration}", snmpd.socket());
+        let agent = Self::start(snmpd.folder.path(), &address);
+        snmpd.await_agent(Duration::from_secs(5));
+        agent
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+/// The binary under test.
+pub fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_netstat-agentx"))
+}
+
+/// What the program prints, and its exit status.
+pub fn run(arguments: &[&str]) -> (String, i32) {
+    let output = program().args(arguments).output().unwrap();
+    (text_of(&output), output.status.code().unwrap())
+}
+
+pub fn tree(version: &str) -> String {
+    format!("{}/tests/proc/{version}", env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,0 +1,402 @@
+//! A master agent of our own, for what snmpd never sends: GetBulk, PDUs split and merged, both byte orders, SETs in
+//! all their steps, garbage.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use agentx::encodings::{ID, Value, VarBind};
+use agentx::pdu::{self, Header, Response, Type};
+use common::{Agent, tree, until};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const SESSION: u32 = 4711;
+const BIG: u8 = 1 << 4;
+
+struct Master {
+    folder: TempDir,
+    listener: UnixListener,
+    stream: Option<UnixStream>,
+    agent: Agent,
+    /// NETWORK_BYTE_ORDER or nothing: how the master agent writes.
+    order: u8,
+}
+
+impl Master {
+    /// A master agent with a subagent that has opened its session and registered all its subtrees.
+    fn start(order: u8, configuration: &str) -> Self {
+        let mut master = Self::deaf(order, configuration);
+        master.accept();
+        master
+    }
+
+    /// A master agent that has not accepted the connection yet.
+    fn deaf(order: u8, configuration: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("master");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let agent = Agent::start(
+            folder.path(),
+            &format!(
+                "[agentx]\naddress = \"unix:{}\"\n[proc]\nroot = \"{}\"\n{configuration}",
+                socket.display(),
+                tree("6.18")
+            ),
+        );
+        Self { folder, listener, stream: None, agent, order }
+    }
+
+    fn accept(&mut self) {
+        let (stream, _) = self.listener.accept().unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        self.stream = Some(stream);
+        let open = self.receive();
+        let open_pdu = pdu::Open::from_bytes(&open).unwrap();
+        assert!(open_pdu.descr.0.starts_with("netstat-agentx "));
+        self.respond(&open);
+        let (mut subtrees, mut capabilities) = (Vec::new(), 0);
+        while subtrees.len() < 11 {
+            let request = self.receive();
+            match request[1] {
+                3 => {
+                    let register = pdu::Register::from_bytes(&request).unwrap();
+                    assert_eq!((register.header.session_id, register.priority), (SESSION, 100));
+                    subtrees.push(register.subtree.to_string());
+                }
+                16 => {
+                    let caps = pdu::AddAgentCaps::from_bytes(&request).unwrap();
+                    assert_eq!(caps.id.to_string(), "1.3.6.1.4.1.8072.9999.9999.2741");
+                    capabilities += 1;
+                }
+                other => panic!("PDU of type {other}"),
+            }
+            self.respond(&request);
+        }
+        assert_eq!(capabilities, 1);
+        assert_eq!(subtrees[0], "1.3.6.1.2.1.5");
+        assert_eq!(subtrees[10], "1.3.6.1.4.1.8072.9999.9999.2741");
+    }
+
+    fn stream(&mut self) -> &mut UnixStream {
+        self.stream.as_mut().unwrap()
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.stream().write_all(bytes).unwrap();
+    }
+
+    /// One whole PDU.
+    fn receive(&mut self) -> Vec<u8> {
+        let mut pdu = vec![0; 20];
+        self.stream().read_exact(&mut pdu).unwrap();
+        let length = [pdu[16], pdu[17], pdu[18], pdu[19]];
+        let length = if pdu[2] & BIG != 0 { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
+        pdu.resize(20 + length as usize, 0);
+        self.stream().read_exact(&mut pdu[20..]).unwrap();
+        pdu
+    }
+
+    /// noAgentXError to an administrative PDU.
+    fn respond(&mut self, request: &[u8]) {
+        let request = Header::from_bytes(request).unwrap();
+        let mut response = Response::new();
+        response.header.flags = self.order;
+        response.header.session_id = SESSION;
+        response.header.packet_id = request.packet_id;
+        let bytes = response.to_bytes().unwrap();
+        self.send(&bytes);
+    }
+
+    fn header(&self, ty: Type, packet_id: u32) -> Header {
+        let mut header = Header::new(ty);
+        header.flags = self.order;
+        header.session_id = SESSION;
+        header.transaction_id = 9;
+        header.packet_id = packet_id;
+        header
+    }
+
+    fn ask(&mut self, request: &[u8]) -> Response {
+        self.send(request);
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Response {
+        let bytes = self.receive();
+        assert_eq!(bytes[2], self.order, "the answer is in the byte order of the request");
+        let response = Response::from_bytes(&bytes).unwrap();
+        assert_eq!((response.header.session_id, response.header.transaction_id), (SESSION, 9));
+        response
+    }
+
+    fn get(&self, packet_id: u32, names: &[&str]) -> Vec<u8> {
+        let ranges = names.iter().map(|name| range(name, "", false)).collect();
+        let mut get = pdu::Get::new(agentx::encodings::SearchRangeList(ranges));
+        get.header = self.header(Type::Get, packet_id);
+        get.to_bytes().unwrap()
+    }
+
+    fn getnext(&self, packet_id: u32, ranges: &[(&str, &str, bool)]) -> Vec<u8> {
+        let ranges = ranges.iter().map(|(start, end, include)| range(start, end, *include)).collect();
+        let mut get = pdu::GetNext::new(agentx::encodings::SearchRangeList(ranges));
+        get.header = self.header(Type::GetNext, packet_id);
+        get.to_bytes().unwrap()
+    }
+
+    fn getbulk(&self, non_repeaters: u16, max_repetitions: u16, starts: &[&str]) -> Vec<u8> {
+        let ranges = starts.iter().map(|start| range(start, "", false)).collect();
+        let mut get = pdu::GetBulk::new(agentx::encodings::SearchRangeList(ranges));
+        get.header = self.header(Type::GetBulk, 50);
+        get.non_repeaters = non_repeaters;
+        get.max_repetitions = max_repetitions;
+        get.to_bytes().unwrap()
+    }
+}
+
+fn id(name: &str) -> ID {
+    name.parse().unwrap()
+}
+
+fn range(start: &str, end: &str, include: bool) -> agentx::encodings::SearchRange {
+    let mut start = id(start);
+    start.include = include.into();
+    agentx::encodings::SearchRange { start, end: id(end) }
+}
+
+fn list(response: Response) -> Vec<(String, Value)> {
+    assert_eq!(response.res_error, pdu::ResError::NoAgentXError);
+    let binds = response.vb.map(|list| list.0).unwrap_or_default();
+    binds.into_iter().map(|VarBind { name, data }| (name.to_string(), data)).collect()
+}
+
+const ACTIVE_OPENS: &str = "1.3.6.1.2.1.6.5.0";
+
+#[test]
+fn gets_in_both_byte_orders() {
+    for order in [0, BIG] {
+        let mut master = Master::start(order, "");
+        let request = master.get(7, &[ACTIVE_OPENS, "1.3.6.1.2.1.6.5.1", "1.3.6.1.2.1.99.0", "1.3", ""]);
+        let response = master.ask(&request);
+        assert_eq!(response.header.packet_id, 7);
+        let values: Vec<_> = list(response);
+        // As many as were asked for, whatever became of them; and a null OID is a name like any other.
+        assert_eq!(values.len(), 5);
+        assert_eq!(values[0], (ACTIVE_OPENS.into(), Value::Counter32(4)));
+        assert_eq!(values[1].1, Value::NoSuchInstance);
+        assert_eq!(values[2].1, Value::NoSuchObject);
+        assert_eq!(values[3].1, Value::NoSuchObject);
+        assert_eq!(values[4], (String::new(), Value::NoSuchObject));
+        let request = master.get(8, &[]);
+        assert_eq!(list(master.ask(&request)), []);
+    }
+}
+
+#[test]
+fn getnext_minds_include_and_the_end_of_its_range() {
+    let mut master = Master::start(BIG, "");
+    let object = "1.3.6.1.2.1.6.5";
+    let request = master.getnext(
+        8,
+        &[
+            (object, "", false),
+            (ACTIVE_OPENS, "", true),
+            (ACTIVE_OPENS, "", false),
+            (ACTIVE_OPENS, "1.3.6.1.2.1.6.6", false),
+            (ACTIVE_OPENS, ACTIVE_OPENS, true),
+            ("1.3.6.1.2.1.7", "1.3.6.1.2.1.6", false),
+            ("2", "", false),
+            ("", "", false),
+        ],
+    );
+    let response = list(master.ask(&request));
+    let names: Vec<_> = response.iter().map(|(name, _)| name.as_str()).collect();
+    let next = "1.3.6.1.2.1.6.6.0";
+    let first = "1.3.6.1.2.1.5.1.0";
+    assert_eq!(
+        names,
+        [ACTIVE_OPENS, ACTIVE_OPENS, next, ACTIVE_OPENS, ACTIVE_OPENS, "1.3.6.1.2.1.7", "2", first]
+    );
+    let ended: Vec<_> = response.iter().map(|(_, value)| *value == Value::EndOfMibView).collect();
+    assert_eq!(ended, [false, false, false, true, true, true, true, false]);
+}
+
+// RFC 2741 section 7.2.3.3.
+#[test]
+fn getbulk_repeats_what_repeats() {
+    let mut master = Master::start(0, "");
+    let request = master.getbulk(
+        1,
+        3,
+        &["1.3.6.1.2.1.6.1", "1.3.6.1.2.1.7.1", "1.3.6.1.4.1.8072.9999.9999.2741.1.5.8.1.6"],
+    );
+    let values = list(master.ask(&request));
+    assert_eq!(values.len(), 1 + 3 * 2);
+    assert_eq!(values[0].0, "1.3.6.1.2.1.6.1.0");
+    let repeated: Vec<_> = values[1..].iter().step_by(2).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(repeated, ["1.3.6.1.2.1.7.1.0", "1.3.6.1.2.1.7.2.0", "1.3.6.1.2.1.7.3.0"]);
+    // At the end, the last name comes back with endOfMibView, until all have ended.
+    let request = master.getbulk(0, 10, &["1.3.6.1.4.1.8072.9999.9999.2741.1.5.8.1.6.9"]);
+    let values = list(master.ask(&request));
+    assert_eq!(values.len(), 2);
+    assert_eq!(values[0].0, values[1].0);
+    assert_eq!(values[1].1, Value::EndOfMibView);
+    // More than fits into a response is cut at a whole repetition. The crate cannot read the DateAndTime in it.
+    let request = master.getbulk(0, 65_535, &["1.3.6.1.2.1.5"; 40]);
+    master.send(&request);
+    let answer = master.receive();
+    assert_eq!(answer[24..28], [0; 4]);
+    assert!((60_000..=65_536).contains(&answer.len()), "{}", answer.len());
+    let request = master.getbulk(5, 0, &["1.3.6.1.2.1.6.1"]);
+    assert_eq!(list(master.ask(&request)).len(), 1, "more non-repeaters than ranges");
+}
+
+#[test]
+fn pdus_come_split_and_merged() {
+    let mut master = Master::start(BIG, "");
+    for byte in master.get(20, &[ACTIVE_OPENS]) {
+        master.send(&[byte]);
+    }
+    assert_eq!(master.answer().header.packet_id, 20);
+    let many: Vec<u8> = (100..1100).flat_map(|packet_id| master.get(packet_id, &[ACTIVE_OPENS])).collect();
+    master.send(&many);
+    for packet_id in 100..1100 {
+        let response = master.answer();
+        assert_eq!(response.header.packet_id, packet_id);
+        assert_eq!(list(response)[0].1, Value::Counter32(4));
+    }
+}
+
+#[test]
+fn sets_in_all_their_steps() {
+    let mut master = Master::start(0, "");
+    let name = id("1.3.6.1.2.1.6.4.0");
+    let mut test =
+        pdu::TestSet::new(agentx::encodings::VarBindList(vec![VarBind { name, data: Value::Integer(1) }]));
+    test.header = master.header(Type::TestSet, 30);
+    let mut request = test.to_bytes().unwrap();
+    master.send(&request);
+    // The crate does not know the errors of SNMP itself, so these are read by hand.
+    assert_eq!(master.receive()[24..28], [17, 0, 1, 0], "notWritable, the first");
+    for (kind, expected) in [(9, [14, 0, 1, 0]), (10, [0; 4])] {
+        request = master.header(Type::CommitSet, 31).to_bytes();
+        request[1] = kind;
+        master.send(&request);
+        assert_eq!(master.receive()[24..28], expected, "type {kind}");
+    }
+    // A CleanupSet is not answered: the next answer is the one to the Get.
+    request[1] = 11;
+    master.send(&request);
+    let get = master.get(32, &[ACTIVE_OPENS]);
+    assert_eq!(master.ask(&get).header.packet_id, 32);
+}
+
+#[test]
+fn other_sessions_bad_payloads_and_unknown_types_are_answered_so() {
+    let mut master = Master::start(0, "");
+    let mut other = master.get(40, &[ACTIVE_OPENS]);
+    other[4] ^= 1;
+    master.send(&other);
+    let answer = Response::from_bytes(&master.receive()).unwrap();
+    assert_eq!(answer.res_error, pdu::ResError::NotOpen);
+    let mut cut = master.get(41, &[ACTIVE_OPENS]);
+    cut.truncate(cut.len() - 4);
+    cut[16] -= 4;
+    assert_eq!(master.ask(&cut).res_error, pdu::ResError::ParseError);
+    let mut unknown = master.get(42, &[]);
+    unknown[1] = 99;
+    master.send(&unknown);
+    assert_eq!(master.receive()[24..26], 266_u16.to_le_bytes());
+    // Replies to nothing are nobody's business.
+    let request = master.get(4000, &[]);
+    master.respond(&request);
+    let get = master.get(43, &[ACTIVE_OPENS]);
+    assert_eq!(master.ask(&get).header.packet_id, 43);
+}
+
+#[test]
+fn what_is_no_agentx_ends_the_connection_and_a_new_one_comes() {
+    let mut endless = vec![1, 5, 0, 0];
+    endless.resize(16, 0);
+    endless.extend([0xff; 4]);
+    for garbage in [b"GET / HTTP/1.1\r\nHost: master\r\n\r\n".to_vec(), endless] {
+        let mut master = Master::start(0, "");
+        master.send(&garbage);
+        let close = master.receive();
+        assert_eq!((close[1], close[20]), (2, 2), "Close, reasonParseError");
+        let end = master.stream().read(&mut [0; 1]);
+        assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
+        master.accept();
+        let get = master.get(60, &[ACTIVE_OPENS]);
+        assert_eq!(list(master.ask(&get))[0].1, Value::Counter32(4));
+        until(Duration::from_secs(1), "told", || master.agent.log().contains("what is no AgentX"));
+    }
+}
+
+#[test]
+fn a_close_of_the_master_agent_is_answered_and_a_new_session_opened() {
+    let mut master = Master::start(BIG, "");
+    let mut close = pdu::Close::new(pdu::CloseReason::ByManager);
+    close.header = master.header(Type::Close, 70);
+    let bytes = close.to_bytes().unwrap();
+    let answer = master.ask(&bytes);
+    assert_eq!((answer.header.packet_id, answer.res_error), (70, pdu::ResError::NoAgentXError));
+    master.accept();
+}
+
+#[test]
+fn sigterm_closes_the_session_properly() {
+    let mut master = Master::start(BIG, "");
+    master.agent.process.signal("-TERM");
+    let close = master.receive();
+    assert_eq!((close[1], close[20]), (2, 5), "Close, reasonShutdown");
+    master.respond(&close);
+    assert!(master.agent.process.wait(Duration::from_secs(2)).success());
+    // And without an answer it does not wait for ever.
+    let mut silent = Master::start(BIG, "");
+    silent.agent.process.signal("-TERM");
+    assert!(silent.agent.process.wait(Duration::from_secs(3)).success());
+}
+
+#[test]
+fn a_master_agent_that_never_reads_costs_no_memory() {
+    let mut master = Master::start(0, "");
+    let request = master.getbulk(0, 200, &["1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
+    let stream = master.stream();
+    stream.set_nonblocking(true).unwrap();
+    // Until neither side takes any more: several MB of answers if they were all made.
+    let mut sent = 0;
+    for _ in 0..50 {
+        while stream.write(&request).is_ok() {
+            sent += 1;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(sent > 1000, "{sent}");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", master.agent.process.0.id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kilobytes < 40_000, "{kilobytes} kB (a debug build)");
+    // It is not stuck either.
+    assert!(master.folder.path().exists());
+    master.agent.process.signal("-TERM");
+    assert!(master.agent.process.wait(Duration::from_secs(3)).success());
+}
+
+#[test]
+fn a_request_that_is_sent_again_is_answered() {
+    let mut master = Master::start(0, "");
+    let request = master.get(80, &[ACTIVE_OPENS]);
+    for _ in 0..2 {
+        assert_eq!(master.ask(&request).header.packet_id, 80);
+    }
+}
+
+#[test]
+fn a_slow_master_agent_is_waited_for() {
+    let mut master = Master::deaf(0, "");
+    std::thread::sleep(Duration::from_secs(2));
+    master.accept();
+    assert_eq!(master.agent.log().lines().filter(|line| line.contains("WARN")).count(), 0);
+}

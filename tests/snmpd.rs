@@ -1,0 +1,386 @@
+//! The whole against a real snmpd, with Net-SNMP's own tools as the manager.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Agent, BASE, Snmpd, in_namespace, subids, until};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
+
+#[path = "common/sockets.rs"]
+mod sockets;
+
+const ROOTS: [&str; 3] = [".1.3.6.1.2.1.5", ".1.3.6.1.2.1.6", ".1.3.6.1.2.1.7"];
+
+/// Objects that the polling itself moves: datagrams to and from snmpd.
+const MOVING: [&str; 4] =
+    [".1.3.6.1.2.1.7.1.0", ".1.3.6.1.2.1.7.4.0", ".1.3.6.1.2.1.7.8.0", ".1.3.6.1.2.1.7.9.0"];
+
+/// Where we mean to differ: see "Where we differ from snmpd's own modules" in docs/objects.md.
+const DIFFERENT: [&str; 1] = [".1.3.6.1.2.1.5.29.1.5.2"];
+
+fn walk_all(snmpd: &Snmpd) -> Vec<(String, String)> {
+    ROOTS.iter().flat_map(|root| snmpd.walk(root)).collect()
+}
+
+/// Sockets of all kinds that snmpd has tables for, held open by the value.
+fn some_sockets() -> (Vec<TcpListener>, Vec<TcpStream>, Vec<UdpSocket>) {
+    let listeners: Vec<_> =
+        ["127.0.0.1:0", "[::1]:0", "[::]:0"].map(|address| TcpListener::bind(address).unwrap()).into();
+    let mut streams = Vec::new();
+    for (listener, host) in listeners.iter().zip(["127.0.0.1", "[::1]", "127.0.0.1"]) {
+        let port = listener.local_addr().unwrap().port();
+        for _ in 0..3 {
+            streams.push(TcpStream::connect(format!("{host}:{port}")).unwrap());
+        }
+        let (accepted, _) = listener.accept().unwrap();
+        let (closed, _) = listener.accept().unwrap();
+        closed.shutdown(std::net::Shutdown::Write).unwrap();
+        streams.extend([accepted, closed]);
+    }
+    let udp =
+        ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"].map(|address| UdpSocket::bind(address).unwrap());
+    // Nobody listens on port 9: an ICMP message of each family comes back.
+    udp[0].connect("127.0.0.1:9").unwrap();
+    udp[2].connect("[::1]:9").unwrap();
+    udp[0].send(b"x").unwrap();
+    udp[2].send(b"x").unwrap();
+    (listeners, streams, udp.into())
+}
+
+/// Whether a row of the UDP tables belongs to a port that is open now: the manager's own socket is not, and each
+/// walk has another one.
+fn lasting(name: &str, ports: &BTreeSet<u32>) -> bool {
+    let id = subids(name);
+    match id.get(6..9) {
+        Some([7, 5, 1]) => ports.contains(id.last().unwrap()),
+        Some([7, 7, 1]) => ports.contains(&id[10 + 1 + id[11] as usize + 1]),
+        _ => true,
+    }
+}
+
+fn udp_ports() -> BTreeSet<u32> {
+    let files = ["/proc/net/udp", "/proc/net/udp6"].map(|file| std::fs::read_to_string(file).unwrap());
+    let rows = files.iter().flat_map(|file| file.lines().skip(1));
+    let local = rows.map(|row| row.split_whitespace().nth(1).unwrap());
+    local.map(|local| u32::from_str_radix(local.rsplit_once(':').unwrap().1, 16).unwrap()).collect()
+}
+
+#[test]
+fn side_by_side_with_snmpds_own_modules() {
+    if !in_namespace("side_by_side_with_snmpds_own_modules") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let _sockets = some_sockets();
+    // snmpd's tables of processes and its own caches are filled now, not before the sockets were there.
+    let own = walk_all(&snmpd);
+    assert!(own.len() > 150, "snmpd serves {} instances", own.len());
+    let mut agent = Agent::at(&snmpd, "");
+    let ours = walk_all(&snmpd);
+
+    let ports = udp_ports();
+    let served: BTreeMap<_, _> = ours.iter().cloned().collect();
+    let mut compared = 0;
+    for (name, value) in own.iter().filter(|(name, _)| lasting(name, &ports)) {
+        let got = served.get(name).unwrap_or_else(|| panic!("{name} = {value} is not served"));
+        if MOVING.contains(&name.as_str()) || DIFFERENT.contains(&name.as_str()) {
+            let kind = |value: &str| value.split(':').next().unwrap().to_owned();
+            assert_eq!(kind(got), kind(value), "{name}");
+        } else {
+            assert_eq!(got, value, "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 140, "{compared}");
+
+    // No gap, no duplicate, strictly increasing, one name at a time and in bulk.
+    for pair in ours.windows(2) {
+        assert!(subids(&pair[0].0) < subids(&pair[1].0), "{} {}", pair[0].0, pair[1].0);
+    }
+    let names = |walk: Vec<(String, String)>| -> Vec<String> {
+        walk.into_iter().map(|(name, _)| name).filter(|name| lasting(name, &ports)).collect()
+    };
+    let bulk: Vec<_> = ROOTS.iter().flat_map(|root| snmpd.bulkwalk(root)).collect();
+    assert_eq!(names(ours), names(bulk));
+
+    // snmpd's own modules are back when we are gone, whether we say so or not.
+    agent.process.signal("-TERM");
+    assert!(agent.process.wait(Duration::from_secs(2)).success());
+    let before = names(own);
+    assert_eq!(names(walk_all(&snmpd)), before);
+    let agent = Agent::at(&snmpd, "");
+    agent.process.signal("-KILL");
+    snmpd.await_no_agent(Duration::from_secs(2));
+    assert_eq!(names(walk_all(&snmpd)), before);
+}
+
+/// `ss -tan` by state, as the numbers of TCP-MIB.
+fn ss(family: &str) -> BTreeMap<u32, u64> {
+    let output = Command::new("ss").args([family, "-tanH"]).output().unwrap();
+    let mut counts = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let state = match line.split_whitespace().next().unwrap() {
+            "UNCONN" => 1,
+            "LISTEN" => 2,
+            "SYN-SENT" => 3,
+            "SYN-RECV" => 4,
+            "ESTAB" => 5,
+            "FIN-WAIT-1" => 6,
+            "FIN-WAIT-2" => 7,
+            "CLOSE-WAIT" => 8,
+            "LAST-ACK" => 9,
+            "CLOSING" => 10,
+            "TIME-WAIT" => 11,
+            other => panic!("{other}"),
+        };
+        *counts.entry(state).or_insert(0) += 1;
+    }
+    counts
+}
+
+fn gauge(value: &str) -> u64 {
+    value.strip_prefix("Gauge32: ").unwrap_or_else(|| panic!("{value}")).parse().unwrap()
+}
+
+#[test]
+fn states_equal_ss_in_every_state() {
+    if !in_namespace("states_equal_ss_in_every_state") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let _zoo = sockets::Zoo::open();
+    let _agent = Agent::at(&snmpd, "");
+    let rows = snmpd.walk(&format!("{BASE}.1.1.1"));
+    assert_eq!(rows.len(), 33);
+    let by_family = [
+        ss("-4").into_iter().chain(ss("-6")).collect::<Vec<_>>(),
+        ss("-4").into_iter().collect(),
+        ss("-6").into_iter().collect(),
+    ];
+    for (row, (name, value)) in rows.iter().enumerate() {
+        let (family, state) = (row / 11, u32::try_from(row % 11 + 1).unwrap());
+        assert_eq!(*name, format!("{BASE}.1.1.1.1.3.{family}.{state}"));
+        let expected: u64 =
+            by_family[family].iter().filter(|(other, _)| *other == state).map(|(_, n)| n).sum();
+        assert_eq!(gauge(value), expected, "family {family} state {state}");
+        // A socket that is closed is in no table: every other state is here, in both families.
+        assert!(state == 1 || expected > 0, "no socket of family {family} in state {state}");
+    }
+    let shown = common::run(&["show", "--json"]).0;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    for (position, label) in ["closed", "listen", "synSent", "synReceived"].iter().enumerate() {
+        assert_eq!(shown["tcp"]["all"][label], gauge(&rows[position].1));
+    }
+
+    // Listeners: one connection waits at each of the three, by endpoint and by port.
+    let listeners = snmpd.walk(&format!("{BASE}.1.1.3"));
+    let column = |number: u32| {
+        let prefix = format!("{BASE}.1.1.3.1.{number}.");
+        listeners.iter().filter(move |(name, _)| name.starts_with(&prefix)).map(|(_, value)| value.clone())
+    };
+    // And one at each of the two that are full.
+    assert_eq!(column(4).filter(|queue| queue == "Gauge32: 1").count(), 5);
+    assert_eq!(u64::try_from(column(6).count()).unwrap(), ss("-4")[&2] + ss("-6")[&2]);
+    assert!(column(6).any(|text| text.starts_with("STRING: \"[::1]:")));
+    let ports = snmpd.walk(&format!("{BASE}.1.1.4"));
+    assert_eq!(ports.len() % 11, 0);
+    let timewaits =
+        ports.iter().filter(|(name, _)| name.ends_with(".8")).map(|(_, value)| gauge(value)).sum::<u64>();
+    assert!(timewaits > 0, "closeWait sockets of listening ports");
+}
+
+#[test]
+fn udp_sockstat_and_agent() {
+    if !in_namespace("udp_sockstat_and_agent") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let (_tcp, _streams, udp) = some_sockets();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.send_to(&[0; 100], ("127.0.0.1", udp[1].local_addr().unwrap().port())).unwrap();
+    let _agent = Agent::at(&snmpd, "");
+    let rows: BTreeMap<_, _> = snmpd.walk(BASE).into_iter().collect();
+    let value = |name: &str| {
+        rows.get(&format!("{BASE}.{name}")).cloned().unwrap_or_else(|| panic!("{name}: {rows:#?}"))
+    };
+    // Two, the sender, snmpd's own, and the manager's if it was there when the table was read.
+    assert!((4..=5).contains(&gauge(&value("1.1.2.1.2.1"))));
+    assert_eq!(gauge(&value("1.1.2.1.2.2")), 2);
+    assert_eq!(gauge(&value("1.1.2.1.3.0")), 2);
+    assert!(gauge(&value("1.1.2.1.4.1")) > 100);
+    assert_eq!(gauge(&value("1.1.2.1.6.0")), 0);
+    let sockstat = std::fs::read_to_string("/proc/net/sockstat").unwrap();
+    let tcp = sockstat.lines().find(|line| line.starts_with("TCP:")).unwrap();
+    let in_use: u64 = tcp.split_whitespace().nth(2).unwrap().parse().unwrap();
+    assert_eq!(gauge(&value("1.2.2.0")), in_use);
+    assert!(gauge(&value("1.2.26.0")) > 0, "tcp_max_tw_buckets");
+    // tcp_mem is not there in a namespace other than the first.
+    assert!(!rows.contains_key(&format!("{BASE}.1.2.19.0")));
+    assert_eq!(value("1.5.1.0"), format!("STRING: \"{}\"", env!("CARGO_PKG_VERSION")));
+    assert_eq!(value("1.5.3.0"), "Counter32: 1");
+    assert_eq!(value("1.5.6.0"), "Counter64: 0");
+    assert_eq!(value("1.5.8.1.6.7.115.111.99.107.101.116.115"), "\"\"");
+}
+
+#[test]
+fn absences_errors_and_sets() {
+    if !in_namespace("absences_errors_and_sets") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let _agent = Agent::at(&snmpd, "");
+    let text = snmpd.get(&[".1.3.6.1.2.1.6.9.0", ".1.3.6.1.2.1.6.9.7", ".1.3.6.1.2.1.6.99.0"]);
+    assert!(text.contains("6.9.0 = Gauge32"), "{text}");
+    assert!(text.contains("6.9.7 = No Such Instance"), "{text}");
+    assert!(text.contains("6.99.0 = No Such Object"), "{text}");
+    let writable = format!("{BASE}.1.5.1.0");
+    let text = snmpd.set(&[".1.3.6.1.2.1.6.4.0", "i", "5", &writable, "s", "x"]);
+    assert!(text.contains("notWritable") && text.contains("1.3.6.1.2.1.6.4.0"), "{text}");
+    // A refused SET leaves the agent free for everybody else.
+    assert!(snmpd.get(&[&writable]).contains("STRING"));
+    let errors = snmpd.get(&[&format!("{BASE}.1.5.6.0")]);
+    assert!(errors.contains("Counter64: 1"), "{errors}");
+    // The end of our subtrees goes over into snmpd's.
+    assert!(
+        snmpd.getnext(&[".1.3.6.1.2.1.7.9.0"]).contains(".1.3.6.1.2.1.11."),
+        "the snmp group follows udp"
+    );
+    assert!(
+        snmpd.getnext(&[".1.3.6.1.2.1.6.18.0"]).contains(".1.3.6.1.2.1.6.20"),
+        "no connection: tcpListenerTable"
+    );
+}
+
+#[test]
+fn the_master_agent_goes_and_comes_back() {
+    if !in_namespace("the_master_agent_goes_and_comes_back") {
+        return;
+    }
+    let mut snmpd = Snmpd::start("");
+    let agent = Agent::at(&snmpd, "");
+    for round in 0_usize..3 {
+        snmpd.kill();
+        std::thread::sleep(Duration::from_millis(700));
+        snmpd.restart();
+        snmpd.await_agent(Duration::from_secs(1));
+        let log = agent.log();
+        assert_eq!(log.matches("serving 11 of 11").count(), round + 2, "{log}");
+        assert_eq!(log.matches("cannot connect").count(), round + 1, "once for each change:\n{log}");
+    }
+    assert!(snmpd.get(&[&format!("{BASE}.1.5.3.0")]).contains("Counter32: 4"));
+    // SIGHUP makes snmpd read its configuration again and keeps the session.
+    snmpd.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(snmpd.get(&[&format!("{BASE}.1.5.3.0")]).contains("Counter32: 4"));
+}
+
+#[test]
+fn started_before_snmpd_it_waits_without_noise() {
+    if !in_namespace("started_before_snmpd_it_waits_without_noise") {
+        return;
+    }
+    let mut snmpd = Snmpd::start("");
+    snmpd.kill();
+    std::fs::remove_file(snmpd.folder.path().join("master")).unwrap();
+    let address = format!("[agentx]\naddress = \"{}\"\n", snmpd.socket());
+    let mut agent = Agent::start(snmpd.folder.path(), &address);
+    std::thread::sleep(Duration::from_secs(2));
+    let log = agent.log();
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(log.contains("is snmpd running, with 'master agentx'"), "{log}");
+    snmpd.restart();
+    snmpd.await_agent(Duration::from_secs(1));
+    agent.process.signal("-TERM");
+    assert!(agent.process.wait(Duration::from_secs(2)).success());
+}
+
+#[test]
+fn a_subtree_that_is_taken_is_told_and_tried_again() {
+    if !in_namespace("a_subtree_that_is_taken_is_told_and_tried_again") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let first = Agent::at(&snmpd, "");
+    let folder = tempfile::tempdir().unwrap();
+    let second = Agent::start(folder.path(), &format!("[agentx]\naddress = \"{}\"", snmpd.socket()));
+    until(Duration::from_secs(3), "all subtrees are refused", || second.log().contains("serving 0 of 11"));
+    std::thread::sleep(Duration::from_millis(1200));
+    let log = second.log();
+    assert_eq!(log.matches("duplicateRegistration").count(), 11, "{log}");
+    assert!(log.contains("choose another one under [agentx]"), "{log}");
+    first.process.signal("-TERM");
+    until(Duration::from_secs(3), "the second takes over", || second.log().contains("serving 11 of 11"));
+    assert!(snmpd.get(&[&format!("{BASE}.1.5.3.0")]).contains("Counter32: 1"));
+}
+
+#[test]
+fn tcp_and_a_context_and_a_base_of_ones_own() {
+    if !in_namespace("tcp_and_a_context_and_a_base_of_ones_own") {
+        return;
+    }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The last agentXSocket line holds; a community of its own reaches the context.
+    let snmpd = Snmpd::start(&format!(
+        "agentXSocket tcp:127.0.0.1:{port}\ncom2sec -Cn blue inblue 127.0.0.1 blue\ngroup blues v2c inblue\n\
+         view all included .1\naccess blues blue any noauth exact all none none"
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = format!(
+        "[agentx]\naddress = \"tcp:127.0.0.1:{port}\"\ncontext = \"blue\"\n[mib]\nbase-oid = \"1.3.6.1.4.1.4711.1\"\n"
+    );
+    let agent = Agent::start(folder.path(), &configuration);
+    until(Duration::from_secs(5), "registered over TCP", || agent.log().contains("serving 11 of 11"));
+    let ask = |community: &str| {
+        let output = Command::new("snmpget")
+            .args([
+                "-v2c",
+                "-c",
+                community,
+                "-On",
+                "-M",
+                "/nonexistent",
+                &format!("127.0.0.1:{}", snmpd.port),
+            ])
+            .args([".1.3.6.1.4.1.4711.1.1.5.1.0", ".1.3.6.1.2.1.6.18.0"])
+            .output()
+            .unwrap();
+        common::text_of(&output)
+    };
+    let (blue, public) = (ask("blue"), ask("public"));
+    assert!(blue.contains("STRING") && blue.contains("Counter64"), "{blue}");
+    assert!(!public.contains("STRING") && !public.contains("Counter64"), "{public}");
+}
+
+#[test]
+fn sighup_reads_the_configuration_again() {
+    if !in_namespace("sighup_reads_the_configuration_again") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let agent = Agent::at(&snmpd, "");
+    let own = format!("[agentx]\naddress = \"{}\"\n", snmpd.socket());
+    // A mistake changes nothing and is told.
+    std::fs::write(&agent.config, format!("{own}priority = 1000")).unwrap();
+    agent.process.signal("-HUP");
+    until(Duration::from_secs(2), "the mistake is told", || agent.log().contains("1 to 255"));
+    assert!(snmpd.get(&[&format!("{BASE}.1.5.3.0")]).contains("Counter32: 1"));
+    // What concerns no session keeps it.
+    std::fs::write(&agent.config, format!("{own}[log]\nlevel = \"debug\"")).unwrap();
+    agent.process.signal("-HUP");
+    until(Duration::from_secs(2), "read again", || agent.log().contains("configuration read again"));
+    assert!(snmpd.get(&[&format!("{BASE}.1.5.3.0")]).contains("Counter32: 1"));
+    // What does begins a new one.
+    std::fs::write(&agent.config, format!("{own}[mib]\nbase-oid = \"1.3.6.1.4.1.4711.1\"\nmib-2 = false"))
+        .unwrap();
+    agent.process.signal("-HUP");
+    let moved = ".1.3.6.1.4.1.4711.1.1.5.3.0";
+    until(Duration::from_secs(2), "moved", || snmpd.get(&[moved]).contains("Counter32: 2"));
+    assert!(
+        snmpd.get(&[".1.3.6.1.2.1.6.18.0"]).contains("No Such"),
+        "{}",
+        snmpd.get(&[".1.3.6.1.2.1.6.18.0"])
+    );
+}
