@@ -11,7 +11,7 @@ MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 
-.PHONY: all build demo test mibs module install uninstall clean
+.PHONY: all build demo test mibs module pages install uninstall clean
 
 all: build
 
@@ -39,6 +39,10 @@ mibs:
 module:
 	$(CARGO) run --quiet --locked -- mib > target/LINUX-NETSTAT-MIB.txt
 	mv target/LINUX-NETSTAT-MIB.txt mibs/LINUX-NETSTAT-MIB.txt
+
+# docs/counters from the registry.
+pages:
+	UPDATE_PAGES=1 $(CARGO) test --quiet --locked --lib counters::pages
 
 # Does not build, so that root needs no toolchain: run 'make' first.
 install:

@@ -14,12 +14,29 @@ struct Group {
     counter: Vec<Counter>,
 }
 
+/// An entry; src/counters/README.md says what the keys are for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Counter {
     number: u32,
     name: String,
     kind: Kind,
+    concern: Concern,
+    counts: String,
+    when: String,
+    source: Vec<String>,
+    checked: String,
+    means: String,
+    #[serde(default)]
+    related: Vec<String>,
+    #[serde(default)]
+    netstat: String,
+    #[serde(default)]
+    reference: String,
+    #[serde(default)]
+    since: String,
+    #[serde(default)]
+    retired: String,
 }
 
 #[derive(Deserialize, Debug)]
@@ -28,6 +45,14 @@ enum Kind {
     Counter,
     Gauge,
     Integer,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "lowercase")]
+enum Concern {
+    None,
+    Watch,
+    Trouble,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -47,19 +72,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     for group in &mut groups {
         group.counter.sort_by_key(|counter| counter.number);
         for counter in &group.counter {
-            // SctpAborteds of group Sctp is lnsSctpAborteds: the kernel's name repeats the group already.
-            let descriptor = match counter.name.strip_prefix(&group.group) {
-                Some(_) => format!("lns{}", counter.name),
-                None => format!("lns{}{}", group.group, counter.name),
-            };
-            writeln!(
-                out,
-                "Registered {{ group: {:?}, group_number: {}, file: {:?}, number: {}, name: {:?}, descriptor: {descriptor:?}, kind: Kind::{:?} }},",
-                group.group, group.number, group.file, counter.number, counter.name, counter.kind,
-            )?;
+            entry(&mut out, group, counter)?;
         }
     }
     out.push_str("]\n");
     std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("registry.rs"), out)?;
     Ok(())
+}
+
+fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result {
+    // SctpAborteds of group Sctp is lnsSctpAborteds: the kernel's name repeats the group already.
+    let descriptor = match counter.name.strip_prefix(&group.group) {
+        Some(_) => format!("lns{}", counter.name),
+        None => format!("lns{}{}", group.group, counter.name),
+    };
+    let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    writeln!(out, "Registered {{ group: {:?}, group_number: {},", group.group, group.number)?;
+    writeln!(out, "file: {:?}, number: {}, name: {:?},", group.file, counter.number, counter.name)?;
+    writeln!(out, "descriptor: {descriptor:?}, kind: Kind::{:?},", counter.kind)?;
+    writeln!(out, "concern: Concern::{:?}, counts: {:?},", counter.concern, folded(&counter.counts))?;
+    writeln!(out, "when: {:?}, source: &{:?},", folded(&counter.when), counter.source)?;
+    writeln!(out, "checked: {:?}, means: {:?},", counter.checked, folded(&counter.means))?;
+    writeln!(out, "related: &{:?}, netstat: {:?},", counter.related, counter.netstat)?;
+    writeln!(out, "reference: {:?}, since: {:?},", counter.reference, counter.since)?;
+    writeln!(out, "retired: {:?} }},", folded(&counter.retired))
 }

@@ -236,7 +236,7 @@ fn help_and_version_everywhere() {
     let (version, status) = run(&["--version"]);
     assert_eq!((version, status), (format!("netstat-agentx {}\n", env!("CARGO_PKG_VERSION")), 0));
     let (help, _) = run(&["--help"]);
-    for command in ["run", "show", "walk", "get", "mib", "check-config"] {
+    for command in ["run", "show", "walk", "get", "explain", "mib", "check-config"] {
         assert!(help.contains(command), "{command}");
         let (text, status) = run(&[command, "--help"]);
         assert!(status == 0 && text.contains("--config"), "{command}: {text}");
@@ -248,4 +248,92 @@ fn the_shipped_configuration_is_good() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/netstat-agentx.toml");
     let (text, status) = run(&["check-config", "--config", path]);
     assert_eq!((text, status), (format!("{path}: good\n"), 0));
+}
+
+#[test]
+fn counters_of_every_kernel() {
+    for kernel in &KERNELS[..4] {
+        let names = [
+            "lnsTcpExtListenOverflows.0",
+            "lnsTcpExtListenDrops.0",
+            "lnsCounterValue.\"TcpExt\".\"ListenDrops\"",
+        ];
+        let (text, status) = on_tree(&tree(kernel), &[&["get"], &names[..]].concat());
+        let values: Vec<_> = lines(&text).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(
+            (values, status),
+            (vec!["Counter64: 11".into(), "Counter64: 12".into(), "Counter64: 12".into()], 0)
+        );
+    }
+    let has = |kernel: &str, name: &str| on_tree(&tree(kernel), &["get", name]).0.contains("Counter64");
+    assert!(has("2.6.32", "lnsTcpExtTCPLoss.0") && !has("3.10", "lnsTcpExtTCPLoss.0"));
+    assert!(has("5.15", "lnsMPTcpExtMPCapableSYNRX.0") && !has("4.18", "lnsMPTcpExtMPCapableSYNRX.0"));
+    assert!(!has("2.6.32", "lnsUdpInCsumErrors.0") && has("3.10", "lnsUdpInCsumErrors.0"));
+}
+
+/// A counter of next year's kernel can be polled by name, and bad ones take away only themselves.
+#[test]
+fn counters_that_no_registry_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new(&tree("6.18")), folder.path());
+    let net = folder.path().join("1/net");
+    let root = folder.path().to_str().unwrap();
+    let netstat = std::fs::read_to_string(net.join("netstat")).unwrap();
+    let longest = "x".repeat(64);
+    let grown = netstat + &format!("QuicExt: Tomorrow {longest}\nQuicExt: 42 43\n");
+    std::fs::write(net.join("netstat"), &grown).unwrap();
+    let ask = |name: &str| {
+        let (text, status) = on_tree(root, &["get", &format!("lnsCounterValue.{name}")]);
+        (lines(&text)[0].1.clone(), status)
+    };
+    assert_eq!(ask("\"QuicExt\".\"Tomorrow\""), ("Counter64: 42".into(), 0));
+    assert_eq!(ask(&format!("\"QuicExt\".\"{longest}\"")), ("Counter64: 43".into(), 0));
+    for bad in [
+        "QuicExt: Tomorrow\nQuicExt: 1 2\n".to_owned(),
+        "QuicExt: Tomorrow\nQuicExt: many\n".to_owned(),
+        format!("QuicExt: {longest}x\nQuicExt: 1\n"),
+        "QuicExt: Tomorrow\n".to_owned(),
+        "Udp: NoPorts\nUdp: 9\n".to_owned(),
+    ] {
+        std::fs::write(net.join("netstat"), grown.replace("QuicExt", "Other") + &bad).unwrap();
+        assert_eq!(ask("\"Other\".\"Tomorrow\""), ("Counter64: 42".into(), 1), "{bad}");
+        assert_eq!(
+            ask("\"QuicExt\".\"Tomorrow\"").0,
+            "No Such Instance currently exists at this OID",
+            "{bad}"
+        );
+        assert_eq!(ask("\"Udp\".\"NoPorts\"").0, "Counter64: 1", "{bad}");
+    }
+}
+
+#[test]
+fn explain_finds_shows_and_suggests() {
+    let root = tree("5.15");
+    let (text, status) = on_tree(&root, &["explain", "SYNs to LISTEN sockets dropped"]);
+    assert_eq!(status, 0);
+    assert!(text.starts_with("TcpExt.ListenDrops: 12\n"), "{text}");
+    for words in
+        [".8072.9999.9999.2741.1.3.6.24.0", "When it grows (trouble)", "net.core.somaxconn", "See also"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let (text, _) = on_tree(&root, &["explain", "TCPLoss"]);
+    assert!(text.contains("not on this kernel") && text.contains("Retired"), "{text}");
+    let (text, status) = on_tree(&root, &["explain", "ListenDrobs"]);
+    assert!(status == 2 && text.contains("did you mean ListenDrops"), "{text}");
+    let (text, status) = on_tree(&root, &["explain", "Abort"]);
+    assert!(status == 2 && text.contains("TcpExt.TCPAbortOnData"), "{text}");
+
+    let (text, status) = on_tree(&root, &["explain"]);
+    assert_eq!(status, 0);
+    let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words}: {text}"));
+    assert!(
+        at("lost, refused") < at("TcpExt.ListenDrops") && at("TcpExt.ListenDrops") < at("Normal activity")
+    );
+    let (text, _) = on_tree(&root, &["explain", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let all = json.as_array().unwrap();
+    assert!(all.len() > 100 && all[0]["concern"] == "trouble" && all[0]["value"].as_u64().unwrap() > 0);
+    let drops = all.iter().find(|entry| entry["name"] == "ListenDrops").unwrap();
+    assert_eq!((&drops["value"], &drops["netstat"]), (&12.into(), &"SYNs to LISTEN sockets dropped".into()));
 }

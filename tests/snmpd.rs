@@ -384,3 +384,106 @@ fn sighup_reads_the_configuration_again() {
         snmpd.get(&[".1.3.6.1.2.1.6.18.0"])
     );
 }
+
+/// Group and name to value, as /proc has it now: a second opinion that shares nothing with the parsers.
+fn proc_counters() -> BTreeMap<(String, String), i128> {
+    let mut counters = BTreeMap::new();
+    for file in ["snmp", "netstat"] {
+        let text = std::fs::read_to_string(format!("/proc/net/{file}")).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        for pair in lines.chunks(2) {
+            let (group, names) = pair[0].split_once(": ").unwrap();
+            let values = pair[1].split_once(": ").unwrap().1.split(' ');
+            for (name, value) in names.split(' ').zip(values) {
+                counters.insert((group.to_owned(), name.to_owned()), value.parse().unwrap());
+            }
+        }
+    }
+    for (file, groups) in [("snmp6", &["UdpLite6", "Udp6", "Icmp6", "Ip6"][..]), ("xfrm_stat", &["Xfrm"])] {
+        for line in std::fs::read_to_string(format!("/proc/net/{file}")).unwrap_or_default().lines() {
+            let (name, value) = line.split_once(char::is_whitespace).unwrap();
+            let group = groups.iter().find(|group| name.starts_with(**group)).unwrap();
+            let name = if *group == "Xfrm" { name } else { name.strip_prefix(group).unwrap() };
+            counters.insert(((*group).to_owned(), name.to_owned()), value.trim().parse().unwrap());
+        }
+    }
+    counters
+}
+
+fn number(value: &str) -> i128 {
+    value.rsplit_once(": ").unwrap_or_else(|| panic!("{value}")).1.parse().unwrap()
+}
+
+#[test]
+fn every_counter_equals_proc() {
+    if !in_namespace("every_counter_equals_proc") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let _sockets = some_sockets();
+    // A listener whose accept queue is full.
+    let _zoo = sockets::Zoo::open();
+    let _agent = Agent::at(&snmpd, "[refresh]\ncounters-max-age = \"100ms\"");
+    std::thread::sleep(Duration::from_millis(200));
+
+    // The polling itself moves some of them: what is served lies between what was there before and after.
+    let before = proc_counters();
+    let scalars: BTreeMap<_, _> = snmpd.bulkwalk(&format!("{BASE}.1.3")).into_iter().collect();
+    let table: BTreeMap<_, _> = snmpd.bulkwalk(&format!("{BASE}.1.4")).into_iter().collect();
+    let after = proc_counters();
+    let check = |name: &str, value: &str, key: &(String, String)| {
+        let (low, high) = (before[key], after[key]);
+        let (low, high) = (low.min(high), low.max(high));
+        assert!((low..=high).contains(&number(value)), "{name} {key:?} = {value}, not {low} to {high}");
+    };
+    let registry = include_str!("counter-numbers.tsv");
+    let (mut present, mut gauges) = (0, 0);
+    for line in registry.lines() {
+        let fields: Vec<_> = line.split('\t').collect();
+        let key = (fields[2].to_owned(), fields[3].to_owned());
+        let name = format!("{BASE}.1.3.{}.{}.0", fields[0], fields[1]);
+        match (before.get(&key), scalars.get(&name)) {
+            (Some(_), Some(value)) => {
+                check(&name, value, &key);
+                present += 1;
+                gauges += usize::from(!value.starts_with("Counter64"));
+            }
+            (None, None) => {}
+            (there, served) => panic!("{key:?}: in /proc {there:?}, served {served:?}"),
+        }
+    }
+    assert_eq!(present, scalars.len());
+    assert!(present > 350 && gauges == 8, "{present} {gauges}");
+
+    // The table has every counter of the files, those without a number too, and no gauge.
+    let row = |group: &str, name: &str| {
+        let text = |text: &str| {
+            let octets: Vec<_> = text.bytes().map(|b| b.to_string()).collect();
+            format!("{}.{}", octets.len(), octets.join("."))
+        };
+        format!("{BASE}.1.4.1.3.{}.{}", text(group), text(name))
+    };
+    let (mut rows, mut numbered) = (0, 0);
+    for key in before.keys() {
+        if let Some(value) = table.get(&row(&key.0, &key.1)) {
+            check("row", value, key);
+            rows += 1;
+            numbered += usize::from(key.1.starts_with("InType"));
+        }
+    }
+    assert_eq!(rows, before.len() - gauges, "all but the gauges");
+    assert!(numbered >= 2, "ICMP types of both families");
+    assert_eq!(rows, table.len());
+
+    // Something has happened that a person would look for, and it can be had by name.
+    let mibs = format!("{0}/target/mibs:{0}/mibs", env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("snmpget")
+        .args(["-v2c", "-c", "public", "-M", &mibs, "-m", "LINUX-NETSTAT-MIB", "-Oqv"])
+        .arg(format!("127.0.0.1:{}", snmpd.port))
+        .args(["LINUX-NETSTAT-MIB::lnsCounterValue.\"TcpExt\".\"ListenDrops\"", "lnsTcpExtListenDrops.0"])
+        .output()
+        .unwrap();
+    let text = common::text_of(&output);
+    let values: Vec<u64> = text.split_whitespace().map(|value| value.parse().unwrap()).collect();
+    assert!(values.len() == 2 && values[0] >= 2 && values[0] == values[1], "{text}");
+}

@@ -34,6 +34,11 @@ impl Local {
         })
     }
 
+    /// The base of the private module.
+    pub fn base(&self) -> &Oid {
+        &self.base
+    }
+
     /// The OID that a text means.
     pub fn resolve(&self, text: &str) -> Result<Oid, Failure> {
         names::resolve(text, &self.base).map_err(Failure::usage)

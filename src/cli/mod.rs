@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod check_config;
+mod explain;
 mod local;
 mod mib;
 mod run;
@@ -39,6 +40,8 @@ enum Command {
     Walk(walk::WalkArguments),
     /// Print what a manager would get for single instances; needs no snmpd
     Get(walk::GetArguments),
+    /// Say what a kernel counter means, where it sits in the MIB, and what to do when it grows
+    Explain(explain::Arguments),
     /// Print the MIB module LINUX-NETSTAT-MIB
     Mib(mib::Arguments),
     /// Say whether a configuration is good
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Show(arguments) => show::run(&arguments, &mut out),
         Command::Walk(arguments) => walk::walk(&arguments, &mut out),
         Command::Get(arguments) => walk::get(&arguments, &mut out),
+        Command::Explain(arguments) => explain::run(&arguments, &mut out),
         Command::Mib(arguments) => mib::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
     };

@@ -1,7 +1,10 @@
-//! The registry of kernel counters: group and number for good, the kernel's name, the descriptor in the MIB.
+//! The registry of kernel counters: group and number for good, the kernel's name, and what it means.
 //!
 //! The data stands in the TOML files beside this one, a file for each group and an entry for each counter;
 //! `build.rs` makes [`all`] of them. A new counter is a new entry with the next number of its group.
+
+pub mod find;
+pub mod pages;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -17,7 +20,30 @@ pub enum Kind {
     Integer,
 }
 
-/// One entry of the registry.
+/// How much a growing value should worry an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// Normal activity.
+    None,
+    /// Worth a look when it grows fast or steadily.
+    Watch,
+    /// Something was lost, refused, broken or attacked.
+    Trouble,
+}
+
+impl Concern {
+    /// The word for it in the registry.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Watch => "watch",
+            Self::Trouble => "trouble",
+        }
+    }
+}
+
+/// One entry of the registry; src/counters/README.md says more of its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     /// `TcpExt`, as in the kernel's files.
@@ -34,6 +60,28 @@ pub struct Registered {
     pub descriptor: &'static str,
     /// What it is.
     pub kind: Kind,
+    /// How much a growing value should worry.
+    pub concern: Concern,
+    /// What it counts.
+    pub counts: &'static str,
+    /// When the kernel increments it.
+    pub when: &'static str,
+    /// `file:function` in the kernel's source.
+    pub source: &'static [&'static str],
+    /// The kernel version whose source was read.
+    pub checked: &'static str,
+    /// What a growing value means, and what to look at or tune.
+    pub means: &'static str,
+    /// Counters that belong with it, `Group.Name`.
+    pub related: &'static [&'static str],
+    /// The phrase of `netstat -s`; empty where it has none.
+    pub netstat: &'static str,
+    /// The standard object or kernel document that defines it; may be empty.
+    pub reference: &'static str,
+    /// The kernel version it came with; empty where that was not checked.
+    pub since: &'static str,
+    /// When it went and what replaced it; empty while it is there.
+    pub retired: &'static str,
 }
 
 /// The position of a counter in [`all`].
@@ -58,6 +106,17 @@ pub fn find(group: &str, name: &str) -> Option<Slot> {
     BY_NAME.get(&(group, name)).copied()
 }
 
+/// The groups, by number, with their name and the file they stand in.
+pub fn groups() -> impl Iterator<Item = (&'static str, u32, &'static str)> {
+    let groups = REGISTRY.chunk_by(|a, b| a.group_number == b.group_number);
+    groups.filter_map(|group| group.first()).map(|entry| (entry.group, entry.group_number, entry.file))
+}
+
+/// The counters of a group, by number.
+pub fn of_group(number: u32) -> impl Iterator<Item = &'static Registered> {
+    REGISTRY.iter().filter(move |entry| entry.group_number == number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +128,28 @@ mod tests {
         let names: HashSet<_> = all().iter().map(|entry| (entry.group, entry.name)).collect();
         let descriptors: HashSet<_> = all().iter().map(|entry| entry.descriptor).collect();
         assert_eq!((numbers.len(), names.len(), descriptors.len()), (all().len(), all().len(), all().len()));
+    }
+
+    /// The numbers that were given out, for good: whoever changes this file moves OIDs that people poll.
+    #[test]
+    fn numbers_never_move() {
+        let pinned = include_str!("../../tests/counter-numbers.tsv");
+        let given: Vec<_> = pinned
+            .lines()
+            .map(|line| {
+                let mut fields = line.split('\t');
+                let mut next = || fields.next().unwrap();
+                let (group, number): (u32, u32) = (next().parse().unwrap(), next().parse().unwrap());
+                (group, number, next(), next())
+            })
+            .collect();
+        assert!(given.len() >= 473);
+        let ours: Vec<_> =
+            all().iter().map(|entry| (entry.group_number, entry.number, entry.group, entry.name)).collect();
+        for line in &given {
+            assert!(ours.contains(line), "{line:?} has moved");
+        }
+        assert_eq!(ours.len(), given.len(), "append the new ones to tests/counter-numbers.tsv");
     }
 
     #[test]
@@ -84,5 +165,29 @@ mod tests {
         let others: Vec<_> = all().iter().filter(|entry| entry.kind != Kind::Counter).collect();
         assert_eq!(others.len(), 9);
         assert!(others.iter().any(|entry| entry.name == "MaxConn" && entry.kind == Kind::Integer));
+    }
+
+    /// What SMI can hold: ASCII without double quotes, and no more than Net-SNMP's parser takes for one text.
+    #[test]
+    fn explanations_are_whole() {
+        for entry in all() {
+            let texts =
+                [entry.counts, entry.when, entry.means, entry.retired, entry.netstat, entry.reference];
+            for text in texts {
+                assert!(text.is_ascii() && !text.contains(['"', '\\', '\t']), "{}: {text}", entry.descriptor);
+            }
+            assert!(
+                entry.counts.len() > 15 && entry.when.len() > 15 && entry.means.len() > 15,
+                "{}",
+                entry.descriptor
+            );
+            assert!(texts.iter().map(|text| text.len()).sum::<usize>() < 3800, "{}", entry.descriptor);
+            assert!(!entry.source.is_empty() && !entry.checked.is_empty(), "{}", entry.descriptor);
+            for related in entry.related {
+                let (group, name) = related.split_once('.').unwrap();
+                assert!(find(group, name).is_some(), "{}: {related}", entry.descriptor);
+                assert!((group, name) != (entry.group, entry.name), "{}", entry.descriptor);
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ pub mod view;
 
 mod icmp;
 mod lns_agent;
+mod lns_counters;
 pub mod lns_sockets;
 mod lns_sockstat;
 mod tcp;
@@ -36,6 +37,8 @@ pub static GROUPS: &[&Group] = &[
     &udp::GROUP,
     &lns_sockets::GROUP,
     &lns_sockstat::GROUP,
+    &lns_counters::GROUP,
+    &lns_counters::TABLE,
     &lns_agent::GROUP,
 ];
 

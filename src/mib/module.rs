@@ -1,8 +1,9 @@
 //! Writes LINUX-NETSTAT-MIB from the declarations, so that module and answers cannot differ.
 
-use super::object::{Column, Group, Labels, Object, Place, Scalar, Syntax, Table};
+use super::object::{Column, Group, Labels, Object, Place, Scalar, Syntax, Table, registered_syntax};
 use super::oid::Oid;
 use super::{GROUPS, lns_sockets};
+use crate::counters::{self, Registered};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -12,7 +13,7 @@ const REVISIONS: [(&str, &str); 1] = [("202611210000Z", "The first version.")];
 const TEXT_WIDTH: usize = 76;
 
 const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, live from /proc: sockets by state, by \
-    listener and by port, memory and limits. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \
+    listener and by port, memory and limits, and every counter that the kernel names, with what it means. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \
     The standard objects of IP-MIB, TCP-MIB and UDP-MIB that it serves too are not repeated here. What the running \
     kernel does not have has no instance; nothing is shown as 0 that is not known to be 0.";
 
@@ -51,18 +52,23 @@ fn write_module(out: &mut String, base: &Oid) {
     for (name, number) in [("lnsCompliances", 1), ("lnsGroups", 2)] {
         node(out, name, "lnsConformance", number);
     }
-    for (group, below) in private_groups() {
+    for (group, below) in private_groups().filter(|(group, _)| !group.name.is_empty()) {
         node(out, group.name, "lnsObjects", last(below));
+    }
+    for (group, number, _) in counters::groups() {
+        node(out, &format!("lns{group}Counters"), "lnsCounters", number);
     }
     for convention in [&lns_sockets::FAMILY, &lns_sockets::TCP_STATE] {
         textual_convention(out, convention);
     }
     for (group, _) in private_groups() {
-        let _ = writeln!(out, "\n-- {}\n", group.name);
+        let parent = if group.name.is_empty() { "lnsObjects" } else { group.name };
+        let _ = writeln!(out, "\n-- {}\n", label(group));
         for object in group.objects {
             match object {
-                Object::Scalar(scalar) => write_scalar(out, scalar, group.name),
-                Object::Table(table) => write_table(out, table, group.name),
+                Object::Scalar(scalar) => write_scalar(out, scalar, parent),
+                Object::Table(table) => write_table(out, table, parent),
+                Object::Registry => counters::all().iter().for_each(|entry| write_registered(out, entry)),
             }
         }
     }
@@ -155,6 +161,7 @@ fn syntaxes(object: &'static Object) -> Vec<Syntax> {
     match object {
         Object::Scalar(scalar) => vec![scalar.syntax],
         Object::Table(table) => table.index.iter().chain(table.columns).map(|column| column.syntax).collect(),
+        Object::Registry => counters::all().iter().map(|entry| registered_syntax(entry.kind)).collect(),
     }
 }
 
@@ -239,31 +246,92 @@ fn capitalised(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// A counter: what it counts, when, and what follows from it.
+fn write_registered(out: &mut String, entry: &Registered) {
+    let mut description = entry.counts.to_owned();
+    if !entry.retired.is_empty() {
+        description = format!("{description} Retired: {}", entry.retired);
+    }
+    let description = format!("{description} WHEN: {} MEANING: {}", entry.when, entry.means);
+    object_type(out, entry.descriptor, &syntax(registered_syntax(entry.kind)), "", "read-only", &description);
+    let source = format!("Linux {}: {}", entry.checked, entry.source.join(", "));
+    let reference =
+        if entry.reference.is_empty() { source } else { format!("{}; {source}", entry.reference) };
+    clause(out, "REFERENCE", &reference);
+    let _ = writeln!(out, "    ::= {{ lns{}Counters {} }}\n", entry.group, entry.number);
+}
+
+/// What a conformance group is named after.
+fn label(group: &Group) -> &'static str {
+    match group.objects.first() {
+        Some(Object::Table(table)) if group.name.is_empty() => table.name,
+        _ => group.name,
+    }
+}
+
+/// A conformance group: its descriptor, its number below lnsGroups, its members, what it holds.
+struct Members {
+    name: String,
+    number: u32,
+    objects: Vec<&'static str>,
+    description: String,
+}
+
+/// The groups that every subagent serves, and those that hang on what the kernel has.
+fn members() -> (Vec<Members>, Vec<Members>) {
+    let declared = private_groups().filter_map(|(group, below)| {
+        let objects: Vec<_> = group.objects.iter().flat_map(accessible).collect();
+        let table = group.objects.iter().find_map(|object| match object {
+            Object::Table(table) if group.name.is_empty() => Some(table.subid),
+            _ => None,
+        });
+        let number = table.unwrap_or_else(|| last(below));
+        let name = format!("{}Group", label(group));
+        (!objects.is_empty()).then(|| Members {
+            name,
+            number,
+            objects,
+            description: group.description.into(),
+        })
+    });
+    let counters = counters::groups().map(|(group, number, file)| Members {
+        name: format!("lns{group}CountersGroup"),
+        // Behind those of the declared groups, which have the numbers below 100.
+        number: 300 + number,
+        objects: counters::of_group(number).map(|entry| entry.descriptor).collect(),
+        description: format!("The counters of the kernel's group {group}, from /proc/{file}."),
+    });
+    (declared.collect(), counters.collect())
+}
+
 fn conformance(out: &mut String) {
     let _ = writeln!(out, "\n-- Conformance\n");
-    let groups: Vec<_> = private_groups().map(|(group, _)| format!("{}Group", group.name)).collect();
+    let (always, by_kernel) = members();
     let _ = writeln!(out, "lnsCompliance MODULE-COMPLIANCE\n    STATUS current");
     clause(
         out,
         "DESCRIPTION",
         "What a subagent serves; instances that the running kernel lacks are left out.",
     );
+    let groups: Vec<_> = always.iter().map(|members| members.name.as_str()).collect();
     let _ = writeln!(
         out,
         "    MODULE\n        MANDATORY-GROUPS {{\n            {}\n        }}",
         groups.join(",\n            ")
     );
+    for members in &by_kernel {
+        let _ = writeln!(out, "        GROUP {}", members.name);
+        clause(out, "DESCRIPTION", "Those of them that the running kernel has.");
+    }
     let _ = writeln!(out, "    ::= {{ lnsCompliances 1 }}\n");
-    for (group, below) in private_groups() {
-        let members: Vec<_> = group.objects.iter().flat_map(accessible).collect();
+    for Members { name, number, objects, description } in always.iter().chain(&by_kernel) {
         let _ = writeln!(
             out,
-            "{}Group OBJECT-GROUP\n    OBJECTS {{\n        {}\n    }}\n    STATUS current",
-            group.name,
-            members.join(",\n        ")
+            "{name} OBJECT-GROUP\n    OBJECTS {{\n        {}\n    }}\n    STATUS current",
+            objects.join(",\n        ")
         );
-        clause(out, "DESCRIPTION", group.description);
-        let _ = writeln!(out, "    ::= {{ lnsGroups {} }}\n", last(below));
+        clause(out, "DESCRIPTION", description);
+        let _ = writeln!(out, "    ::= {{ lnsGroups {number} }}\n");
     }
 }
 
@@ -271,6 +339,7 @@ fn accessible(object: &'static Object) -> Vec<&'static str> {
     match object {
         Object::Scalar(scalar) => vec![scalar.name],
         Object::Table(table) => table.columns.iter().map(|column| column.name).collect(),
+        Object::Registry => Vec::new(),
     }
 }
 
@@ -303,6 +372,8 @@ mod tests {
                             assert!(column.description.len() > 10, "{}", column.name);
                         }
                     }
+                    // The registry has a test of its own.
+                    Object::Registry => {}
                 }
             }
         }

@@ -1,10 +1,12 @@
 //! Names of objects, and how people write instances: `tcpCurrEstab.0`, `lnsTcpStateSockets.all.closeWait`,
 //! `1.3.6.1.2.1.6`.
 
+use super::lns_agent::push_text;
 use super::object::{Column, Object};
 use super::oid::{Oid, OidError};
 use super::view::prefix;
 use super::{GROUPS, MIB_2};
+use crate::counters;
 
 /// Why a name has no OID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,10 +55,17 @@ fn nodes(base: &Oid) -> Vec<Node> {
         let at = prefix(base, group.place);
         let below = |subids: &[u32]| [&at, subids].concat();
         let node = |name, oid, index| Node { name, oid, index };
-        nodes.push(node(group.name, at.clone(), &[]));
+        if !group.name.is_empty() {
+            nodes.push(node(group.name, at.clone(), &[]));
+        }
         for object in group.objects {
             match object {
                 Object::Scalar(scalar) => nodes.push(node(scalar.name, below(&[scalar.subid]), &[])),
+                Object::Registry => {
+                    for entry in counters::all() {
+                        nodes.push(node(entry.descriptor, below(&[entry.group_number, entry.number]), &[]));
+                    }
+                }
                 Object::Table(table) => {
                     nodes.push(node(table.name, below(&[table.subid]), &[]));
                     nodes.push(node(table.entry, below(&[table.subid, 1]), &[]));
@@ -91,7 +100,12 @@ pub fn resolve(text: &str, base: &Oid) -> Result<Oid, NameError> {
         });
     };
     let mut oid = Oid::from_slice(&node.oid).ok_or(OidError::TooLong)?;
-    for (position, part) in instance.into_iter().flat_map(|rest| rest.split('.')).enumerate() {
+    for (position, part) in instance.into_iter().flat_map(parts).enumerate() {
+        // A text in quotes stands for its length and its octets, as in Net-SNMP's tools.
+        if let Some(text) = part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            push_text(&mut oid, text);
+            continue;
+        }
         let labels = node.index.get(position).map_or(&[][..], |column| column.syntax.labels());
         let label = labels.iter().find(|(_, label)| *label == part).map(|(number, _)| *number);
         let subid = label.or_else(|| part.parse().ok()).ok_or_else(|| NameError::Label {
@@ -104,6 +118,16 @@ pub fn resolve(text: &str, base: &Oid) -> Result<Oid, NameError> {
         }
     }
     Ok(oid)
+}
+
+/// Splits an instance at its dots, but not within quotes.
+fn parts(instance: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let split = |c: char| {
+        quoted ^= c == '"';
+        c == '.' && !quoted
+    };
+    instance.split(split).collect()
 }
 
 /// The candidate that needs the fewest single-letter edits to become `name`, if those are few.
@@ -155,6 +179,12 @@ mod tests {
         assert_eq!(resolved("lnsTcpStateSockets"), state);
         assert_eq!(resolved("lnsTcpStateSockets.all.closeWait"), format!("{state}.0.8"));
         assert_eq!(resolved("LINUX-NETSTAT-MIB::lnsTcpStateSockets.2.timeWait"), format!("{state}.2.11"));
+        let counters = "1.3.6.1.4.1.8072.9999.9999.2741.1";
+        assert_eq!(resolved("lnsTcpExtListenDrops.0"), format!("{counters}.3.6.24.0"));
+        assert_eq!(
+            resolved("lnsCounterValue.\"Udp\".\"A.\""),
+            format!("{counters}.4.1.3.3.85.100.112.2.65.46")
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::oid::Oid;
 use super::value::Value;
+use crate::counters::Kind;
 use crate::proc::counters::Figure;
 
 /// Where a group's objects sit.
@@ -18,7 +19,8 @@ pub enum Place {
 pub struct Group {
     /// Where.
     pub place: Place,
-    /// Private groups: the descriptor of the node and of the conformance group, `lnsSockstat`.
+    /// Private groups: the descriptor of the node and of the conformance group, `lnsSockstat`; empty for a single
+    /// table that has no node above it.
     pub name: &'static str,
     /// Private groups: the DESCRIPTION of the conformance group.
     pub description: &'static str,
@@ -32,6 +34,8 @@ pub enum Object {
     Scalar(Scalar),
     /// Instances by row and column.
     Table(Table),
+    /// A scalar for every counter of [`crate::counters`], at G.N.
+    Registry,
 }
 
 /// An object with one instance.
@@ -244,6 +248,16 @@ pub fn typed(syntax: Syntax, figure: Figure) -> Option<Value> {
             i32::try_from(number).ok().map(Value::Integer)
         }
         _ => None,
+    }
+}
+
+/// The type of a registered counter.
+#[must_use]
+pub fn registered_syntax(kind: Kind) -> Syntax {
+    match kind {
+        Kind::Counter => Syntax::Counter64,
+        Kind::Gauge => Syntax::Gauge32,
+        Kind::Integer => Syntax::Integer32,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Get and GetNext over all declared objects, in lexicographic order.
 
 use super::context::Context;
-use super::object::{Column, Group, Object, Place, Scalar, Table};
+use super::object::{Column, Group, Object, Place, Scalar, Syntax, Table, registered_syntax, typed};
 use super::oid::Oid;
 use super::value::Value;
 use super::{GROUPS, MIB_2, MIB_2_SUBTREES};
+use crate::counters::{self, Registered, Slot};
 
 /// What is served, and where the private module sits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,15 +42,37 @@ pub enum Kind {
     Scalar(&'static Scalar),
     /// A column of a table.
     Column(&'static Table, &'static Column),
+    /// A scalar of the registry of kernel counters.
+    Registered(Slot, &'static Registered),
 }
 
 impl Kind {
+    /// The type.
+    #[must_use]
+    pub fn syntax(self) -> Syntax {
+        match self {
+            Self::Scalar(scalar) => scalar.syntax,
+            Self::Column(_, column) => column.syntax,
+            Self::Registered(_, entry) => registered_syntax(entry.kind),
+        }
+    }
+
+    /// The value of `.0`, if it is no column.
+    fn scalar_value(self, cx: &Context<'_>) -> Option<Value> {
+        match self {
+            Self::Scalar(scalar) => scalar.value(cx),
+            Self::Column(..) => None,
+            Self::Registered(slot, _) => typed(self.syntax(), cx.counters()?.figure(slot)?),
+        }
+    }
+
     /// The descriptor.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar(scalar) => scalar.name,
             Self::Column(_, column) => column.name,
+            Self::Registered(_, entry) => entry.descriptor,
         }
     }
 }
@@ -100,7 +123,9 @@ impl View {
     pub fn get(&self, cx: &Context<'_>, name: &Oid) -> Result<Value, Missing> {
         let (leaf, instance) = self.covering(name).ok_or(Missing::Object)?;
         let value = match leaf.kind {
-            Kind::Scalar(scalar) => (instance == [0]).then(|| scalar.value(cx)).flatten(),
+            Kind::Scalar(_) | Kind::Registered(..) => {
+                (instance == [0]).then(|| leaf.kind.scalar_value(cx)).flatten()
+            }
             Kind::Column(table, column) => {
                 let row = seek(table, cx, instance, true);
                 let exact = row < table.rows.len(cx) && index(table, cx, row).as_slice() == instance;
@@ -164,6 +189,10 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
                 oid: [prefix, &[table.subid, 1, column.subid]].concat().into(),
                 kind: Kind::Column(table, column),
             })),
+            Object::Registry => leaves.extend(counters::all().iter().enumerate().map(|(slot, entry)| Leaf {
+                oid: [prefix, &[entry.group_number, entry.number]].concat().into(),
+                kind: Kind::Registered(slot, entry),
+            })),
         }
     }
 }
@@ -171,9 +200,9 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
 fn next_in(leaf: &Leaf, cx: &Context<'_>, from: &[u32], include: bool) -> Option<(Oid, Value)> {
     let mut name = Oid::from_slice(&leaf.oid)?;
     match leaf.kind {
-        Kind::Scalar(scalar) => {
+        Kind::Scalar(_) | Kind::Registered(..) => {
             let reached = from.is_empty() || (include && from == [0]);
-            let value = reached.then(|| scalar.value(cx)).flatten()?;
+            let value = reached.then(|| leaf.kind.scalar_value(cx)).flatten()?;
             name.push(0);
             Some((name, value))
         }
@@ -208,7 +237,6 @@ fn index(table: &Table, cx: &Context<'_>, row: usize) -> Oid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mib::object::Syntax;
     use crate::proc::read::ProcRoot;
     use crate::snapshot::{MaxAges, Snapshot};
     use std::time::{Duration, Instant};
@@ -253,7 +281,7 @@ mod tests {
         let (view, snapshot) = (view(), snapshot("6.18"));
         let cx = Context::new(&snapshot, Instant::now());
         let all = walk(&view, &cx);
-        assert!(all.len() > 250, "{}", all.len());
+        assert!(all.len() > 900, "{}", all.len());
         for pair in all.windows(2) {
             assert!(pair[0].0 < pair[1].0, "{} {}", pair[0].0, pair[1].0);
         }
@@ -298,10 +326,7 @@ mod tests {
         let (view, snapshot) = (view(), snapshot("6.18"));
         let cx = Context::new(&snapshot, Instant::now());
         for leaf in view.leaves() {
-            let syntax: Syntax = match leaf.kind {
-                Kind::Scalar(scalar) => scalar.syntax,
-                Kind::Column(_, column) => column.syntax,
-            };
+            let syntax = leaf.kind.syntax();
             let mut name = Oid::from_slice(&leaf.oid).unwrap();
             while let Some((next, value)) = view.next(&cx, &name, false, None) {
                 if next.strip_prefix(&leaf.oid).is_none() {

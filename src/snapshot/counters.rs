@@ -1,8 +1,10 @@
 //! Every named counter of the kernel, from five files.
 
-use crate::counters::{self, Slot};
+use crate::counters::{self, Kind, Slot};
 use crate::proc::counters::{Figure, Item, lines, pairs};
 use crate::proc::read::{self, ProcRoot};
+use std::collections::HashSet;
+use std::sync::{LazyLock, OnceLock};
 
 /// How a file names its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,10 @@ pub struct Unregistered {
 #[derive(Debug)]
 pub struct Counters {
     registered: Vec<Option<Figure>>,
+    /// Registered counters that were larger at the reading before: no figure is better than a wrong one, and the next
+    /// reading counts from here.
+    withheld: Vec<Slot>,
+    by_name: OnceLock<Vec<Named>>,
     /// All that the registry does not know.
     pub unregistered: Vec<Unregistered>,
     /// Whether net/snmp6 was read, or is rightly absent: then what it lacks is known not to be.
@@ -51,16 +57,43 @@ pub struct Counters {
     pub problems: Vec<String>,
 }
 
+/// A row of lnsCounterTable.
+#[derive(Debug, Clone, Copy)]
+enum Named {
+    Registered(Slot),
+    /// The position in [`Counters::unregistered`].
+    Unregistered(usize),
+}
+
+/// What an index of lnsCounterTable is ordered by: texts with their length in front.
+fn order<'a>(group: &'a str, name: &'a str) -> (usize, &'a str, usize, &'a str) {
+    (group.len(), group, name.len(), name)
+}
+
+/// The registered counters in the order of lnsCounterTable.
+static REGISTERED_BY_NAME: LazyLock<Vec<Slot>> = LazyLock::new(|| {
+    let counters = counters::all().iter().enumerate().filter(|(_, entry)| entry.kind == Kind::Counter);
+    let mut slots: Vec<_> = counters.map(|(slot, entry)| (order(entry.group, entry.name), slot)).collect();
+    slots.sort_unstable();
+    slots.into_iter().map(|(_, slot)| slot).collect()
+});
+
 impl Counters {
-    /// Reads all files of the source.
-    #[must_use]
-    pub fn read(root: &ProcRoot) -> Self {
-        let mut this = Self {
+    fn empty() -> Self {
+        Self {
             registered: vec![None; counters::all().len()],
+            withheld: Vec::new(),
+            by_name: OnceLock::new(),
             unregistered: Vec::new(),
             ipv6_known: true,
             problems: Vec::new(),
-        };
+        }
+    }
+
+    /// Reads all files of the source.
+    #[must_use]
+    pub fn read(root: &ProcRoot) -> Self {
+        let mut this = Self::empty();
         let mut buffer = Vec::new();
         for (file, may_lack, form) in FILES {
             let path = root.net(file);
@@ -79,7 +112,81 @@ impl Counters {
                 }
             }
         }
+        this.drop_repeated();
         this
+    }
+
+    /// Leaves out what stands twice among the counters that no registry knows.
+    fn drop_repeated(&mut self) {
+        let mut seen = HashSet::new();
+        let problems = &mut self.problems;
+        self.unregistered.retain(|counter| {
+            let first = seen.insert((counter.group.clone(), counter.name.clone()));
+            if !first {
+                problems.push(format!("{} {} stands twice, the first is taken", counter.group, counter.name));
+            }
+            first
+        });
+    }
+
+    /// Withholds the counters that were larger at the reading before this one.
+    pub fn compare(&mut self, before: &Self) {
+        let count = |figure: Option<&Option<Figure>>| match figure {
+            Some(Some(Figure::Count(count))) => Some(*count),
+            _ => None,
+        };
+        for (slot, entry) in
+            counters::all().iter().enumerate().filter(|(_, entry)| entry.kind == Kind::Counter)
+        {
+            let (was, is) = (count(before.registered.get(slot)), count(self.registered.get(slot)));
+            if let (Some(was), Some(is)) = (was, is)
+                && is < was
+            {
+                self.withheld.push(slot);
+                self.problems.push(format!("{} {} went back from {was} to {is}", entry.group, entry.name));
+            }
+        }
+    }
+
+    /// How many rows lnsCounterTable has: counters alone, no gauges and nothing negative.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.named_rows().len()
+    }
+
+    fn named_rows(&self) -> &[Named] {
+        self.by_name.get_or_init(|| {
+            let registered = REGISTERED_BY_NAME.iter().filter(|&&slot| self.count(slot).is_some());
+            let mut rows: Vec<_> = registered.map(|&slot| Named::Registered(slot)).collect();
+            let counts = self.unregistered.iter().enumerate();
+            let counts = counts.filter(|(_, counter)| matches!(counter.figure, Figure::Count(_)));
+            rows.extend(counts.map(|(position, _)| Named::Unregistered(position)));
+            // Nearly all of them are in order already.
+            rows.sort_by_key(|&row| self.name(row).map(|(group, name, _)| order(group, name)));
+            rows
+        })
+    }
+
+    /// Group, name and value of a row of lnsCounterTable.
+    #[must_use]
+    pub fn named(&self, row: usize) -> Option<(&str, &str, u64)> {
+        self.name(*self.named_rows().get(row)?)
+    }
+
+    fn name(&self, row: Named) -> Option<(&str, &str, u64)> {
+        match row {
+            Named::Registered(slot) => {
+                let entry = counters::all().get(slot)?;
+                Some((entry.group, entry.name, self.count(slot)?))
+            }
+            Named::Unregistered(position) => {
+                let counter = self.unregistered.get(position)?;
+                match counter.figure {
+                    Figure::Count(count) => Some((&counter.group, &counter.name, count)),
+                    Figure::Negative(_) => None,
+                }
+            }
+        }
     }
 
     fn parse(&mut self, form: Form, contents: &[u8]) {
@@ -113,6 +220,9 @@ impl Counters {
     /// A registered counter; `None` if the running kernel does not have it or it could not be read.
     #[must_use]
     pub fn figure(&self, slot: Slot) -> Option<Figure> {
+        if self.withheld.contains(&slot) {
+            return None;
+        }
         self.registered.get(slot).copied().flatten()
     }
 
@@ -164,13 +274,9 @@ mod tests {
     use super::*;
 
     fn parse(form: Form, contents: &str) -> Counters {
-        let mut counters = Counters {
-            registered: vec![None; counters::all().len()],
-            unregistered: Vec::new(),
-            ipv6_known: true,
-            problems: Vec::new(),
-        };
+        let mut counters = Counters::empty();
         counters.parse(form, contents.as_bytes());
+        counters.drop_repeated();
         counters
     }
 
@@ -203,5 +309,43 @@ mod tests {
         let counters = parse(Form::Pairs, "Udp: NoPorts\nUdp: 7\nUdp: NoPorts\nUdp: 8\n");
         assert_eq!(counters.count(counters::find("Udp", "NoPorts").unwrap()), Some(7));
         assert_eq!(counters.problems, ["Udp NoPorts stands twice, the first is taken"]);
+    }
+
+    #[test]
+    fn a_counter_that_goes_back_is_withheld_once() {
+        let slot = counters::find("Udp", "NoPorts").unwrap();
+        let reading = |count: u64| parse(Form::Pairs, &format!("Udp: NoPorts InErrors\nUdp: {count} 5\n"));
+        let (first, mut second, mut third) = (reading(9), reading(3), reading(4));
+        second.compare(&first);
+        assert_eq!(second.count(slot), None);
+        assert_eq!(second.problems, ["Udp NoPorts went back from 9 to 3"]);
+        assert_eq!(second.rows(), 1, "it has no row either");
+        third.compare(&second);
+        assert_eq!((third.count(slot), third.problems.len()), (Some(4), 0));
+    }
+
+    #[test]
+    fn counters_by_name_are_in_the_order_of_their_index() {
+        let counters = parse(
+            Form::Pairs,
+            "TcpExt: TW ZZ A\nTcpExt: 1 2 3\nIcmpMsg: InType3\nIcmpMsg: 4\nTcp: MaxConn CurrEstab InSegs Below\nTcp: -1 5 6 -7\n",
+        );
+        let names: Vec<_> = (0..counters.rows()).filter_map(|row| counters.named(row)).collect();
+        assert_eq!(
+            names,
+            [
+                ("Tcp", "InSegs", 6),
+                ("TcpExt", "A", 3),
+                ("TcpExt", "TW", 1),
+                ("TcpExt", "ZZ", 2),
+                ("IcmpMsg", "InType3", 4)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_no_registry_knows_stands_once_too() {
+        let counters = parse(Form::Pairs, "Udp: New New\nUdp: 7 8\n");
+        assert_eq!((counters.rows(), counters.problems.len()), (1, 1));
     }
 }

@@ -202,7 +202,10 @@ impl Snapshot {
         let id = done.id;
         let timing = done.timing;
         let error = match done.reading {
-            Reading::Counters(data) => {
+            Reading::Counters(mut data) => {
+                if let Some(before) = self.counters.data() {
+                    data.compare(before);
+                }
                 let error = data.problems.join("; ");
                 self.counters.accept(timing, Some(data), error)
             }

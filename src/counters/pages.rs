@@ -1,0 +1,140 @@
+//! The pages of docs/counters, one for each group, written from the registry.
+
+use super::{Concern, Registered, all, groups, of_group};
+use std::fmt::Write;
+
+/// The name of a page and its text: an index, and a page for each group.
+#[must_use]
+pub fn pages() -> Vec<(String, String)> {
+    let mut pages = vec![("README.md".to_owned(), index())];
+    pages.extend(groups().map(|(group, number, file)| (page_name(group), page(group, number, file))));
+    pages
+}
+
+fn page_name(group: &str) -> String {
+    format!("{}.md", group.to_lowercase())
+}
+
+const WRITTEN: &str = "<!-- Written from src/counters/*.toml by 'make pages'. Edit those. -->\n";
+
+fn index() -> String {
+    let mut out = String::from(WRITTEN);
+    let _ = writeln!(
+        out,
+        "# Every counter of the Linux network stack\n\n{} figures that the kernel names in /proc/net, each with an OID, a \
+         name and an explanation. The\nfacts come from the kernel's source, whose version stands with each. On the command \
+         line:\n`netstat-agentx explain NAME`; `netstat-agentx explain` alone lists those that are not zero, the worrying \
+         ones first.\n\n| group | counters | file | OID |\n| --- | --- | --- | --- |",
+        all().len()
+    );
+    for (group, number, file) in groups() {
+        let count = of_group(number).count();
+        let _ =
+            writeln!(out, "| [{group}]({}) | {count} | /proc/{file} | B.1.3.{number} |", page_name(group));
+    }
+    let _ = writeln!(
+        out,
+        "\nB is the base of LINUX-NETSTAT-MIB, 1.3.6.1.4.1.8072.9999.9999.2741 unless it was moved. A counter that the \
+         running\nkernel does not have has no instance. Counters that no page knows can be polled by name:\n\
+         `lnsCounterValue.\"TcpExt\".\"SomethingNew\"`, B.1.4.\n\n## Those that mean trouble\n\n| counter | what it counts \
+         |\n| --- | --- |"
+    );
+    for entry in all().iter().filter(|entry| entry.concern == Concern::Trouble && entry.retired.is_empty()) {
+        let _ = writeln!(out, "| {} | {} |", link(entry, true), first_sentence(entry.counts));
+    }
+    out
+}
+
+/// The text up to the end of its first sentence.
+#[must_use]
+pub fn first_sentence(text: &str) -> &str {
+    let end = text
+        .match_indices(". ")
+        .map(|(at, _)| at + 1)
+        .find(|&at| !text.get(..at).unwrap_or("").ends_with("e.g."));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+fn page(group: &str, number: u32, file: &str) -> String {
+    let mut out = String::from(WRITTEN);
+    let _ = writeln!(out, "# {group}\n\nFrom /proc/{file}, at B.1.3.{number}. [All groups](README.md)\n");
+    let _ = writeln!(out, "| N | counter | concern | what it counts |\n| --- | --- | --- | --- |");
+    for entry in of_group(number) {
+        let concern = if entry.retired.is_empty() { entry.concern.word() } else { "retired" };
+        let counts = first_sentence(entry.counts);
+        let _ = writeln!(out, "| {} | {} | {concern} | {counts} |", entry.number, link(entry, false));
+    }
+    for entry in of_group(number) {
+        explanation(&mut out, entry);
+    }
+    out
+}
+
+/// A link to a counter, from its own page or from elsewhere.
+fn link(entry: &Registered, elsewhere: bool) -> String {
+    let page = if elsewhere { page_name(entry.group) } else { String::new() };
+    let text = if elsewhere { format!("{}.{}", entry.group, entry.name) } else { entry.name.to_owned() };
+    format!("[{text}]({page}#{})", entry.name.to_lowercase())
+}
+
+fn explanation(out: &mut String, entry: &Registered) {
+    let _ = writeln!(out, "\n## {}\n\n{}\n", entry.name, entry.counts);
+    if !entry.retired.is_empty() {
+        let _ = writeln!(out, "**Retired:** {}\n", entry.retired);
+    }
+    let _ = writeln!(out, "**What it means:** {}\n\n**When:** {}\n", entry.means, entry.when);
+    let mut facts = vec![format!("`{}`, B.1.3.{}.{}", entry.descriptor, entry.group_number, entry.number)];
+    if !entry.netstat.is_empty() {
+        facts.push(format!("`netstat -s`: {}", entry.netstat));
+    }
+    if !entry.reference.is_empty() {
+        facts.push(entry.reference.to_owned());
+    }
+    if !entry.since.is_empty() {
+        facts.push(format!("since Linux {}", entry.since));
+    }
+    let sources: Vec<_> = entry.source.iter().map(|source| format!("`{source}`")).collect();
+    facts.push(format!("Linux {}: {}", entry.checked, sources.join(", ")));
+    if !entry.related.is_empty() {
+        let related = all().iter().filter(|other| entry.related.iter().any(|name| is(other, name)));
+        let related: Vec<_> = related.map(|other| link(other, other.group != entry.group)).collect();
+        facts.push(format!("see also {}", related.join(", ")));
+    }
+    for fact in facts {
+        let _ = writeln!(out, "- {fact}");
+    }
+}
+
+fn is(entry: &Registered, name: &str) -> bool {
+    name.split_once('.') == Some((entry.group, entry.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// `make pages` sets UPDATE_PAGES and so writes what this test compares.
+    #[test]
+    fn the_pages_are_those_of_the_registry() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/counters");
+        let pages = pages();
+        if std::env::var_os("UPDATE_PAGES").is_some() {
+            fs::create_dir_all(folder).unwrap();
+            for (name, text) in &pages {
+                fs::write(format!("{folder}/{name}"), text).unwrap();
+            }
+        }
+        for (name, text) in &pages {
+            let stored = fs::read_to_string(format!("{folder}/{name}")).unwrap_or_default();
+            assert!(stored == *text, "docs/counters/{name} is not what the registry says: run 'make pages'");
+        }
+        assert_eq!(fs::read_dir(folder).unwrap().count(), pages.len());
+    }
+
+    #[test]
+    fn first_sentences() {
+        assert_eq!(first_sentence("One. Two."), "One.");
+        assert_eq!(first_sentence("Only one"), "Only one");
+    }
+}
