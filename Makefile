@@ -11,12 +11,16 @@ MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 
-.PHONY: all build demo test mibs module pages install uninstall clean
+.PHONY: all build bench demo test mibs module pages install uninstall clean
 
 all: build
 
 build:
 	$(CARGO) build --release --locked
+
+bench:
+	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux
+	$(CARGO) bench --locked
 
 demo:
 	@tools/need snmpd:snmpd snmpwalk:snmp snmptranslate:snmp

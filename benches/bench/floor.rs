@@ -1,0 +1,98 @@
+//! The floor: a subagent that computes nothing. It serves recorded instances as constants, with OIDs and types of the
+//! same size as ours, by the same session and the same encoding.
+
+use netstat_agentx::agentx::session::{Action, Event, Session, Settings};
+use netstat_agentx::agentx::wire::{HEADER, Header, Response};
+use netstat_agentx::mib::oid::Oid;
+use netstat_agentx::mib::value::Value;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+/// A subtree of ours and the one, just as long, that the floor has beside it.
+pub const BESIDE: [(&str, &str); 2] = [
+    (".1.3.6.1.4.1.8072.9999.9999.2741", ".1.3.6.1.4.1.8072.9999.9999.2742"),
+    (".1.3.6.1.2.1.6", ".1.3.6.1.2.1.96"),
+];
+
+fn rows(recorded: &str) -> Vec<(Oid, Value)> {
+    let text = std::fs::read_to_string(recorded).unwrap();
+    let rows = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(" = ")?;
+        let (kind, value) = value.split_once(": ")?;
+        let (from, to) = BESIDE.iter().find(|(from, _)| name.starts_with(from))?;
+        let value = match kind {
+            "Counter64" => Value::Counter64(value.parse().ok()?),
+            "Counter32" => Value::Counter32(value.parse().ok()?),
+            "Gauge32" => Value::Gauge32(value.parse().ok()?),
+            "INTEGER" => Value::Integer(value.parse().ok()?),
+            _ => return None,
+        };
+        Some((name.replacen(from, to, 1).parse().unwrap(), value))
+    });
+    rows.collect()
+}
+
+pub fn serve(socket: &str, recorded: &str) {
+    let rows = rows(recorded);
+    let subtrees = BESIDE.iter().map(|(_, to)| to.parse().unwrap()).collect();
+    let settings = Settings {
+        subtrees,
+        priority: 100,
+        context: String::new(),
+        id: "1.3.6.1.4.1.8072.9999.9999.2742".parse().unwrap(),
+        description: "constants".into(),
+    };
+    let mut stream = UnixStream::connect(socket).unwrap();
+    let (mut session, actions) = Session::open(settings, Instant::now());
+    let mut out = Vec::new();
+    let mut position = 0;
+    act(actions, &rows, &mut position, &mut out);
+    let (mut received, mut buffer) = (Vec::new(), vec![0; 65_536]);
+    loop {
+        stream.write_all(&out).unwrap();
+        out.clear();
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return,
+            Ok(read) => received.extend_from_slice(&buffer[..read]),
+        }
+        let mut taken = 0;
+        while let Ok(Some(header)) = Header::decode(&received[taken..]) {
+            let Some(payload) = received.get(taken + HEADER..taken + HEADER + header.payload_length) else {
+                break;
+            };
+            taken += HEADER + header.payload_length;
+            let actions = session.handle(Event::Received(header, payload), Instant::now());
+            act(actions, &rows, &mut position, &mut out);
+        }
+        received.drain(..taken);
+    }
+}
+
+/// The row after the one that was answered last is the next one; anything else is looked for.
+fn act(actions: Vec<Action<'_>>, rows: &[(Oid, Value)], position: &mut usize, out: &mut Vec<u8>) {
+    for action in actions {
+        match action {
+            Action::Send(bytes) | Action::Refuse(bytes) => out.extend(bytes),
+            Action::Answer(header, query) => {
+                let mut response = Response::to(&header, out);
+                for range in query.ranges {
+                    let follows = rows.get(*position).is_some_and(|(name, _)| *name == range.start);
+                    *position = if follows {
+                        *position + 1
+                    } else {
+                        rows.partition_point(|(name, _)| *name <= range.start)
+                    };
+                    match rows.get(*position) {
+                        Some((name, value)) if range.end.as_ref().is_none_or(|end| name < end) => {
+                            response.value(name, value);
+                        }
+                        _ => response.end_of_mib_view(&range.start),
+                    }
+                }
+                response.finish();
+            }
+            Action::Tell(_) | Action::Disconnect(_) => {}
+        }
+    }
+}

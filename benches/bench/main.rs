@@ -1,0 +1,51 @@
+//! `make bench`: everything is compared with something that runs beside it, in a network namespace of its own, and the
+//! figures come out as one table. `cargo bench -- SECTION…` runs some of the sections only.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::cast_precision_loss, clippy::print_stderr)]
+
+mod counting;
+mod floor;
+mod measure;
+mod walking;
+
+use measure::Table;
+use std::process::Command;
+
+type Section = (&'static str, fn(&mut Table));
+
+const SECTIONS: [Section; 4] = [
+    ("counters", walking::counter_files),
+    ("counter-walks", walking::counter_walks),
+    ("counting", counting::counting),
+    ("walking", walking::socket_walks),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        // What the sections start as processes of their own.
+        ["floor", socket, recorded] => return floor::serve(socket, recorded),
+        ["hold", pairs, port] => return counting::hold(pairs.parse().unwrap(), port.parse().unwrap()),
+        _ => {}
+    }
+    if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_none() {
+        let status = Command::new("unshare")
+            .arg("-n")
+            .arg(std::env::current_exe().unwrap())
+            .args(&arguments)
+            .env("NETSTAT_AGENTX_NAMESPACE", "1")
+            .status()
+            .expect("unshare (util-linux)");
+        std::process::exit(status.code().unwrap_or(1));
+    }
+    assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+    let mut table = Table::default();
+    for (name, section) in SECTIONS {
+        if words.is_empty() || words.contains(&name) {
+            eprintln!("{name} …");
+            section(&mut table);
+        }
+    }
+    table.print();
+}

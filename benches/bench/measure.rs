@@ -1,0 +1,131 @@
+//! Times, medians, ratios, and the table they come out in.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A line for each comparison.
+#[derive(Default)]
+pub struct Table(Vec<[String; 6]>);
+
+impl Table {
+    /// Adds a comparison: what was done, ours and theirs (medians in seconds), the ratio, how often.
+    pub fn add(&mut self, what: &str, ours: f64, other: &str, theirs: f64, times: usize) {
+        let ratio = format!("{:.2}", ours / theirs);
+        self.0.push([what.into(), seconds(ours), other.into(), seconds(theirs), ratio, times.to_string()]);
+    }
+
+    /// Adds a figure that stands alone.
+    pub fn note(&mut self, what: &str, figure: &str) {
+        self.0.push([what.into(), figure.into(), String::new(), String::new(), String::new(), String::new()]);
+    }
+
+    pub fn print(&self) {
+        println!("| what | ours | compared with | theirs | ratio | times |");
+        println!("| --- | --- | --- | --- | --- | --- |");
+        for line in &self.0 {
+            println!("| {} |", line.join(" | "));
+        }
+    }
+}
+
+fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.001 => format!("{:.1} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.2} ms", s * 1e3),
+        s => format!("{s:.2} s"),
+    }
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The median of the ratios of pairs that were measured one after the other is steadier than the ratio of medians:
+/// what disturbs the machine disturbs both. Gives the medians of both sides too.
+pub fn pairs(
+    times: usize,
+    mut ours: impl FnMut() -> f64,
+    mut theirs: impl FnMut() -> f64,
+) -> (f64, f64, f64) {
+    let (mut all_ours, mut all_theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..times {
+        // Whoever comes first may find colder caches.
+        let (a, b) = if round % 2 == 0 {
+            let a = ours();
+            (a, theirs())
+        } else {
+            let b = theirs();
+            (ours(), b)
+        };
+        all_ours.push(a);
+        all_theirs.push(b);
+        ratios.push(a / b);
+    }
+    (median(all_ours), median(all_theirs), median(ratios))
+}
+
+/// CPU time of this thread while something runs.
+pub fn cpu<T>(work: impl FnOnce() -> T) -> f64 {
+    let before = own_cpu();
+    let result = work();
+    let used = own_cpu() - before;
+    drop(result);
+    used
+}
+
+fn own_cpu() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+}
+
+/// Nanoseconds on a CPU are the first figure.
+fn schedstat(path: &str) -> f64 {
+    let text = fs::read_to_string(path).unwrap();
+    text.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
+/// CPU time of a whole command of one thread, from its start to its end.
+pub fn cpu_of(command: &mut Command) -> f64 {
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let process = format!("/proc/{}", child.id());
+    // While nobody has waited for it, what it used can be read.
+    loop {
+        let stat = fs::read_to_string(format!("{process}/stat")).unwrap();
+        if stat.rsplit_once(") ").unwrap().1.starts_with('Z') {
+            break;
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    let used = schedstat(&format!("{process}/schedstat"));
+    assert!(child.wait().unwrap().success());
+    used
+}
+
+/// Wall-clock time.
+pub fn wall(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+/// A process that ends with its owner.
+pub struct Guard(pub Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Resident memory of a process now, and at most, in kilobytes.
+pub fn resident(pid: u32) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}

@@ -1,0 +1,181 @@
+//! Walks through a real snmpd, beside the floor and snmpd's own modules; and the reading of the counter files.
+
+use crate::counting::{Sockets, many};
+use crate::floor::BESIDE;
+use crate::measure::{Guard, Table, cpu, cpu_of, median, pairs, wall};
+use netstat_agentx::proc::read::ProcRoot;
+use netstat_agentx::snapshot::counters::Counters;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const BASE: &str = BESIDE[0].0;
+const PORT: &str = "127.0.0.1:16171";
+
+/// One reading of all counter files, beside reading them and beside `cat`.
+pub fn counter_files(table: &mut Table) {
+    let root = ProcRoot::new("/proc");
+    let files = ["snmp", "netstat", "snmp6", "xfrm_stat"].map(|file| format!("/proc/net/{file}"));
+    let read = || files.iter().for_each(|file| drop(std::fs::read(file).unwrap()));
+    let times = 1001;
+    let (ours, theirs, _) = pairs(times, || cpu(|| Counters::read(&root)), || cpu(read));
+    table.add(
+        "one reading of all counter files, CPU",
+        ours,
+        "reading them and no more, in the same process",
+        theirs,
+        times,
+    );
+    let (ours, theirs, _) =
+        pairs(101, || cpu(|| Counters::read(&root)), || cpu_of(Command::new("cat").args(&files)));
+    table.add("the same", ours, "`cat` of the same files, as a process", theirs, 101);
+}
+
+/// snmpd with ours and the floor registered, or with its own modules alone.
+struct Agents {
+    folder: TempDir,
+    processes: Vec<Guard>,
+}
+
+impl Agents {
+    fn snmpd() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(
+            path("snmpd.conf"),
+            format!("agentaddress udp:{PORT}\nrocommunity public 127.0.0.1\nmaster agentx\nagentXSocket unix:{}\n", path("master")),
+        )
+        .unwrap();
+        let snmpd = Command::new("/usr/sbin/snmpd")
+            .args(["-f", "-C", "-Lf", "/dev/null", "-c", &path("snmpd.conf")])
+            .env("SNMP_PERSISTENT_DIR", path("persistent"))
+            .env("MIBS", "")
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("snmpd");
+        let agents = Self { folder, processes: vec![Guard(snmpd)] };
+        await_so("snmpd", || agents.walk("snmpwalk", ".1.3.6.1.2.1.1.3") > 0);
+        agents
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn add_ours(&mut self) {
+        std::fs::write(
+            self.path("agent.toml"),
+            format!("[agentx]\naddress = \"unix:{}\"\n[log]\nlevel = \"error\"\n", self.path("master")),
+        )
+        .unwrap();
+        let agent = Command::new(env!("CARGO_BIN_EXE_netstat-agentx"))
+            .args(["run", "--config", &self.path("agent.toml")])
+            .spawn()
+            .unwrap();
+        self.processes.push(Guard(agent));
+        await_so("the subagent", || self.walk("snmpwalk", &format!("{BASE}.1.5.1")) == 1);
+    }
+
+    /// Records what ours serves below a subtree, and lets the floor serve the same beside it.
+    fn add_floor(&mut self, subtree: &str) -> String {
+        let output = self.command("snmpbulkwalk", subtree).output().unwrap();
+        std::fs::write(self.path("recorded"), output.stdout).unwrap();
+        let socket = self.path("master");
+        let floor = Command::new(std::env::current_exe().unwrap())
+            .args(["floor", &socket, &self.path("recorded")])
+            .spawn()
+            .unwrap();
+        self.processes.push(Guard(floor));
+        let (from, to) = BESIDE.iter().find(|(from, _)| subtree.starts_with(from)).unwrap();
+        let beside = subtree.replacen(from, to, 1);
+        let rows = self.walk("snmpbulkwalk", subtree);
+        await_so("the floor", || self.walk("snmpbulkwalk", &beside) == rows);
+        beside
+    }
+
+    fn command(&self, tool: &str, subtree: &str) -> Command {
+        let mut command = Command::new(tool);
+        let mibs = ["-On", "-M", "/nonexistent", "-m", "", "-r", "0", "-t", "120"];
+        command.args(["-v2c", "-c", "public"]).args(mibs).args([PORT, subtree]);
+        command
+    }
+
+    /// How many instances a walk gives.
+    fn walk(&self, tool: &str, subtree: &str) -> usize {
+        let output = self.command(tool, subtree).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines()
+            .filter(|line| line.contains(" = ") && !line.contains("No Such") && !line.contains("No more"))
+            .count()
+    }
+
+    fn timed(&self, tool: &str, subtree: &str, rows: usize) -> f64 {
+        let mut seen = 0;
+        let time = wall(|| seen = self.walk(tool, subtree));
+        assert_eq!(seen, rows, "{subtree}");
+        time
+    }
+}
+
+fn await_so(what: &str, mut so: impl FnMut() -> bool) {
+    for _ in 0..100 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{what} does not answer");
+}
+
+fn beside_floor(table: &mut Table, agents: &mut Agents, tool: &str, what: &str, subtree: &str, times: usize) {
+    let beside = agents.add_floor(subtree);
+    let rows = agents.walk(tool, subtree);
+    let (ours, floor, ratio) =
+        pairs(times, || agents.timed(tool, subtree, rows), || agents.timed(tool, &beside, rows));
+    table.add(
+        &format!("{what}, {rows} instances, {tool}"),
+        ours,
+        "the floor: constants of the same size",
+        floor,
+        times,
+    );
+    table.note(&format!("{what}: median of the ratios of the pairs"), &format!("{ratio:.2}"));
+    // The floor ends, so that the next one can have its subtrees.
+    agents.processes.pop();
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+pub fn counter_walks(table: &mut Table) {
+    let mut agents = Agents::snmpd();
+    agents.add_ours();
+    for tool in ["snmpbulkwalk", "snmpwalk"] {
+        beside_floor(table, &mut agents, tool, "lnsCounters", &format!("{BASE}.1.3"), 31);
+        beside_floor(table, &mut agents, tool, "lnsCounterTable", &format!("{BASE}.1.4"), 31);
+    }
+}
+
+/// tcpConnectionTable beside the floor, tcpConnTable beside snmpd's own module.
+pub fn socket_walks(table: &mut Table) {
+    let mut agents = Agents::snmpd();
+    let sockets: Sockets = many(19_000);
+    agents.add_ours();
+    beside_floor(table, &mut agents, "snmpbulkwalk", "tcpConnectionState", ".1.3.6.1.2.1.6.19.1.7", 11);
+    beside_floor(table, &mut agents, "snmpwalk", "tcpConnectionState", ".1.3.6.1.2.1.6.19.1.7", 5);
+    drop(sockets);
+    drop(agents);
+    let sockets = many(15_000);
+    let mut agents = Agents::snmpd();
+    let state = ".1.3.6.1.2.1.6.13.1.1";
+    let theirs = agents.timed("snmpbulkwalk", state, agents.walk("snmpwalk", state));
+    let rows = agents.walk("snmpbulkwalk", state);
+    agents.add_ours();
+    let ours = median((0..5).map(|_| agents.timed("snmpbulkwalk", state, rows)).collect());
+    table.add(
+        &format!("tcpConnState, {rows} instances, snmpbulkwalk"),
+        ours,
+        "snmpd's own module",
+        theirs,
+        1,
+    );
+    drop(sockets);
+}
