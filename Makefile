@@ -11,7 +11,7 @@ MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 
-.PHONY: all build bench demo test mibs module pages install uninstall clean
+.PHONY: all build bench demo test test-consumers mibs module pages install uninstall clean
 
 all: build
 
@@ -34,6 +34,13 @@ test:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
+
+# The heavy end-to-end tests with the programs that poll us or read our module.
+test-consumers:
+	tools/need prometheus-snmp-generator:prometheus-snmp-exporter python3:python3 pip3:python3-pip
+	$(MAKE) --no-print-directory mibs
+	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
+	$(CARGO) test --locked --test consumers -- --ignored
 
 # The standard modules that ours imports, for tools that print names.
 mibs:

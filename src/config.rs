@@ -375,6 +375,7 @@ impl Config {
             counters: self.refresh.counters_max_age.0,
             sockets: self.refresh.sockets_max_age.0,
             processes: self.refresh.processes_max_age.0,
+            answer_within: self.refresh.answer_within.0,
         }
     }
 }

@@ -119,13 +119,3 @@ impl Drop for Guard {
         let _ = self.0.wait();
     }
 }
-
-/// Resident memory of a process now, and at most, in kilobytes.
-pub fn resident(pid: u32) -> (u64, u64) {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    };
-    (field("VmRSS:"), field("VmHWM:"))
-}

@@ -66,6 +66,14 @@ impl Refresher {
         for job in Job::all() {
             self.start(job, Instant::now());
         }
+        self.all_done().await;
+        if let Some(job) = self.snapshot.second() {
+            self.start(job, Instant::now());
+            self.all_done().await;
+        }
+    }
+
+    async fn all_done(&mut self) {
         while let Some(deadline) = self.deadline() {
             tokio::select! {
                 () = self.done() => {}

@@ -2,14 +2,15 @@
 
 use super::wire::{HEADER, Header, WireError};
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::str::FromStr;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Where the master agent listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,17 +52,26 @@ enum Stream {
 }
 
 impl Stream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Unix(stream) => (&*stream).read(buffer),
+            Self::Tcp(stream) => (&*stream).read(buffer),
         }
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => (&*stream).write(bytes),
+            Self::Tcp(stream) => (&*stream).write(bytes),
+        }
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Unix(stream) => stream.as_raw_fd(),
+            Self::Tcp(stream) => stream.as_raw_fd(),
         }
     }
 }
@@ -75,12 +85,25 @@ const READ: usize = 64 * 1024;
 
 /// A connection with what has been received and what waits to be sent.
 pub struct Connection {
-    stream: Stream,
+    /// Watched for what comes, and for room to send only while it is wanted: the master agent makes room with every
+    /// answer it reads, and each time we would be woken for nothing.
+    stream: Option<AsyncFd<Stream>>,
+    watches_writes: bool,
     received: Vec<u8>,
     taken: usize,
+    filled: usize,
     /// What waits to be sent. Add to it; [`Connection::exchange`] sends it.
     pub out: Vec<u8>,
     sent: usize,
+}
+
+/// Registers a stream with the runtime.
+#[allow(
+    deprecated,
+    reason = "its successor is unsafe for the sake of types whose descriptor may change; ours owns one"
+)]
+fn watched(stream: Stream, interest: Interest) -> io::Result<AsyncFd<Stream>> {
+    AsyncFd::with_interest(stream, interest)
 }
 
 /// A PDU that came, and where to put the answer.
@@ -111,15 +134,38 @@ impl Connection {
     /// What the system says.
     pub async fn open(address: &Address) -> io::Result<Self> {
         let stream = match address {
-            Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
+            Address::Unix(path) => Stream::Unix(tokio::net::UnixStream::connect(path).await?.into_std()?),
             Address::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
+                let stream = tokio::net::TcpStream::connect(address).await?;
                 // Answers are small and must not wait for more of them.
                 stream.set_nodelay(true)?;
-                Stream::Tcp(stream)
+                Stream::Tcp(stream.into_std()?)
             }
         };
-        Ok(Self { stream, received: Vec::new(), taken: 0, out: Vec::new(), sent: 0 })
+        Ok(Self {
+            stream: Some(watched(stream, Interest::READABLE)?),
+            watches_writes: false,
+            received: Vec::new(),
+            taken: 0,
+            filled: 0,
+            out: Vec::new(),
+            sent: 0,
+        })
+    }
+
+    /// Watches the stream for room to send too, or no more.
+    fn watch_writes(&mut self, wanted: bool) -> io::Result<()> {
+        if self.watches_writes != wanted {
+            let stream = self.stream.take().ok_or(ErrorKind::NotConnected)?.into_inner();
+            let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            self.stream = Some(watched(stream, interest)?);
+            self.watches_writes = wanted;
+        }
+        Ok(())
+    }
+
+    fn stream(&self) -> io::Result<&AsyncFd<Stream>> {
+        self.stream.as_ref().ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
     /// Sends what waits and reads what came, until there is something to tell. Can be dropped and called again
@@ -141,11 +187,18 @@ impl Connection {
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match ready!(self.stream.poll_write(cx, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => self.sent += sent,
+            match self.stream()?.get_ref().write(rest) {
+                Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.watch_writes(true)?;
+                    ready!(self.stream()?.poll_write_ready(cx))?.clear_ready();
+                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
+        self.watch_writes(false)?;
         self.out.clear();
         self.out.shrink_to(HIGH_WATER);
         self.sent = 0;
@@ -159,16 +212,43 @@ impl Connection {
         if self.is_congested() {
             return Poll::Pending;
         }
-        self.received.drain(..self.taken);
-        self.taken = 0;
-        let had = self.received.len();
-        self.received.resize(had + READ, 0);
-        let mut buffer = ReadBuf::new(self.received.get_mut(had..).unwrap_or_default());
-        let polled = self.stream.poll_read(cx, &mut buffer);
-        let read = buffer.filled().len();
-        self.received.truncate(had + read);
-        ready!(polled)?;
-        Poll::Ready(Ok(if read == 0 { Exchanged::Closed } else { Exchanged::Received }))
+        self.make_room();
+        loop {
+            let stream = self.stream.as_ref().ok_or(ErrorKind::NotConnected)?;
+            let mut ready = ready!(stream.poll_read_ready(cx))?;
+            let free = self.received.get_mut(self.filled..).unwrap_or_default();
+            let wanted = free.len();
+            match stream.get_ref().read(free) {
+                Ok(0) => return Poll::Ready(Ok(Exchanged::Closed)),
+                Ok(read) => {
+                    // Less than there was room for is all there is: no second call to learn that.
+                    if read < wanted {
+                        ready.clear_ready();
+                    }
+                    self.filled += read;
+                    return Poll::Ready(Ok(Exchanged::Received));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Makes room to read into, by dropping what was taken; a PDU that is larger than the buffer makes it grow, and a
+    /// PDU is never larger than [`super::wire::LARGEST_PAYLOAD`].
+    fn make_room(&mut self) {
+        if self.taken > 0 {
+            self.received.copy_within(self.taken..self.filled, 0);
+            self.filled -= self.taken;
+            self.taken = 0;
+        }
+        if self.filled == 0 && self.received.len() > READ {
+            self.received = Vec::new();
+        }
+        if self.received.len() - self.filled < READ / 2 {
+            self.received.resize(self.filled + READ, 0);
+        }
     }
 
     /// Whether so much waits to be sent that no more answers should be made.
@@ -183,7 +263,7 @@ impl Connection {
     /// # Errors
     /// If what was received is no PDU; the stream cannot be followed any more then.
     pub fn next_pdu(&mut self) -> Result<Option<Incoming<'_>>, WireError> {
-        let rest = self.received.get(self.taken..).unwrap_or_default();
+        let rest = self.received.get(self.taken..self.filled).unwrap_or_default();
         let Some(header) = Header::decode(rest)? else {
             return Ok(None);
         };

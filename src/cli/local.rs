@@ -29,7 +29,12 @@ impl Local {
         Ok(Self {
             view: View::new(config.layout()),
             base: config.mib.base_oid.clone().into(),
-            snapshot: Snapshot::new(MaxAges { counters: ONCE, sockets: ONCE, processes: ONCE }),
+            snapshot: Snapshot::new(MaxAges {
+                counters: ONCE,
+                sockets: ONCE,
+                processes: ONCE,
+                answer_within: ONCE,
+            }),
             root: config.proc_root(),
         })
     }

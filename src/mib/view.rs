@@ -121,7 +121,7 @@ impl View {
     /// # Errors
     /// Which of the two kinds of absence it is.
     pub fn get(&self, cx: &Context<'_>, name: &Oid) -> Result<Value, Missing> {
-        let (leaf, instance) = self.covering(name).ok_or(Missing::Object)?;
+        let (leaf, instance) = self.covering(name, self.after(name)).ok_or(Missing::Object)?;
         let value = match leaf.kind {
             Kind::Scalar(_) | Kind::Registered(..) => {
                 (instance == [0]).then(|| leaf.kind.scalar_value(cx)).flatten()
@@ -144,12 +144,12 @@ impl View {
         include: bool,
         end: Option<&Oid>,
     ) -> Option<(Oid, Value)> {
-        let position = self.leaves.partition_point(|leaf| *leaf.oid <= *start.as_slice());
+        let after = self.after(start);
         // Within the object type that `start` is or is below, the search begins behind `start`; in those after it,
         // with their first instance.
-        let (position, mut from, mut include) = match self.covering(start) {
-            Some((_, instance)) => (position - 1, instance, include),
-            None => (position, &[][..], true),
+        let (position, mut from, mut include) = match self.covering(start, after) {
+            Some((_, instance)) => (after - 1, instance, include),
+            None => (after, &[][..], true),
         };
         for leaf in self.leaves.get(position..)? {
             if end.is_some_and(|end| *leaf.oid >= *end.as_slice()) {
@@ -163,10 +163,15 @@ impl View {
         None
     }
 
-    /// The object type that `name` is or is below, and what follows its OID there.
-    fn covering<'a>(&self, name: &'a Oid) -> Option<(&Leaf, &'a [u32])> {
-        let position = self.leaves.partition_point(|leaf| *leaf.oid <= *name.as_slice());
-        let leaf = self.leaves.get(position.checked_sub(1)?)?;
+    /// The position of the first object type after `name`.
+    fn after(&self, name: &Oid) -> usize {
+        self.leaves.partition_point(|leaf| *leaf.oid <= *name.as_slice())
+    }
+
+    /// The object type that `name` is or is below, which stands before the first one `after` it, and what follows its
+    /// OID in `name`.
+    fn covering<'a>(&self, name: &'a Oid, after: usize) -> Option<(&Leaf, &'a [u32])> {
+        let leaf = self.leaves.get(after.checked_sub(1)?)?;
         Some((leaf, name.strip_prefix(&leaf.oid)?))
     }
 }
@@ -250,7 +255,8 @@ mod tests {
 
     /// A snapshot of a captured tree, with everything read.
     fn snapshot(tree: &str) -> Snapshot {
-        let mut snapshot = Snapshot::new(MaxAges { counters: AGES, sockets: AGES, processes: AGES });
+        let mut snapshot =
+            Snapshot::new(MaxAges { counters: AGES, sockets: AGES, processes: AGES, answer_within: AGES });
         let root = ProcRoot::new(format!("{}/tests/proc/{tree}", env!("CARGO_MANIFEST_DIR")));
         let (view, mut name) = (view(), Oid::default());
         loop {

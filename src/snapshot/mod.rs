@@ -83,6 +83,8 @@ pub struct MaxAges {
     pub sockets: Duration,
     /// Processes.
     pub processes: Duration,
+    /// How long an answer may wait for a reading.
+    pub answer_within: Duration,
 }
 
 /// The subagent about itself, as lnsAgent serves it.
@@ -179,10 +181,22 @@ impl Snapshot {
             .collect()
     }
 
-    /// Rows are read with every reading of the sockets while somebody walks their tables.
+    /// Rows are read with every reading of the sockets while somebody walks their tables; and always where they could
+    /// not be read while an answer waits, for a walk without them would find the tables empty.
     fn detail(&self, touched: Touched, now: Instant) -> Detail {
         let walked = self.rows_wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
-        if touched.rows || walked { Detail::Rows } else { Detail::Counts }
+        if touched.rows || walked || self.is_slow() { Detail::Rows } else { Detail::Counts }
+    }
+
+    /// Whether reading the rows may take longer than an answer can wait: twice the time of counting, to be safe.
+    fn is_slow(&self) -> bool {
+        self.sockets.refresh_time().is_some_and(|took| took * 2 > self.ages.answer_within)
+    }
+
+    /// What to read after the first readings, before anybody may ask.
+    #[must_use]
+    pub fn second(&self) -> Option<Job> {
+        self.is_slow().then_some(Job { id: SourceId::Sockets, detail: Detail::Rows })
     }
 
     /// Notes that an answer used the rows, and drops rows that nobody has used for a while.
@@ -325,6 +339,7 @@ mod tests {
         counters: Duration::from_secs(1),
         sockets: Duration::from_secs(5),
         processes: Duration::from_secs(30),
+        answer_within: Duration::from_millis(800),
     };
 
     fn ids(jobs: &[Job]) -> Vec<SourceId> {
@@ -367,5 +382,23 @@ mod tests {
         assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
         snapshot.used(counts, now + ROWS_KEPT);
         assert!(snapshot.sockets.data().unwrap().rows.is_none());
+    }
+
+    #[test]
+    fn rows_that_take_too_long_to_read_are_kept_ready() {
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        assert_eq!(snapshot.second(), None);
+        let mut done = Job { id: SourceId::Sockets, detail: Detail::Counts }.run(&root);
+        done.timing.ended = done.timing.begun + Duration::from_millis(500);
+        let now = done.timing.ended;
+        snapshot.accept(done);
+        assert!(snapshot.second().unwrap().brings_rows());
+        let counts = Touched::default().with(SourceId::Sockets);
+        assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
+        snapshot.refresh_now(Touched::default().with_rows(), &root);
+        // Quick again: rows that nobody walks may go.
+        snapshot.used(counts, Instant::now());
+        assert!(snapshot.second().is_none() && snapshot.sockets.data().unwrap().rows.is_none());
     }
 }

@@ -1,0 +1,77 @@
+//! The programs that read our MIB module, for real. They need packages that 'make test-consumers' installs.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A folder with our module and those it imports.
+fn modules() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for source in ["target/mibs", "mibs"] {
+        for entry in std::fs::read_dir(Path::new(ROOT).join(source)).unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+    }
+    folder
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+#[ignore = "needs prometheus-snmp-generator: make test-consumers"]
+fn prometheus_snmp_generator_loads_the_module() {
+    let mibs = modules();
+    let work = tempfile::tempdir().unwrap();
+    let objects = "[lnsSockets, lnsSockstat, lnsCounters, lnsCounterTable, lnsAgent]";
+    std::fs::write(
+        work.path().join("generator.yml"),
+        format!("modules:\n  linux_netstat:\n    walk: {objects}\n    version: 2\n    auth: {{community: public}}\n"),
+    )
+    .unwrap();
+    let output = Command::new("prometheus-snmp-generator")
+        .arg("generate")
+        .current_dir(work.path())
+        .env("MIBDIRS", mibs.path())
+        .output()
+        .expect("prometheus-snmp-generator");
+    let said = text(&output);
+    assert!(
+        output.status.success() && !said.contains("level=error") && !said.contains("level=warn"),
+        "{said}"
+    );
+    let written = std::fs::read_to_string(work.path().join("snmp.yml")).unwrap();
+    let counters = include_str!("counter-numbers.tsv").lines().count();
+    let metrics = written.lines().filter(|line| line.starts_with("  - name: lns")).count();
+    assert!(metrics > counters + 40, "{metrics}");
+    for metric in ["lnsTcpExtListenDrops", "lnsTcpStateSockets", "lnsCounterValue", "lnsListenerAcceptQueue"]
+    {
+        assert!(written.contains(&format!("- name: {metric}\n")), "{metric}");
+    }
+}
+
+#[test]
+#[ignore = "needs pysmi: make test-consumers"]
+fn mibdump_compiles_the_module() {
+    let mibs = modules();
+    let out = tempfile::tempdir().unwrap();
+    let pysmi = PathBuf::from(ROOT).join("target/pysmi");
+    let output = Command::new("python3")
+        .arg(pysmi.join("bin/mibdump"))
+        .env("PYTHONPATH", &pysmi)
+        .arg(format!("--mib-source=file://{}", mibs.path().display()))
+        .args(["--destination-format=json", "--no-python-compile"])
+        .arg(format!("--destination-directory={}", out.path().display()))
+        .arg("LINUX-NETSTAT-MIB")
+        .output()
+        .expect("python3");
+    let said = text(&output);
+    assert!(said.contains("Created/updated MIBs:") && said.contains("LINUX-NETSTAT-MIB"), "{said}");
+    let json = std::fs::read_to_string(out.path().join("LINUX-NETSTAT-MIB.json")).expect(&said);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["lnsTcpExtListenDrops"]["oid"], "1.3.6.1.4.1.8072.9999.9999.2741.1.3.6.24");
+    assert_eq!(json["lnsTcpStateSockets"]["class"], "objecttype");
+}
