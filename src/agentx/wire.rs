@@ -4,9 +4,11 @@
 //! administrative PDUs that it sends are built with the `agentx` crate (see [`super::session`]). Decoding
 //! borrows from the bytes received and allocates nothing.
 
+mod response;
+
 use crate::mib::oid::Oid;
-use crate::mib::value::Value;
-use crate::mib::view::Missing;
+
+pub use response::Response;
 
 /// Size of the header (section 6.1).
 pub const HEADER: usize = 20;
@@ -375,150 +377,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A Response under construction (section 6.2.16), straight into the bytes that will be sent.
-#[derive(Debug)]
-pub struct Response<'a> {
-    out: &'a mut Vec<u8>,
-    start: usize,
-    big_endian: bool,
-}
-
-impl<'a> Response<'a> {
-    /// Begins the response to the PDU with this header (section 7.2.2): the same header, another type. The
-    /// context flag is dropped, since a Response carries no context.
-    pub fn to(header: &Header, out: &'a mut Vec<u8>) -> Self {
-        let start = out.len();
-        let big_endian = header.big_endian();
-        let mut response = Self { out, start, big_endian };
-        response.out.extend([1, 18, header.flags & NETWORK_BYTE_ORDER, 0]);
-        for field in [header.session_id, header.transaction_id, header.packet_id] {
-            response.u32(field);
-        }
-        // h.payload_length and res.error are filled in at the end.
-        for _ in 0..3 {
-            response.u32(0);
-        }
-        response
-    }
-
-    fn u16(&mut self, value: u16) {
-        self.out.extend(if self.big_endian { value.to_be_bytes() } else { value.to_le_bytes() });
-    }
-
-    fn u32(&mut self, value: u32) {
-        self.out.extend(if self.big_endian { value.to_be_bytes() } else { value.to_le_bytes() });
-    }
-
-    /// How many bytes the response has so far.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.out.len() - self.start
-    }
-
-    /// Whether there is no variable binding yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == HEADER + 8
-    }
-
-    /// Drops what was added after the response had `len` bytes.
-    pub fn truncate(&mut self, len: usize) {
-        self.out.truncate(self.start + len);
-    }
-
-    /// Adds a variable binding with a value.
-    pub fn value(&mut self, name: &Oid, value: &Value) {
-        let kind = match value {
-            Value::Integer(_) => 2,
-            Value::OctetString(_) => 4,
-            Value::ObjectIdentifier(_) => 6,
-            Value::IpAddress(_) => 64,
-            Value::Counter32(_) => 65,
-            Value::Gauge32(_) => 66,
-            Value::TimeTicks(_) => 67,
-            Value::Counter64(_) => 70,
-        };
-        self.name(kind, name);
-        match value {
-            Value::Integer(number) => self.u32(number.cast_unsigned()),
-            Value::Counter32(number) | Value::Gauge32(number) | Value::TimeTicks(number) => self.u32(*number),
-            Value::Counter64(number) => {
-                self.out.extend(if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() });
-            }
-            Value::OctetString(octets) => self.octets(octets),
-            Value::IpAddress(octets) => self.octets(octets),
-            Value::ObjectIdentifier(oid) => self.oid(oid),
-        }
-    }
-
-    /// Adds noSuchObject or noSuchInstance.
-    pub fn missing(&mut self, name: &Oid, missing: Missing) {
-        self.name(if missing == Missing::Object { 128 } else { 129 }, name);
-    }
-
-    /// Adds endOfMibView.
-    pub fn end_of_mib_view(&mut self, name: &Oid) {
-        self.name(130, name);
-    }
-
-    fn name(&mut self, kind: u16, name: &Oid) {
-        self.u16(kind);
-        self.u16(0);
-        self.oid(name);
-    }
-
-    fn oid(&mut self, oid: &Oid) {
-        // Section 5.1: 1.3.6.1.x is a prefix of one byte.
-        let (prefix, subids) = match oid.as_slice() {
-            [1, 3, 6, 1, x, rest @ ..] => match u8::try_from(*x) {
-                Ok(prefix) if prefix != 0 => (prefix, rest),
-                _ => (0, oid.as_slice()),
-            },
-            all => (0, all),
-        };
-        // At most 128: an Oid holds no more.
-        let length = u8::try_from(subids.len()).unwrap_or(0);
-        self.out.extend([length, prefix, 0, 0]);
-        for &subid in subids {
-            self.u32(subid);
-        }
-    }
-
-    fn octets(&mut self, octets: &[u8]) {
-        self.u32(u32::try_from(octets.len()).unwrap_or(0));
-        self.out.extend(octets);
-        let padded = self.out.len() + octets.len().next_multiple_of(4) - octets.len();
-        self.out.resize(padded, 0);
-    }
-
-    /// Ends the response without an error.
-    pub fn finish(self) {
-        self.end(error::NO_ERROR, 0);
-    }
-
-    /// Ends the response with an error; no variable binding goes with it (section 7.2.3).
-    pub fn fail(mut self, error: u16, index: u16) {
-        self.truncate(HEADER + 8);
-        self.end(error, index);
-    }
-
-    fn end(self, error: u16, index: u16) {
-        let payload = u32::try_from(self.len() - HEADER).unwrap_or(0);
-        let order = |[a, b, c, d]: [u8; 4]| if self.big_endian { [a, b, c, d] } else { [d, c, b, a] };
-        let half = |[a, b]: [u8; 2]| if self.big_endian { [a, b] } else { [b, a] };
-        let ([a, b], [c, d]) = (half(error.to_be_bytes()), half(index.to_be_bytes()));
-        for (field, bytes) in [(16, order(payload.to_be_bytes())), (24, [a, b, c, d])] {
-            let at = self.start + field;
-            if let Some(slot) = self.out.get_mut(at..at + 4) {
-                slot.copy_from_slice(&bytes);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mib::value::Value;
+    use crate::mib::view::Missing;
 
     fn oid(text: &str) -> Oid {
         text.parse().unwrap()

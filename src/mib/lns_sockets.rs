@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::object::{Column, Group, Labels, Object, Place, Rows, Syntax, Table};
 use super::oid::Oid;
-use super::tcp_tables::push_inet;
+use super::tcp_tables::{listeners, push_listener, with_listener};
 use super::value::Value;
 use crate::proc::sockets::{Address, Endpoint, TcpState};
 use crate::snapshot::sockets::{Listener, Sockets, StateCounts, UdpCounts};
@@ -213,7 +213,7 @@ pub fn udp_of_family(sockets: &Sockets, family: usize) -> Option<UdpCounts> {
     of_family(family, sockets.udp4, sockets.udp6)
 }
 
-/// Appends two small indexes that run through all their combinations, and says which state the second is.
+/// The state of a row in a table whose last index runs through all states.
 fn state_at(row: usize) -> Option<TcpState> {
     TcpState::ALL.get(row % TcpState::ALL.len()).map(|(state, _)| *state)
 }
@@ -279,26 +279,15 @@ pub fn text<A: Address>(endpoint: Endpoint<A>) -> String {
 
 impl Rows for Listeners {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.sockets().map_or(0, |sockets| sockets.listeners4.len() + sockets.listeners6.len())
+        listeners(cx)
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        let Some(sockets) = cx.sockets() else { return };
-        match sockets.listeners4.get(row) {
-            Some(listener) => push_inet(name, listener.endpoint),
-            None => {
-                let ipv6 = sockets.listeners6.get(row - sockets.listeners4.len());
-                ipv6.into_iter().for_each(|listener| push_inet(name, listener.endpoint));
-            }
-        }
+        push_listener(cx, row, name);
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let sockets = cx.sockets()?;
-        Some(match sockets.listeners4.get(row) {
-            Some(listener) => Self::cell(listener, column),
-            None => Self::cell(sockets.listeners6.get(row - sockets.listeners4.len())?, column),
-        })
+        with_listener(cx, row, |ipv4| Self::cell(ipv4, column), |ipv6| Self::cell(ipv6, column))
     }
 }
 

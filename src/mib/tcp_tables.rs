@@ -4,8 +4,8 @@ use super::context::Context;
 use super::object::{Column, Group, Object, Place, Rows, Syntax, Table, standard_column};
 use super::oid::Oid;
 use super::value::Value;
-use crate::proc::sockets::{Address, Endpoint, TcpState};
-use crate::snapshot::sockets::Row;
+use crate::proc::sockets::{Address, Endpoint, TcpState, V4, V6};
+use crate::snapshot::sockets::{Listener, Row};
 
 /// The tables below tcp.
 pub static GROUP: Group = Group {
@@ -61,7 +61,7 @@ pub static GROUP: Group = Group {
                 standard_column(3, "tcpListenerLocalPort", Syntax::InetPortNumber),
             ],
             columns: &[standard_column(4, "tcpListenerProcess", Syntax::Unsigned32)],
-            rows: &Listener,
+            rows: &Listeners,
         }),
     ],
 };
@@ -172,30 +172,49 @@ impl Rows for Connection {
     }
 }
 
-struct Listener;
+/// Calls something with the listener of a row, IPv4 before IPv6: what tcpListenerTable and lnsListenerTable share.
+pub(super) fn with_listener<T>(
+    cx: &Context<'_>,
+    row: usize,
+    ipv4: impl FnOnce(&Listener<V4>) -> T,
+    ipv6: impl FnOnce(&Listener<V6>) -> T,
+) -> Option<T> {
+    let sockets = cx.sockets()?;
+    match sockets.listeners4.get(row) {
+        Some(listener) => Some(ipv4(listener)),
+        None => sockets.listeners6.get(row - sockets.listeners4.len()).map(ipv6),
+    }
+}
 
-impl Rows for Listener {
+/// How many listeners there are.
+pub(super) fn listeners(cx: &Context<'_>) -> usize {
+    cx.sockets().map_or(0, |sockets| sockets.listeners4.len() + sockets.listeners6.len())
+}
+
+/// Appends the index of a listener.
+pub(super) fn push_listener(cx: &Context<'_>, row: usize, name: &mut Oid) {
+    let endpoint =
+        with_listener(cx, row, |listener| Ok(listener.endpoint), |listener| Err(listener.endpoint));
+    match endpoint {
+        Some(Ok(ipv4)) => push_inet(name, ipv4),
+        Some(Err(ipv6)) => push_inet(name, ipv6),
+        None => {}
+    }
+}
+
+struct Listeners;
+
+impl Rows for Listeners {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.sockets().map_or(0, |sockets| sockets.listeners4.len() + sockets.listeners6.len())
+        listeners(cx)
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        let Some(sockets) = cx.sockets() else { return };
-        match sockets.listeners4.get(row) {
-            Some(listener) => push_inet(name, listener.endpoint),
-            None => {
-                let ipv6 = sockets.listeners6.get(row - sockets.listeners4.len());
-                ipv6.into_iter().for_each(|listener| push_inet(name, listener.endpoint));
-            }
-        }
+        push_listener(cx, row, name);
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {
-        let sockets = cx.sockets()?;
-        let inode = match sockets.listeners4.get(row) {
-            Some(listener) => listener.inode,
-            None => sockets.listeners6.get(row - sockets.listeners4.len())?.inode,
-        };
+        let inode = with_listener(cx, row, |listener| listener.inode, |listener| listener.inode)?;
         cx.process(inode).map(Value::Gauge32)
     }
 }

@@ -5,6 +5,7 @@
 //! older than their max-age are then read by a [`Job`] on another thread, once, however many requests wait.
 
 pub mod counters;
+pub mod ports;
 pub mod sockets;
 pub mod sockstat;
 pub mod source;

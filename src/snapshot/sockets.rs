@@ -1,6 +1,7 @@
 //! Sockets by state, by port and by listener, counted while the socket tables stream past, and their rows
 //! where somebody walks a table of them.
 
+use super::ports::Ports;
 use crate::proc::ParseError;
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header};
@@ -26,7 +27,7 @@ impl StateCounts {
         self.0.get(usize::from(state.number()) - 1).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, state: TcpState, sockets: u64) {
+    pub(super) fn add(&mut self, state: TcpState, sockets: u64) {
         if let Some(count) = self.0.get_mut(usize::from(state.number()) - 1) {
             *count += sockets;
         }
@@ -362,46 +363,6 @@ fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), String> {
     }
     rows.push(row);
     Ok(())
-}
-
-/// Sockets by local port and state, with room for those ports only that occur.
-#[derive(Debug)]
-struct Ports {
-    /// For each port, 1 + its position in `counts`, or 0.
-    positions: Vec<u32>,
-    counts: Vec<StateCounts>,
-}
-
-impl Default for Ports {
-    fn default() -> Self {
-        Self { positions: vec![0; 1 << 16], counts: Vec::new() }
-    }
-}
-
-impl Ports {
-    #[inline]
-    fn add(&mut self, port: u16, state: TcpState) {
-        let Some(position) = self.positions.get_mut(usize::from(port)) else {
-            return;
-        };
-        if *position == 0 {
-            self.counts.push(StateCounts::default());
-            *position = u32::try_from(self.counts.len()).unwrap_or(0);
-        }
-        if let Some(counts) = self.counts.get_mut(*position as usize - 1) {
-            counts.add(state, 1);
-        }
-    }
-
-    fn of(&self, mut listening: Vec<u16>) -> Vec<(u16, StateCounts)> {
-        listening.sort_unstable();
-        listening.dedup();
-        let counts = |port: u16| {
-            let position = self.positions.get(usize::from(port))?.checked_sub(1)?;
-            self.counts.get(position as usize).copied()
-        };
-        listening.into_iter().map(|port| (port, counts(port).unwrap_or_default())).collect()
-    }
 }
 
 #[cfg(test)]
