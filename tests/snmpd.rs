@@ -487,3 +487,33 @@ fn every_counter_equals_proc() {
     let values: Vec<u64> = text.split_whitespace().map(|value| value.parse().unwrap()).collect();
     assert!(values.len() == 2 && values[0] >= 2 && values[0] == values[1], "{text}");
 }
+
+/// How often the process has waited or was interrupted, over all its threads, and how much it has read.
+fn activity(pid: u32) -> (u64, u64) {
+    let number = |text: &str, field: &str| -> u64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(Result::unwrap);
+    let statuses = threads.map(|thread| std::fs::read_to_string(thread.path().join("status")).unwrap());
+    let switches = statuses.map(|status| number(&status, "voluntary_ctxt_switches:")).sum();
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    (switches, number(&io, "syscr:"))
+}
+
+/// Nobody asks: nothing is read, and the process does not even wake.
+#[test]
+fn idle_is_free() {
+    if !in_namespace("idle_is_free") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let agent = Agent::at(&snmpd, "");
+    assert!(snmpd.walk(BASE).len() > 800);
+    // The threads that have read for the walk end after ten seconds without work.
+    std::thread::sleep(Duration::from_secs(12));
+    let pid = agent.process.0.id();
+    let before = activity(pid);
+    std::thread::sleep(Duration::from_secs(8));
+    assert_eq!(activity(pid), before);
+}

@@ -5,6 +5,7 @@
 
 mod counting;
 mod floor;
+mod late;
 mod measure;
 mod walking;
 
@@ -13,10 +14,11 @@ use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 4] = [
+const SECTIONS: [Section; 5] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
+    ("late", late::never_late),
     ("walking", walking::socket_walks),
 ];
 

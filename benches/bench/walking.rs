@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-const BASE: &str = BESIDE[0].0;
+pub const BASE: &str = BESIDE[0].0;
 const PORT: &str = "127.0.0.1:16171";
 
 /// One reading of all counter files, beside reading them and beside `cat`.
@@ -32,13 +32,13 @@ pub fn counter_files(table: &mut Table) {
 }
 
 /// snmpd with ours and the floor registered, or with its own modules alone.
-struct Agents {
+pub struct Agents {
     folder: TempDir,
     processes: Vec<Guard>,
 }
 
 impl Agents {
-    fn snmpd() -> Self {
+    pub fn snmpd() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(
@@ -62,7 +62,7 @@ impl Agents {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn add_ours(&mut self) {
+    pub fn add_ours(&mut self) {
         std::fs::write(
             self.path("agent.toml"),
             format!("[agentx]\naddress = \"unix:{}\"\n[log]\nlevel = \"error\"\n", self.path("master")),
@@ -73,7 +73,7 @@ impl Agents {
             .spawn()
             .unwrap();
         self.processes.push(Guard(agent));
-        await_so("the subagent", || self.walk("snmpwalk", &format!("{BASE}.1.5.1")) == 1);
+        await_so("the subagent", || self.walk("snmpget", &format!("{BASE}.1.5.1.0")) == 1);
     }
 
     /// Records what ours serves below a subtree, and lets the floor serve the same beside it.
@@ -101,12 +101,19 @@ impl Agents {
     }
 
     /// How many instances a walk gives.
-    fn walk(&self, tool: &str, subtree: &str) -> usize {
+    pub fn walk(&self, tool: &str, subtree: &str) -> usize {
         let output = self.command(tool, subtree).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines()
             .filter(|line| line.contains(" = ") && !line.contains("No Such") && !line.contains("No more"))
             .count()
+    }
+
+    /// The value of an instance, as snmpget prints it.
+    pub fn value(&self, name: &str) -> String {
+        let output = self.command("snmpget", name).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.split_once(" = ").map_or(String::new(), |(_, value)| value.trim().to_owned())
     }
 
     fn timed(&self, tool: &str, subtree: &str, rows: usize) -> f64 {

@@ -114,11 +114,20 @@ fn list(known: &[Known], out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{title}")?;
         for (entry, figure) in of_concern {
             let name = format!("{}.{}", entry.group, entry.name);
-            writeln!(out, "{:>20}  {name:<32} {}", count(*figure), first_sentence(entry.counts))?;
+            writeln!(out, "{:>15}  {name:<32} {}", count(*figure), shortened(first_sentence(entry.counts)))?;
         }
         writeln!(out)?;
     }
     writeln!(out, "'netstat-agentx explain NAME' says what one of them means and what to do about it.")
+}
+
+/// What fits behind value and name on a line.
+fn shortened(sentence: &str) -> String {
+    const ROOM: usize = 90;
+    match sentence.get(..ROOM).filter(|_| sentence.len() > ROOM + 3) {
+        Some(cut) => format!("{}...", cut.rsplit_once(' ').map_or(cut, |(words, _)| words)),
+        None => sentence.to_owned(),
+    }
 }
 
 fn print((entry, figure): &Known, base: &str, out: &mut impl Write) -> io::Result<()> {
