@@ -337,3 +337,12 @@ fn explain_finds_shows_and_suggests() {
     let drops = all.iter().find(|entry| entry["name"] == "ListenDrops").unwrap();
     assert_eq!((&drops["value"], &drops["netstat"]), (&12.into(), &"SYNs to LISTEN sockets dropped".into()));
 }
+
+#[test]
+fn a_reader_that_has_enough_is_no_trouble() {
+    let program = env!("CARGO_BIN_EXE_netstat-agentx");
+    let file = configured(&tree("6.18"));
+    let script = format!("{program} walk --config {} | head -n 1", file.path().display());
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(common::text_of(&output).lines().count(), 1, "{}", common::text_of(&output));
+}

@@ -55,7 +55,7 @@ struct ConfigArgument {
     config: Option<PathBuf>,
 }
 
-/// Why a command ended without success, to be printed, with its exit status.
+/// Why a command ended without success, to be printed unless empty, with its exit status.
 struct Failure {
     status: u8,
     message: String,
@@ -69,7 +69,9 @@ impl Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self { status: 1, message: error.to_string() }
+        // Whoever reads our output may have enough of it ('… | head'): nothing to complain about.
+        let enough = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { status: 1, message: if enough { String::new() } else { error.to_string() } }
     }
 }
 
@@ -89,8 +91,8 @@ pub fn main() -> ExitCode {
     match outcome.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Whoever reads our output may have enough of it ('… | head'); and stderr may be gone too.
-            if failure.message != io::Error::from(io::ErrorKind::BrokenPipe).to_string() {
+            if !failure.message.is_empty() {
+                // stderr may be gone too.
                 let _ = writeln!(io::stderr(), "netstat-agentx: {}", failure.message);
             }
             ExitCode::from(failure.status)
