@@ -52,8 +52,8 @@ pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) 
                 tries = 0;
                 agent.take_over();
             }
-            Outcome::Lost { was_registered, why } => {
-                tries = if was_registered { 0 } else { tries + 1 };
+            Outcome::Lost { lasted, why } => {
+                tries = if lasted { 0 } else { tries + 1 };
                 agent.tell_outage(&why);
                 let pause = BACK_OFF.get(tries).or(BACK_OFF.last()).copied().unwrap_or_default();
                 tokio::select! {
@@ -73,7 +73,7 @@ pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) 
 enum Outcome {
     Shutdown,
     Reload,
-    Lost { was_registered: bool, why: String },
+    Lost { lasted: bool, why: String },
 }
 
 /// A request that waits for a reading, with its payload, which outlives the buffer it came in.
@@ -164,7 +164,7 @@ impl Agent {
         };
         let mut connection = match connected {
             Ok(connection) => connection,
-            Err(error) => return Outcome::Lost { was_registered: false, why: explained(&error) },
+            Err(error) => return Outcome::Lost { lasted: false, why: explained(&error) },
         };
         let mut serving = Serving::begin(self, &mut connection);
         loop {

@@ -9,9 +9,14 @@ use std::time::{Duration, Instant};
 /// How long the master agent may take to answer our Close before we leave all the same.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
+/// A session that ends sooner counts as a failed try: a master agent that takes us in and drops us at once must not
+/// make us spin.
+const LASTING: Duration = Duration::from_secs(1);
+
 /// The session that is being served and how it stands.
 pub struct Serving {
     pub session: Session,
+    began: Instant,
     registered: bool,
     pub ended: Option<Ended>,
     /// What to do after our own Close, and until when to wait for its answer.
@@ -22,7 +27,8 @@ impl Serving {
     /// Opens a session on a new connection.
     pub fn begin(agent: &mut Agent, connection: &mut Connection) -> Self {
         let (session, actions) = Session::open(agent.settings(), Instant::now());
-        let mut serving = Self { session, registered: false, ended: None, leaving: None };
+        let mut serving =
+            Self { session, began: Instant::now(), registered: false, ended: None, leaving: None };
         for action in actions {
             serving.act(agent, action, &[], &mut connection.out);
         }
@@ -107,7 +113,10 @@ impl Serving {
     pub fn outcome(self, why: &str) -> Outcome {
         match self.leaving {
             Some((then, _)) => then,
-            None => Outcome::Lost { was_registered: self.registered, why: why.to_owned() },
+            None => Outcome::Lost {
+                lasted: self.registered && self.began.elapsed() >= LASTING,
+                why: why.to_owned(),
+            },
         }
     }
 }

@@ -59,8 +59,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
             print(known, &base, out)?;
         }
     }
-    let problems = local.problems();
-    if problems.is_empty() { Ok(()) } else { Err(Failure { status: 1, message: problems.join("; ") }) }
+    local.outcome()
 }
 
 fn is_counter(entry: &Registered) -> bool {

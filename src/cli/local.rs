@@ -62,8 +62,8 @@ impl Local {
         }
     }
 
-    /// What could not be read so far.
-    pub fn problems(&self) -> Vec<&str> {
+    /// How a command ends: what could not be read is missing from what it printed, which is a failure.
+    pub fn outcome(&self) -> Result<(), Failure> {
         let snapshot = &self.snapshot;
         let errors = [
             &snapshot.counters.error,
@@ -71,6 +71,11 @@ impl Local {
             &snapshot.sockets.error,
             &snapshot.processes.error,
         ];
-        errors.into_iter().map(String::as_str).filter(|error| !error.is_empty()).collect()
+        let errors: Vec<_> =
+            errors.into_iter().map(String::as_str).filter(|error| !error.is_empty()).collect();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(Failure { status: 1, message: errors.join("; ") })
     }
 }

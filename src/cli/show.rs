@@ -29,8 +29,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     } else {
         report.print(out)?;
     }
-    let problems = local.problems();
-    if problems.is_empty() { Ok(()) } else { Err(Failure { status: 1, message: problems.join("; ") }) }
+    local.outcome()
 }
 
 struct ListenerLine {

@@ -44,7 +44,7 @@ pub fn walk(arguments: &WalkArguments, out: &mut impl Write) -> Result<(), Failu
             get_one(&mut local, &root, out)?;
         }
     }
-    note_problems(&local)
+    local.outcome()
 }
 
 /// Whether a walk of icmp, tcp or udp comes by this subtree anyway.
@@ -58,7 +58,7 @@ pub fn get(arguments: &GetArguments, out: &mut impl Write) -> Result<(), Failure
     for name in names {
         get_one(&mut local, &name, out)?;
     }
-    note_problems(&local)
+    local.outcome()
 }
 
 fn get_one(local: &mut Local, name: &Oid, out: &mut impl Write) -> Result<(), Failure> {
@@ -70,13 +70,4 @@ fn get_one(local: &mut Local, name: &Oid, out: &mut impl Write) -> Result<(), Fa
         Err(Missing::Instance) => writeln!(out, ".{name} = No Such Instance currently exists at this OID")?,
     }
     Ok(())
-}
-
-/// What could not be read is missing above: that is a failure of the command.
-fn note_problems(local: &Local) -> Result<(), Failure> {
-    let problems = local.problems();
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(Failure { status: 1, message: problems.join("; ") })
 }

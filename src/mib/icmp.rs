@@ -4,7 +4,8 @@ use super::context::Context;
 use super::object::{Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column};
 use super::oid::Oid;
 use super::value::Value;
-use std::collections::BTreeSet;
+use crate::snapshot::counters::Counters;
+use crate::snapshot::icmp_types::IcmpType;
 
 /// icmp
 pub static GROUP: Group = Group {
@@ -88,7 +89,7 @@ impl Rows for Stats {
     }
 
     fn index(&self, _: &Context<'_>, row: usize, name: &mut Oid) {
-        name.push(version(row));
+        name.push(if row == 0 { 1 } else { 2 });
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
@@ -102,94 +103,30 @@ impl Rows for Stats {
     }
 }
 
-fn version(row: usize) -> u32 {
-    if row == 0 { 1 } else { 2 }
-}
-
-/// The types that the kernel always counts by name (net/ipv4/proc.c, icmpmibmap), with that name.
-const NAMED4: [(u8, &str, &str); 11] = [
-    (0, "InEchoReps", "OutEchoReps"),
-    (3, "InDestUnreachs", "OutDestUnreachs"),
-    (4, "InSrcQuenchs", "OutSrcQuenchs"),
-    (5, "InRedirects", "OutRedirects"),
-    (8, "InEchos", "OutEchos"),
-    (11, "InTimeExcds", "OutTimeExcds"),
-    (12, "InParmProbs", "OutParmProbs"),
-    (13, "InTimestamps", "OutTimestamps"),
-    (14, "InTimestampReps", "OutTimestampReps"),
-    (17, "InAddrMasks", "OutAddrMasks"),
-    (18, "InAddrMaskReps", "OutAddrMaskReps"),
-];
-
-/// The same for ICMPv6 (net/ipv6/proc.c, icmp6type2name).
-const NAMED6: [(u8, &str, &str); 15] = [
-    (1, "InDestUnreachs", "OutDestUnreachs"),
-    (2, "InPktTooBigs", "OutPktTooBigs"),
-    (3, "InTimeExcds", "OutTimeExcds"),
-    (4, "InParmProblems", "OutParmProblems"),
-    (128, "InEchos", "OutEchos"),
-    (129, "InEchoReplies", "OutEchoReplies"),
-    (130, "InGroupMembQueries", "OutGroupMembQueries"),
-    (131, "InGroupMembResponses", "OutGroupMembResponses"),
-    (132, "InGroupMembReductions", "OutGroupMembReductions"),
-    (133, "InRouterSolicits", "OutRouterSolicits"),
-    (134, "InRouterAdvertisements", "OutRouterAdvertisements"),
-    (135, "InNeighborSolicits", "OutNeighborSolicits"),
-    (136, "InNeighborAdvertisements", "OutNeighborAdvertisements"),
-    (137, "InRedirects", "OutRedirects"),
-    (143, "InMLDv2Reports", "OutMLDv2Reports"),
-];
-
 /// One row for each type that the kernel counts by name, and one for each other type it has seen.
 struct MsgStats;
 
 impl MsgStats {
-    /// Version (0 for IPv4, 1 for IPv6) and type of each row.
-    fn types(cx: &Context<'_>) -> Option<BTreeSet<(usize, u8)>> {
-        let counters = cx.counters()?;
-        let mut types = BTreeSet::new();
-        for (version, named) in [(0, &NAMED4[..]), (1, &NAMED6[..])] {
-            let group = GROUPS.get(version)?;
-            let known = named.iter().filter(|(_, inbound, _)| cx.count(group, inbound).is_some());
-            types.extend(known.map(|&(number, ..)| (version, number)));
-        }
-        types.extend(counters.icmp_types("IcmpMsg").map(|(_, number, _)| (0, number)));
-        types.extend(counters.icmp_types("Icmp6").map(|(_, number, _)| (1, number)));
-        Some(types)
-    }
-
-    fn row(cx: &Context<'_>, row: usize) -> Option<(usize, u8)> {
-        Self::types(cx)?.into_iter().nth(row)
-    }
-
-    fn count(cx: &Context<'_>, (version, number): (usize, u8), inbound: bool) -> Option<u64> {
-        let (named, numbered) = if version == 0 { (&NAMED4[..], "IcmpMsg") } else { (&NAMED6[..], "Icmp6") };
-        let by_name = named.iter().find(|(known, ..)| *known == number);
-        let by_name = by_name.and_then(|(_, in_name, out_name)| {
-            cx.count(GROUPS.get(version)?, if inbound { in_name } else { out_name })
-        });
-        // The kernel prints the numbered types once they are not zero.
-        by_name.or_else(|| {
-            let mut seen = cx.counters()?.icmp_types(numbered);
-            let same = seen.find(|(direction, seen, _)| (*direction, *seen) == (inbound, number));
-            Some(same.map_or(0, |(.., count)| count))
-        })
+    fn rows<'a>(cx: &Context<'a>) -> &'a [IcmpType] {
+        cx.counters().map_or(&[], Counters::icmp_types)
     }
 }
 
 impl Rows for MsgStats {
     fn len(&self, cx: &Context<'_>) -> usize {
-        Self::types(cx).map_or(0, |types| types.len())
+        Self::rows(cx).len()
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some((row, number)) = Self::row(cx, row) {
-            name.push(version(row));
-            name.push(u32::from(number));
+        if let Some(row) = Self::rows(cx).get(row) {
+            name.push(row.version);
+            name.push(u32::from(row.number));
         }
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        Self::count(cx, Self::row(cx, row)?, column == 3).map(Value::counter32)
+        let row = Self::rows(cx).get(row)?;
+        let count = if column == 3 { row.received } else { row.sent };
+        count.map(Value::counter32)
     }
 }

@@ -1,5 +1,6 @@
 //! Every named counter of the kernel, from five files.
 
+use super::icmp_types::{self, IcmpType};
 use crate::counters::{self, Kind, Slot};
 use crate::proc::counters::{Figure, Item, lines, pairs};
 use crate::proc::read::{self, ProcRoot};
@@ -49,6 +50,7 @@ pub struct Counters {
     /// reading counts from here.
     withheld: Vec<Slot>,
     by_name: OnceLock<Vec<Named>>,
+    icmp_types: OnceLock<Vec<IcmpType>>,
     /// All that the registry does not know.
     pub unregistered: Vec<Unregistered>,
     /// Whether net/snmp6 was read, or is rightly absent: then what it lacks is known not to be.
@@ -84,6 +86,7 @@ impl Counters {
             registered: vec![None; counters::all().len()],
             withheld: Vec::new(),
             by_name: OnceLock::new(),
+            icmp_types: OnceLock::new(),
             unregistered: Vec::new(),
             ipv6_known: true,
             problems: Vec::new(),
@@ -235,8 +238,19 @@ impl Counters {
         }
     }
 
+    /// Whether the running kernel has a registered counter, withheld or not.
+    pub(super) fn has(&self, slot: Slot) -> bool {
+        matches!(self.registered.get(slot), Some(Some(_)))
+    }
+
+    /// ICMP messages by version and type.
+    #[must_use]
+    pub fn icmp_types(&self) -> &[IcmpType] {
+        self.icmp_types.get_or_init(|| icmp_types::of(self))
+    }
+
     /// How many messages of each ICMP type the kernel names, in and out: `InType3` of group IcmpMsg, or of Icmp6.
-    pub fn icmp_types<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (bool, u8, u64)> + 'a {
+    pub(super) fn numbered_icmp<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (bool, u8, u64)> + 'a {
         self.unregistered.iter().filter(move |counter| counter.group == group).filter_map(|counter| {
             let (inbound, number) = match counter.name.strip_prefix("InType") {
                 Some(number) => (true, number),
@@ -291,7 +305,7 @@ mod tests {
         assert_eq!(counters.count(slot("Tcp", "ActiveOpens")), Some(5));
         assert_eq!(counters.count(slot("Tcp", "PassiveOpens")), None);
         assert_eq!(counters.unregistered.len(), 3);
-        assert_eq!(counters.icmp_types("IcmpMsg").collect::<Vec<_>>(), [(true, 3, 4), (false, 8, 9)]);
+        assert_eq!(counters.numbered_icmp("IcmpMsg").collect::<Vec<_>>(), [(true, 3, 4), (false, 8, 9)]);
     }
 
     #[test]
@@ -300,7 +314,7 @@ mod tests {
             parse(Form::Prefixed, "Udp6NoPorts 1\nUdpLite6NoPorts 2\nIcmp6InType128 3\nIp7Future 4\n");
         let count = |group, name| counters.count(counters::find(group, name).unwrap());
         assert_eq!((count("Udp6", "NoPorts"), count("UdpLite6", "NoPorts")), (Some(1), Some(2)));
-        assert_eq!(counters.icmp_types("Icmp6").collect::<Vec<_>>(), [(true, 128, 3)]);
+        assert_eq!(counters.numbered_icmp("Icmp6").collect::<Vec<_>>(), [(true, 128, 3)]);
         assert_eq!(counters.unregistered.last().unwrap().group, "Snmp6");
     }
 

@@ -5,6 +5,7 @@
 //! older than their max-age are then read by a [`Job`] on another thread, once, however many requests wait.
 
 pub mod counters;
+pub mod icmp_types;
 pub mod ports;
 pub mod sockets;
 pub mod sockstat;
@@ -221,15 +222,15 @@ impl Snapshot {
                 if let Some(before) = self.counters.data() {
                     data.compare(before);
                 }
-                let error = data.problems.join("; ");
+                let error = told(&data.problems);
                 self.counters.accept(timing, Some(data), error)
             }
             Reading::Sockstat(data) => {
-                let error = data.problems.join("; ");
+                let error = told(&data.problems);
                 self.sockstat.accept(timing, Some(data), error)
             }
             Reading::Sockets(data) => {
-                let error = data.problems.join("; ");
+                let error = told(&data.problems);
                 self.sockets.accept(timing, Some(*data), error)
             }
             Reading::Processes(Ok(data)) => self.processes.accept(timing, Some(data), String::new()),
@@ -255,6 +256,16 @@ impl Snapshot {
         let jobs = self.stale(touched, Instant::now());
         jobs.into_iter().filter_map(|job| self.accept(job.run(root))).collect()
     }
+}
+
+/// What is wrong with a reading, for a line of the log: a file may be wrong in every one of its lines.
+fn told(problems: &[String]) -> String {
+    const TOLD: usize = 5;
+    let mut text = problems.get(..TOLD).unwrap_or(problems).join("; ");
+    if problems.len() > TOLD {
+        text += &format!("; and {} more", problems.len() - TOLD);
+    }
+    text
 }
 
 /// A change in what is wrong with a source, to be told once.
@@ -401,5 +412,12 @@ mod tests {
         // Quick again: rows that nobody walks may go.
         snapshot.used(counts, Instant::now());
         assert!(snapshot.second().is_none() && snapshot.sockets.data().unwrap().rows.is_none());
+    }
+
+    #[test]
+    fn many_problems_are_told_in_one_short_line() {
+        let problems: Vec<_> = (1..=1000).map(|n| format!("line {n}")).collect();
+        assert_eq!(told(&problems[..2]), "line 1; line 2");
+        assert_eq!(told(&problems), "line 1; line 2; line 3; line 4; line 5; and 995 more");
     }
 }
