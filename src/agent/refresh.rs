@@ -101,7 +101,8 @@ impl Refresher {
 
     fn start(&mut self, job: Job, now: Instant) {
         let root = Arc::clone(&self.root);
-        let task = self.tasks.spawn_blocking(move || job.run(&root));
+        let known = self.snapshot.known(job);
+        let task = self.tasks.spawn_blocking(move || job.run(&root, known));
         self.under_way.insert(task.id(), Reading { job, begun: now, given_up: false });
     }
 

@@ -72,6 +72,6 @@ impl<'a> Context<'a> {
     pub fn process(&self, inode: u64) -> Option<u32> {
         self.touch(SourceId::Processes);
         let owners = self.snapshot.processes.data()?;
-        Some(owners.get(&inode).copied().unwrap_or(0))
+        Some(owners.of(inode).unwrap_or(0))
     }
 }

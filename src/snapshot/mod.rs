@@ -11,13 +11,13 @@ pub mod sockets;
 pub mod sockstat;
 pub mod source;
 
-use crate::proc::processes;
+use crate::proc::processes::Owners;
 use crate::proc::read::ProcRoot;
 use counters::Counters;
 use sockets::{Detail, Sockets};
 use sockstat::Sockstat;
 use source::Source;
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The sources that a [`Job`] can read, in the order of their rows in lnsAgentSourceTable.
@@ -115,8 +115,8 @@ pub struct Snapshot {
     pub sockstat: Source<Sockstat>,
     /// Sockets by state, listeners, and rows where a table was asked for.
     pub sockets: Source<Sockets>,
-    /// Process by socket inode.
-    pub processes: Source<HashMap<u64, u32>>,
+    /// The process of every socket.
+    pub processes: Source<Arc<Owners>>,
     /// The subagent itself.
     pub agent: AgentStatistics,
     ages: MaxAges,
@@ -166,11 +166,8 @@ impl Snapshot {
     #[must_use]
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
         let rows_missing = touched.rows && self.sockets.data().is_some_and(|sockets| sockets.rows.is_none());
-        SourceId::ALL
-            .into_iter()
-            .map(|(id, _)| id)
-            .filter(|&id| touched.has(id))
-            .filter(|&id| {
+        let is_stale = |id: SourceId| {
+            touched.has(id) && {
                 let (age, max) = match id {
                     SourceId::Counters => (self.counters.since_read(now), self.ages.counters),
                     SourceId::Sockstat => (self.sockstat.since_read(now), self.ages.counters),
@@ -178,7 +175,14 @@ impl Snapshot {
                     SourceId::Processes => (self.processes.since_read(now), self.ages.processes),
                 };
                 age.is_none_or(|age| age >= max) || (id == SourceId::Sockets && rows_missing)
-            })
+            }
+        };
+        // Which processes to read depends on the sockets there are: those come first.
+        let sockets_first = is_stale(SourceId::Sockets);
+        SourceId::ALL
+            .into_iter()
+            .map(|(id, _)| id)
+            .filter(|&id| is_stale(id) && !(sockets_first && id == SourceId::Processes))
             .map(|id| Job { id, detail: self.detail(touched, now) })
             .collect()
     }
@@ -213,6 +217,14 @@ impl Snapshot {
         }
     }
 
+    /// What is known already that makes a reading cheaper.
+    #[must_use]
+    pub fn known(&self, job: Job) -> Known {
+        let owners = (job.id == SourceId::Processes).then(|| self.processes.data()).flatten();
+        let sockets = self.sockets.data().filter(|sockets| sockets.rows.is_some());
+        Known(owners.zip(sockets).map(|(owners, sockets)| (Arc::clone(owners), sockets.inodes())))
+    }
+
     /// Puts a reading in place and says whether what is wrong with the source has changed.
     pub fn accept(&mut self, done: Done) -> Option<Change> {
         let id = done.id;
@@ -233,7 +245,9 @@ impl Snapshot {
                 let error = told(&data.problems);
                 self.sockets.accept(timing, Some(*data), error)
             }
-            Reading::Processes(Ok(data)) => self.processes.accept(timing, Some(data), String::new()),
+            Reading::Processes(Ok(data)) => {
+                self.processes.accept(timing, Some(Arc::new(data)), String::new())
+            }
             Reading::Processes(Err(error)) => self.processes.accept(timing, None, error),
         };
         error.map(|error| Change { id, error })
@@ -253,8 +267,16 @@ impl Snapshot {
 
     /// Reads whatever is stale among `touched` on this thread: for commands that have nobody waiting.
     pub fn refresh_now(&mut self, touched: Touched, root: &ProcRoot) -> Vec<Change> {
-        let jobs = self.stale(touched, Instant::now());
-        jobs.into_iter().filter_map(|job| self.accept(job.run(root))).collect()
+        let mut changes = Vec::new();
+        // What comes first may make something else due.
+        for _ in SourceId::ALL {
+            let jobs = self.stale(touched, Instant::now());
+            for job in jobs {
+                let done = job.run(root, self.known(job));
+                changes.extend(self.accept(done));
+            }
+        }
+        changes
     }
 }
 
@@ -285,6 +307,10 @@ pub struct Job {
     detail: Detail,
 }
 
+/// What a [`Job`] may build on: the process of each socket as of the reading before, and the sockets there are now.
+#[derive(Debug, Default)]
+pub struct Known(Option<(Arc<Owners>, Vec<u64>)>);
+
 /// What a [`Job`] has read.
 #[derive(Debug)]
 pub struct Done {
@@ -308,7 +334,7 @@ enum Reading {
     Counters(Counters),
     Sockstat(Sockstat),
     Sockets(Box<Sockets>),
-    Processes(Result<HashMap<u64, u32>, String>),
+    Processes(Result<Owners, String>),
 }
 
 impl Job {
@@ -326,13 +352,16 @@ impl Job {
 
     /// Reads the source. Never fails as a whole: what could not be read is told in the reading.
     #[must_use]
-    pub fn run(self, root: &ProcRoot) -> Done {
+    pub fn run(self, root: &ProcRoot, known: Known) -> Done {
         let begun = Instant::now();
         let reading = match self.id {
             SourceId::Counters => Reading::Counters(Counters::read(root)),
             SourceId::Sockstat => Reading::Sockstat(Sockstat::read(root)),
             SourceId::Sockets => Reading::Sockets(Box::new(Sockets::read(root, self.detail))),
-            SourceId::Processes => Reading::Processes(processes::by_inode(root).map(|(owners, _)| owners)),
+            SourceId::Processes => Reading::Processes(match known.0 {
+                Some((owners, wanted)) => owners.search(root, &wanted),
+                None => Owners::read(root),
+            }),
         };
         Done {
             id: self.id,
@@ -401,7 +430,7 @@ mod tests {
         let root = ProcRoot::new("/proc");
         let mut snapshot = Snapshot::new(AGES);
         assert_eq!(snapshot.second(), None);
-        let mut done = Job { id: SourceId::Sockets, detail: Detail::Counts }.run(&root);
+        let mut done = Job { id: SourceId::Sockets, detail: Detail::Counts }.run(&root, Known::default());
         done.timing.ended = done.timing.begun + Duration::from_millis(500);
         let now = done.timing.ended;
         snapshot.accept(done);

@@ -198,6 +198,20 @@ impl Sockets {
         this
     }
 
+    /// The inodes of all sockets whose rows were read, 0 for those that no process holds.
+    #[must_use]
+    pub fn inodes(&self) -> Vec<u64> {
+        fn rows<A>(rows: &[Row<A>]) -> impl Iterator<Item = u64> {
+            rows.iter().map(|row| row.inode)
+        }
+        let listeners = self.listeners4.iter().map(|listener| listener.inode);
+        let listeners = listeners.chain(self.listeners6.iter().map(|listener| listener.inode));
+        let all = self.rows.as_ref().into_iter().flat_map(|all| {
+            rows(&all.tcp4).chain(rows(&all.tcp6)).chain(rows(&all.udp4)).chain(rows(&all.udp6))
+        });
+        all.chain(listeners).collect()
+    }
+
     /// The counts of a TCP table, its listeners and its rows; all of them zero and empty where the kernel lacks
     /// IPv6, `None` where the table could not be read.
     #[expect(clippy::type_complexity, reason = "three parts that go to three fields")]
