@@ -64,6 +64,15 @@ pub fn counting(table: &mut Table) {
         let what = format!("counting {sockets} sockets, CPU of `netstat-agentx get`");
         table.add(&what, mine, "`cat /proc/net/tcp /proc/net/tcp6`", theirs, times);
         table.note(&format!("counting {sockets}: median of the ratios of the pairs"), &format!("{ratio:.3}"));
+        let (refresh, theirs, ratio) = pairs(times, || cpu(|| Reading::read(&root, Detail::Counts)), cat);
+        table.add(
+            &format!("a refresh of the counts of {sockets} sockets, CPU"),
+            refresh,
+            "the same `cat`",
+            theirs,
+            times,
+        );
+        table.note("the same: median of the ratios of the pairs", &format!("{ratio:.3}"));
         let rows = median((0..5).map(|_| cpu(|| Reading::read(&root, Detail::Rows))).collect());
         table.add(
             &format!("{sockets} sockets with their rows in order, CPU"),

@@ -7,6 +7,9 @@ mod counting;
 mod floor;
 mod late;
 mod measure;
+mod peers;
+mod poll;
+mod processes;
 mod walking;
 
 use measure::Table;
@@ -14,11 +17,14 @@ use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 8] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
+    ("growth", peers::growth),
     ("late", late::never_late),
+    ("poll", poll::everything),
+    ("processes", processes::processes),
     ("walking", walking::socket_walks),
 ];
 
@@ -29,6 +35,8 @@ fn main() {
         // What the sections start as processes of their own.
         ["floor", socket, recorded] => return floor::serve(socket, recorded),
         ["hold", pairs, port] => return counting::hold(pairs.parse().unwrap(), port.parse().unwrap()),
+        ["procfs"] => return peers::procfs_count(),
+        ["crowd"] => return processes::crowd(),
         _ => {}
     }
     if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_none() {

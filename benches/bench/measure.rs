@@ -1,12 +1,15 @@
 //! Times, medians, ratios, and the table they come out in.
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A line for each comparison.
 #[derive(Default)]
-pub struct Table(Vec<[String; 6]>);
+pub struct Table(Vec<[String; 6]>, String);
 
 impl Table {
     /// Adds a comparison: what was done, ours and theirs (medians in seconds), the ratio, how often.
@@ -20,16 +23,28 @@ impl Table {
         self.0.push([what.into(), figure.into(), String::new(), String::new(), String::new(), String::new()]);
     }
 
+    /// A table of its own: figures by what they are of, a column for each number of sockets.
+    pub fn growth(&mut self, sizes: &[usize], lines: Vec<(String, Vec<String>)>) {
+        let head: Vec<_> = sizes.iter().map(|size| format!(" {size} ")).collect();
+        let rule = "--- |".repeat(sizes.len() + 1);
+        self.1 = format!("\n| sockets |{}|\n| {rule}\n", head.join("|"));
+        for (what, mut figures) in lines {
+            figures.resize(sizes.len(), String::new());
+            self.1 += &format!("| {what} | {} |\n", figures.join(" | "));
+        }
+    }
+
     pub fn print(&self) {
         println!("| what | ours | compared with | theirs | ratio | times |");
         println!("| --- | --- | --- | --- | --- | --- |");
         for line in &self.0 {
             println!("| {} |", line.join(" | "));
         }
+        print!("{}", self.1);
     }
 }
 
-fn seconds(seconds: f64) -> String {
+pub fn seconds(seconds: f64) -> String {
     match seconds {
         s if s < 0.001 => format!("{:.1} µs", s * 1e6),
         s if s < 1.0 => format!("{:.2} ms", s * 1e3),
@@ -81,9 +96,21 @@ fn own_cpu() -> f64 {
 }
 
 /// Nanoseconds on a CPU are the first figure.
-fn schedstat(path: &str) -> f64 {
+fn schedstat(path: impl AsRef<Path>) -> f64 {
     let text = fs::read_to_string(path).unwrap();
     text.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
+/// CPU time of a command, of its threads and of the children that it waited for.
+pub fn cpu_of_all(command: &mut Command) -> f64 {
+    let children = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+        let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        seconds(usage.user_time()) + seconds(usage.system_time())
+    };
+    let before = children();
+    assert!(command.stdout(Stdio::null()).status().unwrap().success(), "{command:?}");
+    children() - before
 }
 
 /// CPU time of a whole command of one thread, from its start to its end.
@@ -98,7 +125,7 @@ pub fn cpu_of(command: &mut Command) -> f64 {
         }
         std::thread::sleep(Duration::from_micros(500));
     }
-    let used = schedstat(&format!("{process}/schedstat"));
+    let used = schedstat(format!("{process}/schedstat"));
     assert!(child.wait().unwrap().success());
     used
 }
@@ -112,6 +139,21 @@ pub fn wall(work: impl FnOnce()) -> f64 {
 
 /// A process that ends with its owner.
 pub struct Guard(pub Child);
+
+impl Guard {
+    /// CPU time of the threads that there are.
+    pub fn cpu(&self) -> f64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
+        threads.map(|thread| schedstat(thread.unwrap().path().join("schedstat"))).sum()
+    }
+
+    /// Resident memory in kB.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {

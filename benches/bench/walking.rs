@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub const BASE: &str = BESIDE[0].0;
-const PORT: &str = "127.0.0.1:16171";
+pub const PORT: &str = "127.0.0.1:16171";
 
 /// One reading of all counter files, beside reading them and beside `cat`.
 pub fn counter_files(table: &mut Table) {
@@ -34,16 +34,21 @@ pub fn counter_files(table: &mut Table) {
 /// snmpd with ours and the floor registered, or with its own modules alone.
 pub struct Agents {
     folder: TempDir,
+    port: &'static str,
     processes: Vec<Guard>,
 }
 
 impl Agents {
     pub fn snmpd() -> Self {
+        Self::snmpd_on(PORT)
+    }
+
+    pub fn snmpd_on(port: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(
             path("snmpd.conf"),
-            format!("agentaddress udp:{PORT}\nrocommunity public 127.0.0.1\nmaster agentx\nagentXSocket unix:{}\n", path("master")),
+            format!("agentaddress udp:{port}\nrocommunity public 127.0.0.1\nmaster agentx\nagentXSocket unix:{}\n", path("master")),
         )
         .unwrap();
         let snmpd = Command::new("/usr/sbin/snmpd")
@@ -53,7 +58,7 @@ impl Agents {
             .stderr(Stdio::null())
             .spawn()
             .expect("snmpd");
-        let agents = Self { folder, processes: vec![Guard(snmpd)] };
+        let agents = Self { folder, port, processes: vec![Guard(snmpd)] };
         await_so("snmpd", || agents.walk("snmpwalk", ".1.3.6.1.2.1.1.3") > 0);
         agents
     }
@@ -63,9 +68,14 @@ impl Agents {
     }
 
     pub fn add_ours(&mut self) {
+        self.add_ours_with("");
+    }
+
+    /// With more lines for its configuration.
+    pub fn add_ours_with(&mut self, more: &str) {
         std::fs::write(
             self.path("agent.toml"),
-            format!("[agentx]\naddress = \"unix:{}\"\n[log]\nlevel = \"error\"\n", self.path("master")),
+            format!("[agentx]\naddress = \"unix:{}\"\n[log]\nlevel = \"error\"\n{more}", self.path("master")),
         )
         .unwrap();
         let agent = Command::new(env!("CARGO_BIN_EXE_netstat-agentx"))
@@ -74,6 +84,16 @@ impl Agents {
             .unwrap();
         self.processes.push(Guard(agent));
         await_so("the subagent", || self.walk("snmpget", &format!("{BASE}.1.5.1.0")) == 1);
+    }
+
+    /// CPU time of snmpd and of the subagents so far.
+    pub fn cpu(&self) -> f64 {
+        self.processes.iter().map(Guard::cpu).sum()
+    }
+
+    /// Resident memory of the subagent in MB.
+    pub fn resident(&self) -> f64 {
+        self.processes[1].resident() as f64 / 1000.0
     }
 
     /// Records what ours serves below a subtree, and lets the floor serve the same beside it.
@@ -96,7 +116,7 @@ impl Agents {
     fn command(&self, tool: &str, subtree: &str) -> Command {
         let mut command = Command::new(tool);
         let mibs = ["-On", "-M", "/nonexistent", "-m", "", "-r", "0", "-t", "120"];
-        command.args(["-v2c", "-c", "public"]).args(mibs).args([PORT, subtree]);
+        command.args(["-v2c", "-c", "public"]).args(mibs).args([self.port, subtree]);
         command
     }
 
@@ -107,6 +127,13 @@ impl Agents {
         text.lines()
             .filter(|line| line.contains(" = ") && !line.contains("No Such") && !line.contains("No more"))
             .count()
+    }
+
+    /// The names of all instances below a subtree.
+    pub fn names(&self, subtree: &str) -> Vec<String> {
+        let output = self.command("snmpbulkwalk", subtree).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().filter_map(|line| Some(line.split_once(" = ")?.0.to_owned())).collect()
     }
 
     /// The value of an instance, as snmpget prints it.
