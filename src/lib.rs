@@ -14,6 +14,7 @@
 //! * [`agent`]: the loop that joins them
 //! * [`cli`]: one file for each subcommand
 //! * [`config`]: the configuration file
+//! * [`range`]: thresholds in the syntax of Nagios plugins
 
 pub mod agent;
 pub mod agentx;
@@ -22,4 +23,5 @@ pub mod config;
 pub mod counters;
 pub mod mib;
 pub mod proc;
+pub mod range;
 pub mod snapshot;
