@@ -1,5 +1,7 @@
 //! The configuration file: TOML, every key optional, every mistake told with its line and what is allowed.
 
+pub mod threshold;
+
 use crate::agentx::transport::Address;
 use crate::mib::MIB_2;
 use crate::mib::oid::Oid;
@@ -10,6 +12,7 @@ use serde::Deserialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use threshold::Threshold;
 
 /// Where the configuration is looked for unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/netstat-agentx.toml";
@@ -52,6 +55,11 @@ pub struct Config {
     pub log: Log,
     /// `[refresh]`
     pub refresh: Refresh,
+    /// `[[threshold]]` as written; moved to [`Self::thresholds`] once checked.
+    threshold: Vec<threshold::Entry>,
+    /// `[[threshold]]`
+    #[serde(skip)]
+    pub thresholds: Vec<Threshold>,
 }
 
 /// How to reach the master agent, and how to register.
@@ -342,7 +350,8 @@ impl Config {
     /// # Errors
     /// Says what is wrong in which line and what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let mut config: Self =
+            toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         let remote = matches!(config.agentx.address, Address::Tcp(address) if !address.ip().is_loopback());
         if remote && !config.agentx.allow_remote {
             let line =
@@ -353,6 +362,8 @@ impl Config {
                 config.agentx.address
             ));
         }
+        let entries = std::mem::take(&mut config.threshold);
+        config.thresholds = threshold::checked(entries, &config, text)?;
         Ok(config)
     }
 
@@ -396,6 +407,24 @@ mod tests {
         let example: toml::Table = EXAMPLE.parse().unwrap();
         let keys: usize = example.values().map(|section| section.as_table().unwrap().len()).sum();
         assert_eq!((example.len(), keys), (5, 4 + 3 + 1 + 1 + 4));
+    }
+
+    /// The threshold in the example is commented out, since there is none by default; it must be a good one with the
+    /// defaults all the same.
+    #[test]
+    fn the_threshold_of_the_example_is_good() {
+        let (_, commented) = EXAMPLE.split_once("# [[threshold]]\n").unwrap();
+        let text: String =
+            commented.lines().map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
+        let config = Config::parse(&format!("[[threshold]]\n{text}")).unwrap();
+        let without =
+            text.lines().filter(|line| !line.starts_with("per-second") && !line.starts_with("interval"));
+        let shorter = without.map(|line| line.to_owned() + "\n").collect::<String>();
+        assert_ne!(text, shorter);
+        assert_eq!(
+            Config::parse(&format!("[[threshold]]\n{shorter}")).unwrap().thresholds,
+            config.thresholds
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@
 //! * [`agent`]: the loop that joins them
 //! * [`cli`]: one file for each subcommand
 //! * [`config`]: the configuration file
-//! * [`range`]: thresholds in the syntax of Nagios plugins
+//! * [`range`]: ranges in the syntax of Nagios plugins
+//! * [`thresholds`]: what is watched on the host itself, and how it stands
 
 pub mod agent;
 pub mod agentx;
@@ -25,3 +26,4 @@ pub mod mib;
 pub mod proc;
 pub mod range;
 pub mod snapshot;
+pub mod thresholds;

@@ -8,6 +8,7 @@ mod answer;
 mod refresh;
 mod serving;
 mod signals;
+mod watch;
 
 use crate::agentx::session::{Event, Settings};
 use crate::agentx::transport::{Connection, Exchanged};
@@ -97,7 +98,7 @@ struct Agent {
 
 impl Agent {
     fn new(config: Config, reload: Box<dyn Fn() -> Option<Config>>) -> Self {
-        Self {
+        let mut agent = Self {
             view: View::new(config.layout()),
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
             parked: Vec::new(),
@@ -105,7 +106,9 @@ impl Agent {
             reload,
             next: None,
             config,
-        }
+        };
+        agent.configure_thresholds();
+        agent
     }
 
     /// Reads the configuration again. What concerns the session holds from the next one on, which
@@ -118,6 +121,7 @@ impl Agent {
         self.refresher.reconfigure(config.proc_root(), config.max_ages());
         if config.agentx == self.config.agentx && config.mib == self.config.mib {
             self.config = config;
+            self.configure_thresholds();
         } else {
             self.next = Some(config);
         }
@@ -127,6 +131,7 @@ impl Agent {
         if let Some(config) = self.next.take() {
             self.view = View::new(config.layout());
             self.config = config;
+            self.configure_thresholds();
         }
     }
 
@@ -181,7 +186,10 @@ impl Agent {
                     Ok(Exchanged::Received | Exchanged::Sent) => serving.receive(self, &mut connection),
                     Err(error) => return serving.outcome(&format!("the connection failed: {error}")),
                 },
-                () = self.refresher.done() => self.unpark(&mut connection.out),
+                () = self.refresher.done() => {
+                    self.unpark(&mut connection.out);
+                    serving.watch(self, &mut connection.out);
+                }
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let now = Instant::now();
                     if leave_by.is_some_and(|by| by <= now) {
@@ -189,6 +197,7 @@ impl Agent {
                     }
                     self.refresher.give_up_late(now);
                     self.unpark(&mut connection.out);
+                    serving.watch(self, &mut connection.out);
                     if serving.session.deadline() <= now {
                         serving.event(self, Event::Timer, &mut connection.out);
                     }
@@ -208,7 +217,8 @@ impl Agent {
 
     fn deadline(&self, session: Instant, leave_by: Option<Instant>) -> Instant {
         let parked = self.parked.iter().map(|parked| parked.until);
-        parked.chain(leave_by).chain(self.refresher.deadline()).fold(session, Instant::min)
+        let thresholds = self.refresher.snapshot().thresholds.deadline();
+        parked.chain(leave_by).chain(self.refresher.deadline()).chain(thresholds).fold(session, Instant::min)
     }
 
     /// Answers a query from the snapshot. If a source is stale and `wait` is set, only starts its reading and says

@@ -61,9 +61,9 @@ impl Refresher {
         &mut self.snapshot
     }
 
-    /// Reads every source once, so that there is always a previous reading or a known failure.
+    /// Reads every source once but the processes, so that there is always a previous reading or a known failure.
     pub async fn first(&mut self) {
-        for job in Job::all() {
+        for job in Job::first() {
             self.start(job, Instant::now());
         }
         self.all_done().await;

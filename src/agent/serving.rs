@@ -66,7 +66,13 @@ impl Serving {
                 statistics.errors += 1;
             }
             Action::Answer(header, query) => agent.query(&header, &query, payload, out),
-            Action::Tell(notice) => self.tell(agent, &notice),
+            Action::Tell(notice) => {
+                self.tell(agent, &notice);
+                // What changed while the master agent was away.
+                if matches!(notice, Notice::Registered { .. }) {
+                    self.watch(agent, out);
+                }
+            }
             Action::Disconnect(ended) => self.ended = Some(ended),
         }
     }
@@ -98,9 +104,26 @@ impl Serving {
                     wire::error::name(*error)
                 );
             }
+            Notice::NotificationRefused(error) => {
+                tracing::warn!(
+                    "the master agent did not take a notification: {} ({error})",
+                    wire::error::name(*error)
+                );
+            }
             Notice::Malformed(error) => {
                 tracing::warn!("a PDU of the master agent could not be read: {error}");
             }
+        }
+    }
+
+    /// Looks at the thresholds that are due, and tells the master agent what changed.
+    pub fn watch(&mut self, agent: &mut Agent, out: &mut Vec<u8>) {
+        agent.watch(Instant::now());
+        if !self.registered {
+            return;
+        }
+        for varbinds in agent.notifications() {
+            self.event(agent, Event::Notify(&varbinds), out);
         }
     }
 

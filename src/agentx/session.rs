@@ -6,6 +6,7 @@
 use super::admin::{CloseReason, Encoder};
 use super::wire::{self, Body, Header, PduType, Query, Response, WireError, error};
 use crate::mib::oid::Oid;
+use crate::mib::value::Value;
 use std::time::{Duration, Instant};
 
 /// How long the master agent may take to answer a PDU of ours. snmpd answers nothing while one of its own
@@ -45,6 +46,8 @@ pub enum Event<'a> {
     Garbage(WireError),
     /// [`Session::deadline`] has come.
     Timer,
+    /// Something is to be told: the variable bindings of a Notify, snmpTrapOID.0 first (section 6.2.10).
+    Notify(&'a [(Oid, Value)]),
     /// We want to end.
     Shutdown,
 }
@@ -85,6 +88,8 @@ pub enum Notice {
     },
     /// The master agent did not take our agent capabilities, which changes nothing for us.
     CapabilitiesRefused(u16),
+    /// The master agent did not take a notification.
+    NotificationRefused(u16),
     /// A PDU could not be decoded and was answered with parseError, or dropped if it was a response.
     Malformed(WireError),
 }
@@ -122,6 +127,7 @@ enum Asked {
     /// The position of the subtree.
     Register(usize),
     Ping,
+    Notify,
     Close,
 }
 
@@ -204,6 +210,7 @@ impl Session {
                 actions
             }
             Event::Timer => self.timer(now),
+            Event::Notify(varbinds) => self.notify(varbinds, now),
             Event::Shutdown => match self.session_id {
                 Some(_) => self.ask(&[Asked::Close], now),
                 None => vec![Action::Disconnect(Ended::ByUs)],
@@ -296,7 +303,10 @@ impl Session {
             }
             Asked::Register(subtree) => self.registered(subtree, error, now),
             Asked::Close => vec![Action::Disconnect(Ended::ByUs)],
-            Asked::Capabilities | Asked::Ping => Vec::new(),
+            Asked::Notify if error != error::NO_ERROR => {
+                vec![Action::Tell(Notice::NotificationRefused(error))]
+            }
+            Asked::Capabilities | Asked::Ping | Asked::Notify => Vec::new(),
         }
     }
 
@@ -352,14 +362,29 @@ impl Session {
     fn ask(&mut self, all: &[Asked], now: Instant) -> Actions<'static> {
         let mut bytes = Vec::new();
         for &asked in all {
-            self.last_packet_id = self.last_packet_id.wrapping_add(1);
+            self.pend(asked, now);
             match self.encode(asked) {
                 Some(pdu) => bytes.extend(pdu),
                 None => return vec![Action::Disconnect(Ended::Unencodable)],
             }
-            self.pending.push(Pending { packet_id: self.last_packet_id, asked, until: now + REPLY_WITHIN });
         }
         vec![Action::Send(bytes)]
+    }
+
+    /// Section 7.1.8: a Notify is answered like any other PDU of ours.
+    fn notify(&mut self, varbinds: &[(Oid, Value)], now: Instant) -> Actions<'static> {
+        let Some(session_id) = self.session_id else {
+            return Vec::new();
+        };
+        let packet_id = self.pend(Asked::Notify, now);
+        vec![Action::Send(wire::notify(session_id, packet_id, &self.settings.context, varbinds))]
+    }
+
+    /// Notes that the next PDU of ours wants an answer, and gives its h.packetID.
+    fn pend(&mut self, asked: Asked, now: Instant) -> u32 {
+        self.last_packet_id = self.last_packet_id.wrapping_add(1);
+        self.pending.push(Pending { packet_id: self.last_packet_id, asked, until: now + REPLY_WITHIN });
+        self.last_packet_id
     }
 
     fn close(&mut self, reason: CloseReason) -> Option<Vec<u8>> {
@@ -376,6 +401,8 @@ impl Session {
             Asked::Register(subtree) => encoder.register(self.settings.subtrees.get(subtree)?),
             Asked::Ping => encoder.ping(),
             Asked::Close => encoder.close(CloseReason::Shutdown),
+            // Made where its variable bindings are.
+            Asked::Notify => None,
         }
     }
 
@@ -463,6 +490,28 @@ mod tests {
 
     fn handle<'a>(session: &mut Session, kind: PduType, payload: &'a [u8]) -> Actions<'a> {
         session.handle(Event::Received(header(kind, 42, 77), payload), Instant::now())
+    }
+
+    // 7.1.8: a Notify belongs to an open session, and is answered; a refusal concerns that notification alone.
+    #[test]
+    fn a_notification_is_sent_in_an_open_session_and_may_be_refused() {
+        let now = Instant::now();
+        let trap_oid = "1.3.6.1.6.3.1.1.4.1.0".parse().unwrap();
+        let varbinds =
+            [(trap_oid, Value::ObjectIdentifier(Box::new("1.3.6.1.4.1.8072.0.1".parse().unwrap())))];
+        let (mut unopened, _) = Session::open(settings(""), now);
+        assert_eq!(unopened.handle(Event::Notify(&varbinds), now), []);
+        let mut session = opened(now);
+        for (packet_id, error) in [(5, 0), (6, error::PARSE_ERROR)] {
+            let actions = session.handle(Event::Notify(&varbinds), now);
+            assert_eq!(sent(&actions[0]), [(12, NETWORK_BYTE_ORDER, 42, packet_id)]);
+            let told = response(&mut session, packet_id, error, now);
+            let refused = vec![Action::Tell(Notice::NotificationRefused(error))];
+            assert_eq!(told, if error == 0 { Vec::new() } else { refused });
+        }
+        let _ = session.handle(Event::Notify(&varbinds), now);
+        let unanswered = session.handle(Event::Timer, now + REPLY_WITHIN);
+        assert_eq!(unanswered, [Action::Disconnect(Ended::NoAnswer)]);
     }
 
     // 7.1.1: the session ID of the Open's response is that of every PDU from then on.

@@ -4,11 +4,11 @@
 //! administrative PDUs that it sends are built with the `agentx` crate (see [`super::session`]). Decoding
 //! borrows from the bytes received and allocates nothing.
 
-mod response;
+mod encode;
 
 use crate::mib::oid::Oid;
 
-pub use response::Response;
+pub use encode::{Response, notify};
 
 /// Size of the header (section 6.1).
 pub const HEADER: usize = 20;
@@ -568,6 +568,37 @@ mod tests {
                 (&list[7].data, list[7].name.to_string()),
                 (&Theirs::EndOfMibView, "1.3.6.1.300.1".into())
             );
+        }
+    }
+
+    /// Section 6.2.10.
+    #[test]
+    fn the_agentx_crate_reads_our_notify() {
+        use agentx::encodings::{Context, ID, OctetString, Value as Theirs, VarBind, VarBindList};
+        let id = |text: &str| ID::try_from(oid(text).as_slice().to_vec()).unwrap();
+        let (trap_oid, what, object) =
+            ("1.3.6.1.6.3.1.1.4.1.0", "1.3.6.1.4.1.8072.0.1", "1.3.6.1.4.1.8072.1");
+        for context in ["", "other"] {
+            let mut theirs = agentx::pdu::Notify::new(VarBindList(vec![
+                VarBind { name: id(trap_oid), data: Theirs::ObjectIdentifier(id(what)) },
+                VarBind { name: id(object), data: Theirs::OctetString(OctetString("close-wait".into())) },
+            ]));
+            theirs.header.session_id = 42;
+            theirs.header.packet_id = 7;
+            theirs.header.flags = NETWORK_BYTE_ORDER;
+            if !context.is_empty() {
+                theirs.header.flags |= NON_DEFAULT_CONTEXT;
+                theirs.context = Some(Context(OctetString(context.into())));
+            }
+            let varbinds = [
+                (oid(trap_oid), Value::ObjectIdentifier(Box::new(oid(what)))),
+                (oid(object), Value::text("close-wait")),
+            ];
+            // The crate reads the short form of an OID and writes the long one.
+            let ours = agentx::pdu::Notify::from_bytes(&notify(42, 7, context, &varbinds)).unwrap();
+            let ids = |header: &agentx::pdu::Header| (header.session_id, header.packet_id, header.flags);
+            assert_eq!(ids(&ours.header), ids(&theirs.header));
+            assert_eq!((ours.context, ours.vb), (theirs.context, theirs.vb));
         }
     }
 

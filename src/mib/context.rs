@@ -68,10 +68,15 @@ impl<'a> Context<'a> {
         self.snapshot.sockets.data()?.rows.as_ref()
     }
 
-    /// The process that holds a socket, 0 where none does or none may be seen (RFC 4022, tcpConnectionProcess).
+    /// The process that holds a socket, 0 where none does, none may be seen, or none is known yet (RFC 4022,
+    /// tcpConnectionProcess): the processes are read when they are first asked for, and managers find the sockets
+    /// themselves by walking this column.
     pub fn process(&self, inode: u64) -> Option<u32> {
         self.touch(SourceId::Processes);
-        let owners = self.snapshot.processes.data()?;
-        Some(owners.of(inode).unwrap_or(0))
+        let processes = &self.snapshot.processes;
+        match processes.data() {
+            Some(owners) => Some(owners.of(inode).unwrap_or(0)),
+            None => processes.error.is_empty().then_some(0),
+        }
     }
 }

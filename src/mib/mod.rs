@@ -20,6 +20,7 @@ mod lns_agent;
 mod lns_counters;
 pub mod lns_sockets;
 mod lns_sockstat;
+pub mod lns_thresholds;
 mod tcp;
 mod tcp_tables;
 mod udp;
@@ -40,6 +41,7 @@ pub static GROUPS: &[&Group] = &[
     &lns_counters::GROUP,
     &lns_counters::TABLE,
     &lns_agent::GROUP,
+    &lns_thresholds::GROUP,
 ];
 
 /// The subtrees that take over from snmpd's own modules: each must be exactly as long as the module's own

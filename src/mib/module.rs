@@ -1,6 +1,8 @@
 //! Writes LINUX-NETSTAT-MIB from the declarations, so that module and answers cannot differ.
 
-use super::object::{Column, Group, Labels, Object, Place, Scalar, Syntax, Table, registered_syntax};
+use super::object::{
+    Column, Group, Labels, Notification, Object, Place, Scalar, Syntax, Table, registered_syntax,
+};
 use super::oid::Oid;
 use super::{GROUPS, lns_sockets};
 use crate::counters::{self, Registered};
@@ -69,6 +71,7 @@ fn write_module(out: &mut String, base: &Oid) {
                 Object::Scalar(scalar) => write_scalar(out, scalar, parent),
                 Object::Table(table) => write_table(out, table, parent),
                 Object::Registry => counters::all().iter().for_each(|entry| write_registered(out, entry)),
+                Object::Notification(notification) => write_notification(out, notification),
             }
         }
     }
@@ -124,7 +127,8 @@ fn imports(out: &mut String, root: &'static str) {
         need(0, "SNMPv2-SMI", root);
     }
     need(1, "SNMPv2-TC", "TEXTUAL-CONVENTION");
-    for name in ["MODULE-COMPLIANCE", "OBJECT-GROUP"] {
+    need(0, "SNMPv2-SMI", "NOTIFICATION-TYPE");
+    for name in ["MODULE-COMPLIANCE", "NOTIFICATION-GROUP", "OBJECT-GROUP"] {
         need(2, "SNMPv2-CONF", name);
     }
     for (group, _) in private_groups() {
@@ -142,7 +146,7 @@ fn imports(out: &mut String, root: &'static str) {
                 Syntax::InetAddress => need(3, "INET-ADDRESS-MIB", "InetAddress"),
                 Syntax::InetPortNumber => need(3, "INET-ADDRESS-MIB", "InetPortNumber"),
                 Syntax::Text(..) => need(4, "SNMP-FRAMEWORK-MIB", "SnmpAdminString"),
-                Syntax::Enumeration(_) | Syntax::Labels(_) => {}
+                Syntax::Enumeration(_) | Syntax::Labels(_) | Syntax::ObjectIdentifier => {}
             }
         }
     }
@@ -162,6 +166,7 @@ fn syntaxes(object: &'static Object) -> Vec<Syntax> {
         Object::Scalar(scalar) => vec![scalar.syntax],
         Object::Table(table) => table.index.iter().chain(table.columns).map(|column| column.syntax).collect(),
         Object::Registry => counters::all().iter().map(|entry| registered_syntax(entry.kind)).collect(),
+        Object::Notification(_) => Vec::new(),
     }
 }
 
@@ -188,6 +193,7 @@ fn syntax(syntax: Syntax) -> String {
         Syntax::Unsigned32 => "Unsigned32".into(),
         Syntax::TimeTicks => "TimeTicks".into(),
         Syntax::IpAddress => "IpAddress".into(),
+        Syntax::ObjectIdentifier => "OBJECT IDENTIFIER".into(),
         Syntax::Text(low, high) => format!("SnmpAdminString (SIZE ({low}..{high}))"),
         Syntax::DateAndTime => "DateAndTime".into(),
         Syntax::InetAddressType => "InetAddressType".into(),
@@ -235,10 +241,36 @@ fn write_table(out: &mut String, table: &Table, parent: &str) {
     let _ = writeln!(out, "{row} ::= SEQUENCE {{\n{}\n}}\n", members.join(",\n"));
     for (columns, access) in [(table.index, "not-accessible"), (table.columns, "read-only")] {
         for column in columns {
+            let access = if is_index_notified(table, column) { "accessible-for-notify" } else { access };
             object_type(out, column.name, &syntax(column.syntax), column.units, access, column.description);
             let _ = writeln!(out, "    ::= {{ {} {} }}\n", table.entry, column.subid);
         }
     }
+}
+
+/// All notifications.
+fn notifications() -> impl Iterator<Item = &'static Notification> {
+    private_groups().flat_map(|(group, _)| group.objects).filter_map(|object| match object {
+        Object::Notification(notification) => Some(notification),
+        _ => None,
+    })
+}
+
+/// Whether a column is a component of the index that a notification carries.
+fn is_index_notified(table: &Table, column: &Column) -> bool {
+    table.index.iter().any(|component| component.name == column.name)
+        && notifications().any(|notification| notification.objects.contains(&column.name))
+}
+
+fn write_notification(out: &mut String, notification: &Notification) {
+    let objects = notification.objects.join(",\n        ");
+    let _ = writeln!(
+        out,
+        "{} NOTIFICATION-TYPE\n    OBJECTS {{\n        {objects}\n    }}\n    STATUS current",
+        notification.name
+    );
+    clause(out, "DESCRIPTION", notification.description);
+    let _ = writeln!(out, "    ::= {{ lnsNotifications {} }}\n", notification.number);
 }
 
 fn capitalised(name: &str) -> String {
@@ -313,7 +345,8 @@ fn conformance(out: &mut String) {
         "DESCRIPTION",
         "What a subagent serves; instances that the running kernel lacks are left out.",
     );
-    let groups: Vec<_> = always.iter().map(|members| members.name.as_str()).collect();
+    let groups = always.iter().map(|members| members.name.as_str());
+    let groups: Vec<_> = groups.chain([NOTIFICATIONS_GROUP]).collect();
     let _ = writeln!(
         out,
         "    MODULE\n        MANDATORY-GROUPS {{\n            {}\n        }}",
@@ -333,13 +366,28 @@ fn conformance(out: &mut String) {
         clause(out, "DESCRIPTION", description);
         let _ = writeln!(out, "    ::= {{ lnsGroups {number} }}\n");
     }
+    let names: Vec<_> = notifications().map(|notification| notification.name).collect();
+    let _ = writeln!(
+        out,
+        "{NOTIFICATIONS_GROUP} NOTIFICATION-GROUP\n    NOTIFICATIONS {{ {} }}\n    STATUS current",
+        names.join(", ")
+    );
+    clause(out, "DESCRIPTION", "What the subagent tells without being asked.");
+    let _ = writeln!(out, "    ::= {{ lnsGroups {NOTIFICATIONS_GROUP_NUMBER} }}\n");
 }
+
+/// Behind those of the objects; see [`members`].
+const NOTIFICATIONS_GROUP: &str = "lnsNotificationsGroup";
+const NOTIFICATIONS_GROUP_NUMBER: u32 = 200;
 
 fn accessible(object: &'static Object) -> Vec<&'static str> {
     match object {
         Object::Scalar(scalar) => vec![scalar.name],
-        Object::Table(table) => table.columns.iter().map(|column| column.name).collect(),
-        Object::Registry => Vec::new(),
+        Object::Table(table) => {
+            let index = table.index.iter().filter(|column| is_index_notified(table, column));
+            index.chain(table.columns).map(|column| column.name).collect()
+        }
+        Object::Registry | Object::Notification(_) => Vec::new(),
     }
 }
 
@@ -372,6 +420,7 @@ mod tests {
                             assert!(column.description.len() > 10, "{}", column.name);
                         }
                     }
+                    Object::Notification(notification) => assert!(notification.description.len() > 10),
                     // The registry has a test of its own.
                     Object::Registry => {}
                 }

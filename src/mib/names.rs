@@ -2,7 +2,7 @@
 //! `1.3.6.1.2.1.6`.
 
 use super::lns_agent::push_text;
-use super::object::{Column, Object};
+use super::object::{Column, NOTIFICATIONS, Object, Place};
 use super::oid::{Oid, OidError};
 use super::view::prefix;
 use super::{GROUPS, MIB_2};
@@ -65,6 +65,10 @@ fn nodes(base: &Oid) -> Vec<Node> {
                     for entry in counters::all() {
                         nodes.push(node(entry.descriptor, below(&[entry.group_number, entry.number]), &[]));
                     }
+                }
+                Object::Notification(notification) => {
+                    let at = prefix(base, Place::Private(&NOTIFICATIONS));
+                    nodes.push(node(notification.name, [&at[..], &[notification.number]].concat(), &[]));
                 }
                 Object::Table(table) => {
                     nodes.push(node(table.name, below(&[table.subid]), &[]));

@@ -36,6 +36,23 @@ pub enum Object {
     Table(Table),
     /// A scalar for every counter of [`crate::counters`], at G.N.
     Registry,
+    /// Something that is told without being asked for.
+    Notification(Notification),
+}
+
+/// Where notifications sit, below the base of the private module.
+pub const NOTIFICATIONS: [u32; 1] = [0];
+
+/// A notification; it sits below the module's B.0 whatever its group.
+pub struct Notification {
+    /// The last sub-identifier.
+    pub number: u32,
+    /// Descriptor.
+    pub name: &'static str,
+    /// The objects that go with it, in order. A component of an index among them is accessible-for-notify.
+    pub objects: &'static [&'static str],
+    /// DESCRIPTION
+    pub description: &'static str,
 }
 
 /// An object with one instance.
@@ -127,6 +144,8 @@ pub enum Syntax {
     TimeTicks,
     /// IpAddress
     IpAddress,
+    /// OBJECT IDENTIFIER
+    ObjectIdentifier,
     /// SnmpAdminString with its smallest and largest SIZE.
     Text(u32, u32),
     /// DateAndTime
@@ -178,6 +197,7 @@ impl Syntax {
             Self::Gauge32 | Self::Unsigned32 | Self::InetPortNumber => matches!(value, Value::Gauge32(_)),
             Self::TimeTicks => matches!(value, Value::TimeTicks(_)),
             Self::IpAddress => matches!(value, Value::IpAddress(_)),
+            Self::ObjectIdentifier => matches!(value, Value::ObjectIdentifier(_)),
             Self::Text(low, high) => {
                 matches!(value, Value::OctetString(octets) if (low as usize..=high as usize).contains(&octets.len()))
             }

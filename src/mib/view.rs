@@ -194,6 +194,8 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
                 oid: [prefix, &[table.subid, 1, column.subid]].concat().into(),
                 kind: Kind::Column(table, column),
             })),
+            // Nothing to ask for.
+            Object::Notification(_) => {}
             Object::Registry => leaves.extend(counters::all().iter().enumerate().map(|(slot, entry)| Leaf {
                 oid: [prefix, &[entry.group_number, entry.number]].concat().into(),
                 kind: Kind::Registered(slot, entry),

@@ -13,6 +13,7 @@ pub mod source;
 
 use crate::proc::processes::Owners;
 use crate::proc::read::ProcRoot;
+use crate::thresholds::Thresholds;
 use counters::Counters;
 use sockets::{Detail, Sockets};
 use sockstat::Sockstat;
@@ -119,6 +120,8 @@ pub struct Snapshot {
     pub processes: Source<Arc<Owners>>,
     /// The subagent itself.
     pub agent: AgentStatistics,
+    /// What is watched, and how it stands.
+    pub thresholds: Thresholds,
     ages: MaxAges,
     rows_wanted: Option<Instant>,
 }
@@ -144,6 +147,7 @@ impl Snapshot {
                 errors: 0,
                 late: 0,
             },
+            thresholds: Thresholds::default(),
             ages,
             rows_wanted: None,
         }
@@ -155,6 +159,7 @@ impl Snapshot {
         self.sockstat = Source::default();
         self.sockets = Source::default();
         self.processes = Source::default();
+        self.thresholds.forget();
     }
 
     /// Changes how old the sources may be, from now on.
@@ -215,6 +220,18 @@ impl Snapshot {
                 sockets.rows = None;
             }
         }
+    }
+
+    /// When the oldest of the readings that were touched began; `None` before the first.
+    #[must_use]
+    pub fn read_at(&self, touched: Touched) -> Option<Instant> {
+        let begun = |id: SourceId| match id {
+            SourceId::Counters => self.counters.begun(),
+            SourceId::Sockstat => self.sockstat.begun(),
+            SourceId::Sockets => self.sockets.begun(),
+            SourceId::Processes => self.processes.begun(),
+        };
+        SourceId::ALL.into_iter().filter(|(id, _)| touched.has(*id)).filter_map(|(id, _)| begun(id)).min()
     }
 
     /// What is known already that makes a reading cheaper.
@@ -338,10 +355,12 @@ enum Reading {
 }
 
 impl Job {
-    /// A first reading of every source, before anybody asked.
+    /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
+    /// very many descriptors, and whose columns few ask for.
     #[must_use]
-    pub fn all() -> [Self; 4] {
-        SourceId::ALL.map(|(id, _)| Self { id, detail: Detail::Counts })
+    pub fn first() -> [Self; 3] {
+        [SourceId::Counters, SourceId::Sockstat, SourceId::Sockets]
+            .map(|id| Self { id, detail: Detail::Counts })
     }
 
     /// Whether this reading will bring the rows of the socket tables.
@@ -404,6 +423,21 @@ mod tests {
         assert_eq!(ids(&snapshot.stale(touched, now)), []);
         let later = now + Duration::from_secs(2);
         assert_eq!(ids(&snapshot.stale(touched, later)), [SourceId::Counters]);
+    }
+
+    /// They take seconds on a host with very many descriptors: nothing may wait for them that did not ask.
+    #[test]
+    fn processes_are_read_when_asked_for_and_after_the_sockets() {
+        assert!(Job::first().iter().all(|job| job.id != SourceId::Processes));
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        let touched = Touched::default().with_rows().with(SourceId::Processes);
+        assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Sockets]);
+        snapshot.accept(Job { id: SourceId::Sockets, detail: Detail::Rows }.run(&root, Known::default()));
+        let jobs = snapshot.stale(touched, Instant::now());
+        assert_eq!(ids(&jobs), [SourceId::Processes]);
+        snapshot.refresh_now(touched, &root);
+        assert!(snapshot.known(jobs[0]).0.is_some(), "the next reading builds on this one");
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl<T> Source<T> {
         self.data.as_mut()
     }
 
+    /// When the reading began.
+    #[must_use]
+    pub fn begun(&self) -> Option<Instant> {
+        self.timing.map(|timing| timing.begun)
+    }
+
     /// How old the oldest figure in the reading may be; `None` before the first reading.
     #[must_use]
     pub fn age(&self, now: Instant) -> Option<Duration> {

@@ -1,0 +1,201 @@
+//! `[[threshold]]`: what is watched on the host itself.
+
+use super::{Config, duration};
+use crate::mib::names::resolve;
+use crate::mib::object::Syntax;
+use crate::mib::oid::Oid;
+use crate::mib::view::{Kind, View};
+use crate::range::Range;
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::time::Duration;
+use toml::Spanned;
+
+/// A threshold that is in order: its object is one of ours and has numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Threshold {
+    /// lnsThresholdName: 1 to 32 letters, digits and `-_.`
+    pub name: String,
+    /// The instance, as it was written.
+    pub object: String,
+    /// The instance.
+    pub oid: Oid,
+    /// Where the value alerts with a warning.
+    pub warning: Option<Range>,
+    /// Where the value alerts as critical.
+    pub critical: Option<Range>,
+    /// Whether the value is the growth of a counter per second.
+    pub per_second: bool,
+    /// How often to look.
+    pub interval: Duration,
+}
+
+/// One `[[threshold]]` as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Entry {
+    name: Spanned<String>,
+    object: Spanned<String>,
+    warning: Option<Range>,
+    critical: Option<Range>,
+    #[serde(default)]
+    per_second: bool,
+    #[serde(default)]
+    interval: Interval,
+}
+
+/// How often to look: 1 s to an hour, 30 s unless told otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Interval(Duration);
+
+impl Default for Interval {
+    fn default() -> Self {
+        Self(Duration::from_secs(30))
+    }
+}
+
+impl TryFrom<String> for Interval {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        duration(&text, Duration::from_secs(1), Duration::from_secs(3600)).map(Self)
+    }
+}
+
+/// The longest name, in octets.
+const LONGEST_NAME: usize = 32;
+
+/// Checks the entries against what the configuration serves.
+///
+/// # Errors
+/// Says what is wrong with which threshold, in which line.
+pub(super) fn checked(entries: Vec<Entry>, config: &Config, text: &str) -> Result<Vec<Threshold>, String> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (view, mut names) = (View::new(config.layout()), HashSet::new());
+    let check = |entry: Entry| {
+        let in_line = |at: usize, problem: String| {
+            let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+            format!("line {line}: threshold '{}': {problem}", entry.name.as_ref())
+        };
+        let name = entry.name.as_ref().clone();
+        let in_name = |problem: &str| in_line(entry.name.span().start, problem.to_owned());
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(plain) {
+            return Err(in_name("a name has 1 to 32 letters, digits, '-', '_' and '.'"));
+        }
+        if !names.insert(name.clone()) {
+            return Err(in_name("another threshold has this name"));
+        }
+        if entry.warning.is_none() && entry.critical.is_none() {
+            return Err(in_name("neither warning nor critical is set, such as critical = \"0:2000\""));
+        }
+        let object = entry.object.as_ref().clone();
+        let oid = instance(&object, config, &view, entry.per_second)
+            .map_err(|problem| in_line(entry.object.span().start, problem))?;
+        Ok(Threshold {
+            name,
+            object,
+            oid,
+            warning: entry.warning,
+            critical: entry.critical,
+            per_second: entry.per_second,
+            interval: entry.interval.0,
+        })
+    };
+    entries.into_iter().map(check).collect()
+}
+
+/// The instance that is meant; it need not be there yet, as a port has rows once somebody listens on it.
+fn instance(object: &str, config: &Config, view: &View, per_second: bool) -> Result<Oid, String> {
+    let oid = resolve(object, &config.layout().base).map_err(|error| error.to_string())?;
+    let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid));
+    let Some(leaf) = leaf else {
+        return Err(format!(
+            "'{object}' is no instance that is served here; 'netstat-agentx walk' shows them"
+        ));
+    };
+    if oid.as_slice().len() == leaf.oid.len() {
+        return Err(format!("'{object}' is an object; name the instance too, as in {}", example(leaf.kind)));
+    }
+    let counts = match leaf.kind.syntax() {
+        Syntax::Counter32 | Syntax::Counter64 => true,
+        Syntax::Gauge32 | Syntax::Unsigned32 | Syntax::Integer32 | Syntax::Range(..) | Syntax::TimeTicks => {
+            false
+        }
+        _ => return Err(format!("'{object}' has no numbers to compare")),
+    };
+    if per_second && !counts {
+        return Err(format!("'{object}' is no counter, so it has no rate: leave per-second out"));
+    }
+    Ok(oid)
+}
+
+/// How an instance of an object is written.
+fn example(kind: Kind) -> String {
+    let Kind::Column(table, column) = kind else {
+        return format!("{}.0", kind.name());
+    };
+    let index =
+        table.index.iter().map(|part| part.syntax.labels().first().map_or(part.name, |(_, label)| label));
+    index.fold(column.name.to_owned(), |name, part| name + "." + part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_has_defaults_and_an_instance() {
+        let config = Config::parse(
+            "[[threshold]]\nname = \"close-wait\"\nobject = \"lnsTcpStateSockets.all.closeWait\"\nwarning = \"0:500\"",
+        )
+        .unwrap();
+        let [threshold] = &config.thresholds[..] else { panic!() };
+        assert_eq!(threshold.oid.to_string(), "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.0.8");
+        assert_eq!((threshold.interval, threshold.per_second), (Duration::from_secs(30), false));
+        assert!(threshold.warning.unwrap().alerts(501.0) && threshold.critical.is_none());
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_and_threshold() {
+        let good = "\nobject = \"tcpOutRsts.0\"\ncritical = \"10\"";
+        for (text, told) in [
+            (
+                "name = \"a\"\nobject = \"tcpOutRst.0\"\ncritical = \"1\"",
+                &["line 3", "'a'", "mean tcpOutRsts?"][..],
+            ),
+            ("name = \"a\"\nobject = \"tcpOutRsts\"\ncritical = \"1\"", &["line 3", "tcpOutRsts.0"]),
+            (
+                "name = \"a\"\nobject = \"lnsTcpStateSockets\"\ncritical = \"1\"",
+                &["line 3", "lnsTcpStateSockets.all."],
+            ),
+            ("name = \"a\"\nobject = \"1.3.6.1.2.1.1.3.0\"\ncritical = \"1\"", &["line 3", "served here"]),
+            ("name = \"a\"\nobject = \"lnsAgentVersion.0\"\ncritical = \"1\"", &["line 3", "no numbers"]),
+            (
+                "name = \"a\"\nobject = \"tcpCurrEstab.0\"\ncritical = \"1\"\nper-second = true",
+                &["line 3", "no counter"],
+            ),
+            ("name = \"a\"\nobject = \"tcpOutRsts.0\"\ncritical = \"20:10\"", &["line 4", "above the end"]),
+            ("name = \"a\"\nobject = \"tcpOutRsts.0\"\ncritical = 10", &["line 4"]),
+            ("name = \"a\"\nobject = \"tcpOutRsts.0\"", &["line 2", "neither warning nor critical"]),
+            (
+                "name = \"a\"\nobject = \"tcpOutRsts.0\"\ncritical = \"1\"\ninterval = \"1ms\"",
+                &["line 5", "1s to 1h"],
+            ),
+            ("name = \"a\"\nobject = \"tcpOutRsts.0\"\ncritcal = \"1\"", &["line 4", "critcal", "critical"]),
+            (&format!("name = \"\"{good}"), &["line 2", "1 to 32"]),
+            (&format!("name = \"a b\"{good}"), &["line 2", "letters"]),
+            (&format!("name = \"{}\"{good}", "x".repeat(33)), &["line 2", "1 to 32"]),
+            (&format!("name = \"a\"{good}\n[[threshold]]\nname = \"a\"{good}"), &["line 6", "another"]),
+            ("object = \"tcpOutRsts.0\"\ncritical = \"1\"", &["line 1", "name"]),
+        ] {
+            let error = Config::parse(&format!("[[threshold]]\n{text}")).unwrap_err();
+            assert!(told.iter().all(|word| error.contains(word)), "{text}\n{error}");
+        }
+        let unserved = format!("[mib]\nmib-2 = false\n[[threshold]]\nname = \"a\"{good}");
+        assert!(Config::parse(&unserved).unwrap_err().contains("served here"));
+    }
+}

@@ -1,0 +1,132 @@
+//! B.1.7: thresholds that are watched on the host itself, and the notification about them.
+
+use super::context::Context;
+use super::lns_agent::push_text;
+use super::object::{Column, Group, NOTIFICATIONS, Notification, Object, Place, Rows, Syntax, Table};
+use super::oid::Oid;
+use super::value::Value;
+use super::view::prefix;
+use crate::thresholds::{Status, Watch};
+
+const PLACE: Place = Place::Private(&[1, 7]);
+
+/// lnsThresholdChange is B.0.1.
+const CHANGE: u32 = 1;
+
+/// lnsThresholds
+pub static GROUP: Group = Group {
+    place: PLACE,
+    name: "lnsThresholds",
+    description: "Thresholds that are watched on the host itself, and the notification about them.",
+    objects: &[
+        Object::Table(Table {
+            subid: 1,
+            name: "lnsThresholdTable",
+            entry: "lnsThresholdEntry",
+            description: "The thresholds of the subagent's configuration and how they stand. Empty unless some are \
+                configured. They are watched while the subagent has a session with the master agent.",
+            entry_description: "One threshold.",
+            index: &[Column {
+                subid: 1,
+                name: "lnsThresholdName",
+                syntax: Syntax::Text(1, 32),
+                units: "",
+                description: "The name of the threshold in the configuration.",
+            }],
+            columns: &[
+                Column {
+                    subid: 2,
+                    name: "lnsThresholdObject",
+                    syntax: Syntax::ObjectIdentifier,
+                    units: "",
+                    description: "The instance that is watched.",
+                },
+                Column {
+                    subid: 3,
+                    name: "lnsThresholdValue",
+                    syntax: Syntax::Text(0, 32),
+                    units: "",
+                    description: "What was compared last, as a decimal number: the value of the instance, or how much it grew \
+                        in a second. Empty while there is none.",
+                },
+                Column {
+                    subid: 4,
+                    name: "lnsThresholdStatus",
+                    syntax: Syntax::Enumeration(&Status::LABELS),
+                    units: "",
+                    description: "How the threshold stands. Unknown until there was a value to compare, which for a rate \
+                        takes two readings, and while the instance does not exist.",
+                },
+                Column {
+                    subid: 5,
+                    name: "lnsThresholdChanges",
+                    syntax: Syntax::Counter64,
+                    units: "changes",
+                    description: "How often the status changed since the subagent was started, the first change to ok left \
+                        out. Each of them was notified by lnsThresholdChange.",
+                },
+            ],
+            rows: &Thresholds,
+        }),
+        Object::Notification(Notification {
+            number: CHANGE,
+            name: "lnsThresholdChange",
+            objects: &["lnsThresholdName", "lnsThresholdObject", "lnsThresholdValue", "lnsThresholdStatus"],
+            description: "The status of a threshold changed. A threshold that is ok when the subagent starts is no change. \
+                While there is no session with the master agent nothing is watched; a change that could not be sent is \
+                sent with the status that the threshold has when the session is back.",
+        }),
+    ],
+};
+
+struct Thresholds;
+
+impl Rows for Thresholds {
+    fn len(&self, cx: &Context<'_>) -> usize {
+        cx.snapshot.thresholds.all().len()
+    }
+
+    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
+        if let Some(watch) = cx.snapshot.thresholds.all().get(row) {
+            push_text(name, &watch.threshold.name);
+        }
+    }
+
+    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
+        let watch = cx.snapshot.thresholds.all().get(row)?;
+        Some(match column {
+            5 => Value::Counter64(watch.changes),
+            column => cell(watch, column)?,
+        })
+    }
+}
+
+fn cell(watch: &Watch, column: u32) -> Option<Value> {
+    Some(match column {
+        1 => Value::text(&watch.threshold.name),
+        2 => Value::ObjectIdentifier(Box::new(watch.threshold.oid.clone())),
+        3 => Value::text(&watch.value),
+        4 => Value::Integer(i32::try_from(watch.status as u32).ok()?),
+        _ => return None,
+    })
+}
+
+/// snmpTrapOID.0, which says what a notification is (RFC 3418).
+const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
+
+/// The variable bindings of lnsThresholdChange (RFC 2741 section 6.2.10): snmpTrapOID.0, then the objects of the
+/// notification. The master agent puts sysUpTime.0 before them.
+#[must_use]
+pub fn change(base: &Oid, watch: &Watch) -> Vec<(Oid, Value)> {
+    let below = |place, subids: &[u32]| Oid::from_slice(&[&prefix(base, place), subids].concat());
+    let notification = below(Place::Private(&NOTIFICATIONS), &[CHANGE]).unwrap_or_default();
+    let trap_oid = Oid::from_slice(&SNMP_TRAP_OID).unwrap_or_default();
+    let objects = (1..=4).filter_map(|column| {
+        let mut name = below(PLACE, &[1, 1, column])?;
+        push_text(&mut name, &watch.threshold.name);
+        Some((name, cell(watch, column)?))
+    });
+    let mut varbinds = vec![(trap_oid, Value::ObjectIdentifier(Box::new(notification)))];
+    varbinds.extend(objects);
+    varbinds
+}

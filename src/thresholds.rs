@@ -1,0 +1,324 @@
+//! Thresholds that are watched on the host itself, and how they stand: lnsThresholdTable and what is notified.
+//!
+//! Nothing here reads or sends anything: the agent brings the value of an instance when it is due, and takes away
+//! what changed.
+
+use crate::config::threshold::Threshold;
+use crate::mib::value::Value;
+use crate::range::Range;
+use std::time::Instant;
+
+/// lnsThresholdStatus
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The value lies in both ranges.
+    Ok = 1,
+    /// It alerts with a warning.
+    Warning = 2,
+    /// It alerts as critical.
+    Critical = 3,
+    /// There is no value.
+    Unknown = 4,
+}
+
+impl Status {
+    /// Numbers and labels of lnsThresholdStatus.
+    pub const LABELS: [(u32, &'static str); 4] = [(1, "ok"), (2, "warning"), (3, "critical"), (4, "unknown")];
+
+    /// The label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        Self::LABELS.iter().find(|(number, _)| *number == self as u32).map_or("", |(_, label)| label)
+    }
+}
+
+/// One threshold and how it stands.
+#[derive(Debug)]
+pub struct Watch {
+    /// What is watched.
+    pub threshold: Threshold,
+    /// lnsThresholdStatus: unknown until there was a first value.
+    pub status: Status,
+    /// lnsThresholdValue: decimal text of what was compared last, empty if there was nothing.
+    pub value: String,
+    /// lnsThresholdChanges
+    pub changes: u64,
+    due: Instant,
+    /// Whether it waits for a reading.
+    waits: bool,
+    /// The counter as it was read before, and when that was.
+    before: Option<(Instant, u64)>,
+    /// Whether there ever was a status to change from.
+    settled: bool,
+    /// Whether the latest change has not been sent yet.
+    unsent: bool,
+}
+
+/// What a value says.
+enum Measured {
+    Number(f64, String),
+    /// A rate needs two readings.
+    NotYet,
+    Nothing,
+}
+
+impl Watch {
+    fn new(threshold: Threshold, now: Instant) -> Self {
+        Self {
+            threshold,
+            status: Status::Unknown,
+            value: String::new(),
+            changes: 0,
+            due: now,
+            waits: false,
+            before: None,
+            settled: false,
+            unsent: false,
+        }
+    }
+
+    /// Compares a value that was read at `read`, and says whether the status changed by it. From the start to ok is
+    /// no change: a host that is well has no news.
+    fn judge(&mut self, read: Instant, value: Option<&Value>) -> bool {
+        let (status, text) = match self.measure(read, value) {
+            Measured::NotYet => return false,
+            Measured::Nothing => (Status::Unknown, String::new()),
+            Measured::Number(number, text) => (self.status_of(number), text),
+        };
+        self.value = text;
+        let was = std::mem::replace(&mut self.status, status);
+        let first = !std::mem::replace(&mut self.settled, true);
+        let changed =
+            if first { matches!(status, Status::Warning | Status::Critical) } else { was != status };
+        self.changes += u64::from(changed);
+        self.unsent |= changed;
+        changed
+    }
+
+    fn status_of(&self, number: f64) -> Status {
+        let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(number));
+        if alerts(self.threshold.critical) {
+            Status::Critical
+        } else if alerts(self.threshold.warning) {
+            Status::Warning
+        } else {
+            Status::Ok
+        }
+    }
+
+    fn measure(&mut self, read: Instant, value: Option<&Value>) -> Measured {
+        let (count, wraps) = match value {
+            Some(Value::Counter32(count)) => (u64::from(*count), true),
+            Some(Value::Counter64(count)) => (*count, false),
+            Some(Value::Gauge32(number) | Value::TimeTicks(number)) => (u64::from(*number), false),
+            Some(Value::Integer(number)) => return Measured::Number(f64::from(*number), number.to_string()),
+            _ => {
+                self.before = None;
+                return Measured::Nothing;
+            }
+        };
+        if !self.threshold.per_second {
+            return Measured::Number(float(count), count.to_string());
+        }
+        let Some((before, earlier)) = self.before else {
+            self.before = Some((read, count));
+            return Measured::NotYet;
+        };
+        let seconds = read.saturating_duration_since(before).as_secs_f64();
+        if seconds == 0.0 {
+            return Measured::NotYet;
+        }
+        self.before = Some((read, count));
+        let grown = match count.checked_sub(earlier) {
+            Some(grown) => grown,
+            // A Counter32 goes on from 0 (RFC 2578 section 7.1.6).
+            None if wraps => count + (1 << 32) - earlier,
+            // The kernel's own counters begin anew with a new kernel only; nothing can be said of this once.
+            None => return Measured::NotYet,
+        };
+        let rate = float(grown) / seconds;
+        Measured::Number(rate, format!("{rate:.2}"))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "a range has no more than 53 bits either"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+/// All thresholds, in the order of their index: the shorter name first.
+#[derive(Debug, Default)]
+pub struct Thresholds(Vec<Watch>);
+
+impl Thresholds {
+    /// Takes over a configuration. Those that are in it as before stand as they stood.
+    pub fn configure(&mut self, thresholds: &[Threshold], now: Instant) {
+        let mut before = std::mem::take(&mut self.0);
+        let watches = thresholds.iter().map(|threshold| {
+            match before.iter().position(|watch| watch.threshold == *threshold) {
+                Some(position) => before.swap_remove(position),
+                None => Watch::new(threshold.clone(), now),
+            }
+        });
+        self.0 = watches.collect();
+        self.0.sort_by(|a, b| {
+            let key = |watch: &Watch| (watch.threshold.name.len(), watch.threshold.name.clone());
+            key(a).cmp(&key(b))
+        });
+    }
+
+    /// All of them, in the order of their index.
+    #[must_use]
+    pub fn all(&self) -> &[Watch] {
+        &self.0
+    }
+
+    /// When the next one is due, of those that wait for no reading.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.iter().filter(|watch| !watch.waits).map(|watch| watch.due).min()
+    }
+
+    /// The positions of those that are due.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> Vec<usize> {
+        let due = self.0.iter().enumerate().filter(|(_, watch)| watch.due <= now);
+        due.map(|(position, _)| position).collect()
+    }
+
+    /// Notes that one of them waits for a reading.
+    pub fn wait(&mut self, position: usize) {
+        if let Some(watch) = self.0.get_mut(position) {
+            watch.waits = true;
+        }
+    }
+
+    /// Compares the value of one that is due, which was read at `read`; gives it back if its status changed.
+    pub fn judge(
+        &mut self,
+        position: usize,
+        now: Instant,
+        read: Instant,
+        value: Option<&Value>,
+    ) -> Option<&Watch> {
+        let watch = self.0.get_mut(position)?;
+        watch.waits = false;
+        // From now on, not from when it was due: after a pause there is nothing to catch up with.
+        watch.due = now + watch.threshold.interval;
+        watch.judge(read, value).then_some(&*watch)
+    }
+
+    /// Those whose change has not been sent yet; they count as sent from now on.
+    pub fn take_unsent(&mut self) -> impl Iterator<Item = &Watch> {
+        self.0.iter_mut().filter_map(|watch| std::mem::take(&mut watch.unsent).then_some(&*watch))
+    }
+
+    /// Forgets what counters were: they are read from elsewhere from now on.
+    pub fn forget(&mut self) {
+        self.0.iter_mut().for_each(|watch| watch.before = None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use std::time::Duration;
+
+    fn thresholds(more: &str) -> Thresholds {
+        let text = format!(
+            "[[threshold]]\nname = \"a\"\nobject = \"tcpOutRsts.0\"\nwarning = \"10\"\ncritical = \"20\"\n{more}"
+        );
+        let mut thresholds = Thresholds::default();
+        thresholds.configure(&Config::parse(&text).unwrap().thresholds, Instant::now());
+        thresholds
+    }
+
+    /// Status, value and changes after each of these values, a second apart.
+    fn stand(thresholds: &mut Thresholds, values: &[Option<Value>]) -> Vec<(Status, String, u64)> {
+        let start = Instant::now();
+        let each = values.iter().enumerate().map(|(second, value)| {
+            let now = start + Duration::from_secs(second as u64);
+            thresholds.judge(0, now, now, value.as_ref());
+            let watch = &thresholds.0[0];
+            (watch.status, watch.value.clone(), watch.changes)
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn a_value_is_compared_with_both_ranges() {
+        let gauge = |number| Some(Value::Gauge32(number));
+        assert_eq!(
+            stand(&mut thresholds(""), &[gauge(10), gauge(11), gauge(21), None, gauge(0)]),
+            [
+                (Status::Ok, "10".into(), 0),
+                (Status::Warning, "11".into(), 1),
+                (Status::Critical, "21".into(), 2),
+                (Status::Unknown, String::new(), 3),
+                (Status::Ok, "0".into(), 4),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_alerts_from_the_start_is_a_change() {
+        let mut thresholds = thresholds("");
+        assert_eq!(stand(&mut thresholds, &[Some(Value::Integer(30))]), [(Status::Critical, "30".into(), 1)]);
+        assert_eq!(thresholds.take_unsent().count(), 1);
+        assert_eq!(thresholds.take_unsent().count(), 0);
+    }
+
+    #[test]
+    fn a_rate_needs_two_readings_and_survives_a_wrap() {
+        let counter = |count| Some(Value::Counter32(count));
+        assert_eq!(
+            stand(&mut thresholds("per-second = true"), &[counter(u32::MAX), counter(14), counter(14)]),
+            [
+                (Status::Unknown, String::new(), 0),
+                (Status::Warning, "15.00".into(), 1),
+                (Status::Ok, "0.00".into(), 2),
+            ]
+        );
+        let counter = |count| Some(Value::Counter64(count));
+        let went_back =
+            stand(&mut thresholds("per-second = true"), &[counter(9), counter(9), counter(3), counter(8)]);
+        assert_eq!(went_back[2..], [(Status::Ok, "0.00".into(), 0), (Status::Ok, "5.00".into(), 0)]);
+    }
+
+    #[test]
+    fn the_same_reading_says_nothing_new() {
+        let mut thresholds = thresholds("per-second = true");
+        let now = Instant::now();
+        for _ in 0..2 {
+            assert!(thresholds.judge(0, now, now, Some(&Value::Counter64(5))).is_none());
+        }
+        assert_eq!(thresholds.0[0].status, Status::Unknown);
+    }
+
+    #[test]
+    fn those_that_stay_in_the_configuration_stand_as_they_stood() {
+        let mut watched = thresholds("");
+        stand(&mut watched, &[Some(Value::Gauge32(11))]);
+        let kept = watched.0[0].threshold.clone();
+        let other = Threshold { name: "longer".into(), ..kept.clone() };
+        watched.configure(&[other, kept], Instant::now());
+        let stands: Vec<_> =
+            watched.all().iter().map(|watch| (&*watch.threshold.name, watch.status)).collect();
+        assert_eq!(stands, [("a", Status::Warning), ("longer", Status::Unknown)]);
+    }
+
+    #[test]
+    fn one_that_waits_for_a_reading_is_due_but_wakes_nobody() {
+        let mut watched = thresholds("");
+        let now = Instant::now();
+        watched.wait(0);
+        assert_eq!((watched.deadline(), watched.due(now)), (None, vec![0]));
+        watched.judge(0, now, now, None);
+        assert_eq!((watched.deadline(), watched.due(now)), (Some(now + Duration::from_secs(30)), vec![]));
+    }
+}

@@ -1,0 +1,165 @@
+//! Thresholds on the host: how they stand in the table, and a notification that arrives in a real snmptrapd.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Agent, BASE, Guard, Snmpd, in_namespace, until};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const CONFIGURATION: &str = r#"
+[refresh]
+sockets-max-age = "100ms"
+counters-max-age = "100ms"
+[[threshold]]
+name = "established"
+object = "lnsTcpStateSockets.ipv4.established"
+warning = "0:5"
+critical = "0:20"
+interval = "1s"
+[[threshold]]
+name = "opens"
+object = "tcpActiveOpens.0"
+critical = "~:0"
+per-second = true
+interval = "1s"
+[[threshold]]
+name = "nobody-listens"
+object = "lnsTcpPortSockets.1.listen"
+critical = "1:"
+interval = "1s"
+"#;
+
+/// A real snmptrapd that prints what it receives.
+struct Traps {
+    _process: Guard,
+    printed: PathBuf,
+    port: u16,
+}
+
+impl Traps {
+    fn start(folder: &std::path::Path) -> Self {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (config, printed) = (folder.join("snmptrapd.conf"), folder.join("traps"));
+        std::fs::write(&config, "authCommunity log public\n").unwrap();
+        let process = Command::new("snmptrapd")
+            .args(["-f", "-C", "-On", "-Lf"])
+            .arg(&printed)
+            .arg("-c")
+            .arg(&config)
+            .arg(format!("udp:127.0.0.1:{port}"))
+            .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap()))
+            .env("SNMP_PERSISTENT_DIR", folder.join("snmptrapd"))
+            .env("MIBS", "")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("snmptrapd");
+        let traps = Self { _process: Guard(process), printed, port };
+        until(Duration::from_secs(5), "snmptrapd is up", || traps.text().contains("NET-SNMP version"));
+        traps
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.printed).unwrap_or_default()
+    }
+
+    /// Waits for a notification about a threshold, and gives it.
+    fn await_status(&self, threshold: &str, status: u32) -> String {
+        let [name, _, _, state] = columns(threshold);
+        let (named, stands) =
+            (format!("{name} = STRING: \"{threshold}\""), format!("{state} = INTEGER: {status}"));
+        let mut found = String::new();
+        until(Duration::from_secs(10), &format!("{threshold} is notified with {status}"), || {
+            let text = self.text();
+            found = text
+                .lines()
+                .find(|line| line.contains(&named) && line.contains(&stands))
+                .unwrap_or("")
+                .into();
+            !found.is_empty()
+        });
+        found
+    }
+}
+
+/// The names of lnsThresholdName, Object, Value and Status of one threshold.
+fn columns(threshold: &str) -> [String; 4] {
+    let index: String = threshold.bytes().map(|byte| format!(".{byte}")).collect();
+    [1, 2, 3, 4].map(|column| format!("{BASE}.1.7.1.1.{column}.{}{index}", threshold.len()))
+}
+
+#[test]
+fn a_change_is_notified_and_stands_in_the_table() {
+    if !in_namespace("a_change_is_notified_and_stands_in_the_table") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let traps = Traps::start(folder.path());
+    let snmpd = Snmpd::start(&format!("trap2sink 127.0.0.1:{} public", traps.port));
+    let agent = Agent::at(&snmpd, CONFIGURATION);
+    let status = |threshold: &str| {
+        let text = snmpd.get(&[&columns(threshold)[3]]);
+        text.rsplit_once("INTEGER: ").map(|(_, number)| number.trim().to_owned())
+    };
+    let stands = |threshold: &str, number: &str| {
+        until(Duration::from_secs(5), &format!("{threshold} stands at {number}"), || {
+            status(threshold).as_deref() == Some(number)
+        });
+    };
+    stands("established", "1");
+    stands("opens", "1");
+    stands("nobody-listens", "4");
+    // Being well from the start, and never having been there, are no changes.
+    assert!(!traps.text().contains(&format!("{BASE}.0.1")), "{}", traps.text());
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = |pairs: usize| -> Vec<_> {
+        (0..pairs)
+            .map(|_| {
+                (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap())
+            })
+            .collect()
+    };
+    let few = open(3);
+    let told = traps.await_status("established", 2);
+    let [name, object, value, _] = columns("established");
+    assert!(told.contains(".1.3.6.1.2.1.1.3.0 = Timeticks:"), "{told}");
+    assert!(told.contains(&format!(".1.3.6.1.6.3.1.1.4.1.0 = OID: {BASE}.0.1")), "{told}");
+    assert!(told.contains(&format!("{object} = OID: {BASE}.1.1.1.1.3.1.5")), "{told}");
+    assert!(told.contains(&format!("{value} = STRING: \"6\"")), "{told}");
+    // Three connections in a second or two is a rate above 0.
+    traps.await_status("opens", 3);
+    traps.await_status("opens", 1);
+    let many = open(20);
+    traps.await_status("established", 3);
+    let text =
+        snmpd.get(&[&value, &format!("{BASE}.1.7.1.1.5.{}", name.split_once(".1.7.1.1.1.").unwrap().1)]);
+    assert!(text.contains("STRING: \"46\"") && text.contains("Counter64: 2"), "{text}");
+    drop((few, many));
+    traps.await_status("established", 1);
+    assert!(agent.log().contains("threshold changed threshold=established"), "{}", agent.log());
+}
+
+#[test]
+fn a_change_while_snmpd_is_away_is_notified_when_it_is_back() {
+    if !in_namespace("a_change_while_snmpd_is_away_is_notified_when_it_is_back") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let traps = Traps::start(folder.path());
+    let mut snmpd = Snmpd::start(&format!("trap2sink 127.0.0.1:{} public", traps.port));
+    let _agent = Agent::at(&snmpd, CONFIGURATION);
+    until(Duration::from_secs(5), "it was well once", || {
+        snmpd.get(&[&columns("established")[3]]).contains("INTEGER: 1")
+    });
+    snmpd.kill();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _streams: Vec<_> = (0..20)
+        .map(|_| (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap()))
+        .collect();
+    snmpd.restart();
+    traps.await_status("established", 3);
+}
