@@ -3,22 +3,10 @@
 
 mod common;
 
-use common::{BASE, lines, run, subids, tree};
+use common::{BASE, configured, copy, lines, on_tree, run, subids, tree};
 use std::io::Write;
 use std::path::Path;
 use tempfile::NamedTempFile;
-
-/// A configuration that reads a tree.
-fn configured(root: &str) -> NamedTempFile {
-    let mut file = NamedTempFile::new().unwrap();
-    write!(file, "[proc]\nroot = \"{root}\"\n").unwrap();
-    file
-}
-
-fn on_tree(root: &str, arguments: &[&str]) -> (String, i32) {
-    let file = configured(root);
-    run(&[arguments, &["--config", file.path().to_str().unwrap()]].concat())
-}
 
 const KERNELS: [&str; 5] = ["2.6.32", "3.10", "4.18", "5.15", "6.18"];
 
@@ -176,18 +164,6 @@ fn a_host_without_ipv6_has_zeros_and_one_with_a_broken_table_has_none() {
         values[0].starts_with("No Such Instance") && values[2].starts_with("No Such Instance"),
         "{values:?}"
     );
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod check;
 mod check_config;
 mod explain;
 mod local;
@@ -22,7 +23,8 @@ const USAGE: u8 = 2;
     version,
     about = "SNMP AgentX subagent: TCP, UDP and ICMP objects and socket states of this Linux host, live from /proc",
     after_help = "The configuration is read from /etc/netstat-agentx.toml if it exists.\n\
-                  Exit status: 0, or 1 for a failure, or 2 for bad arguments or configuration."
+                  Exit status: 0, or 1 for a failure, or 2 for bad arguments or configuration; that of 'check' is 0 to 3, \
+                  as Nagios has it."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -42,6 +44,9 @@ enum Command {
     Get(walk::GetArguments),
     /// Say what a kernel counter means, where it sits in the MIB, and what to do when it grows
     Explain(explain::Arguments),
+    /// Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd
+    #[command(version)]
+    Check(check::Arguments),
     /// Print the MIB module LINUX-NETSTAT-MIB
     Mib(mib::Arguments),
     /// Say whether a configuration is good
@@ -79,12 +84,18 @@ impl From<io::Error> for Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let outcome = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if check::is_asked_for() => return check::refuse(&error, &mut out),
+        Err(error) => error.exit(),
+    };
+    let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Show(arguments) => show::run(&arguments, &mut out),
         Command::Walk(arguments) => walk::walk(&arguments, &mut out),
         Command::Get(arguments) => walk::get(&arguments, &mut out),
         Command::Explain(arguments) => explain::run(&arguments, &mut out),
+        Command::Check(arguments) => return check::run(&arguments, &mut out),
         Command::Mib(arguments) => mib::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
     };

@@ -88,6 +88,13 @@ impl ProcRoot {
         self.net.join(file)
     }
 
+    /// Whether a file of ROOT/net that is not there is one for IPv6 that the kernel lacks: its sister for IPv4, whose
+    /// name has no 6, is there. Otherwise the root is no `/proc`, and nothing is known of IPv6.
+    #[must_use]
+    pub fn lacks_ipv6(&self, file: &str) -> bool {
+        file.strip_suffix('6').is_some_and(|ipv4| self.net(ipv4).exists())
+    }
+
     /// A file of ROOT/sys/net/ipv4, or `None` if it would show another network namespace than [`Self::net`]:
     /// `/proc/sys/net` is always the reader's own, whatever root it is seen through.
     #[must_use]

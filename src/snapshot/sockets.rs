@@ -16,6 +16,24 @@ pub enum Detail {
     Rows,
 }
 
+/// Which of the four socket tables to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// net/tcp
+    pub tcp4: bool,
+    /// net/tcp6
+    pub tcp6: bool,
+    /// net/udp
+    pub udp4: bool,
+    /// net/udp6
+    pub udp6: bool,
+}
+
+impl Tables {
+    /// All of them.
+    pub const ALL: Self = Self { tcp4: true, tcp6: true, udp4: true, udp6: true };
+}
+
 /// Sockets by TCP state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StateCounts([u64; TcpState::ALL.len()]);
@@ -138,7 +156,7 @@ pub struct Rows {
 
 /// One reading of the source `sockets`.
 ///
-/// A family that the kernel lacks has counts of zero; one whose table could not be read has none at all.
+/// A family that the kernel lacks has counts of zero; one whose table was not or could not be read has none at all.
 #[derive(Debug, Default)]
 pub struct Sockets {
     /// net/tcp
@@ -175,12 +193,22 @@ impl Sockets {
     /// Reads all four tables.
     #[must_use]
     pub fn read(root: &ProcRoot, detail: Detail) -> Self {
+        Self::read_tables(root, Tables::ALL, detail)
+    }
+
+    /// Reads some of the tables and opens none of the others.
+    #[must_use]
+    pub fn read_tables(root: &ProcRoot, tables: Tables, detail: Detail) -> Self {
         let (mut this, mut ports) = (Self::default(), Ports::default());
         let mut rows = Rows::default();
-        if let Some(tcp) = this.tcp_table(root, "tcp", detail, &mut ports) {
+        if tables.tcp4
+            && let Some(tcp) = this.tcp_table(root, "tcp", detail, &mut ports)
+        {
             (this.tcp4, this.listeners4, rows.tcp4) = tcp;
         }
-        if let Some(tcp) = this.tcp_table(root, "tcp6", detail, &mut ports) {
+        if tables.tcp6
+            && let Some(tcp) = this.tcp_table(root, "tcp6", detail, &mut ports)
+        {
             (this.tcp6, this.listeners6, rows.tcp6) = tcp;
         }
         if this.tcp4.is_some() && this.tcp6.is_some() {
@@ -188,10 +216,14 @@ impl Sockets {
             let listening = listening.chain(this.listeners6.iter().map(|listener| listener.endpoint.port));
             this.ports = ports.of(listening.collect());
         }
-        if let Some(udp) = this.udp_table(root, "udp", detail) {
+        if tables.udp4
+            && let Some(udp) = this.udp_table(root, "udp", detail)
+        {
             (this.udp4, rows.udp4) = udp;
         }
-        if let Some(udp) = this.udp_table(root, "udp6", detail) {
+        if tables.udp6
+            && let Some(udp) = this.udp_table(root, "udp6", detail)
+        {
             (this.udp6, rows.udp6) = udp;
         }
         this.rows = (detail == Detail::Rows).then_some(rows);
@@ -237,7 +269,7 @@ impl Sockets {
         });
         match outcome {
             Ok(()) => {}
-            Err(error) if A::TYPE == V6::TYPE && error.is_absent() => {}
+            Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
             Err(error) => {
                 self.problems.push(error.to_string());
                 return None;
@@ -272,7 +304,7 @@ impl Sockets {
         });
         match outcome {
             Ok(()) => {}
-            Err(error) if A::TYPE == V6::TYPE && error.is_absent() => {}
+            Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
             Err(error) => {
                 self.problems.push(error.to_string());
                 return None;

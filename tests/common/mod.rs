@@ -3,11 +3,12 @@
 #![allow(missing_docs, clippy::print_stderr)]
 
 use std::fs;
+use std::io::Write;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 pub const BASE: &str = ".1.3.6.1.4.1.8072.9999.9999.2741";
 
@@ -237,4 +238,30 @@ pub fn run(arguments: &[&str]) -> (String, i32) {
 
 pub fn tree(version: &str) -> String {
     format!("{}/tests/proc/{version}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A configuration that reads a tree.
+pub fn configured(root: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    write!(file, "[proc]\nroot = \"{root}\"\n").unwrap();
+    file
+}
+
+/// What the program prints on a tree, and its exit status.
+pub fn on_tree(root: &str, arguments: &[&str]) -> (String, i32) {
+    let file = configured(root);
+    run(&[arguments, &["--config", file.path().to_str().unwrap()]].concat())
+}
+
+/// Copies a tree, to change it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

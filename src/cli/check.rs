@@ -1,0 +1,383 @@
+//! `check`: a Nagios plugin for the sockets of this host. It needs neither snmpd nor a running subagent.
+//!
+//! Types, states, texts and names of performance data are those of the psutil-based plugin "network-connections" of
+//! Linuxfabrik's Monitoring Plugins, so that checks and graphs made for it go on. The rest follows the Monitoring
+//! Plugins Development Guidelines.
+
+use super::ConfigArgument;
+use crate::config::Config;
+use crate::proc::sockets::TcpState;
+use crate::range::Range;
+use crate::snapshot::sockets::{Detail, Sockets, StateCounts, Tables, UdpCounts};
+use clap::ValueEnum;
+use clap::error::ErrorKind;
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Type of the sockets, more than once if need be [default: all]
+    #[arg(long = "type", visible_alias = "conn-type", value_name = "TYPE", ignore_case = true)]
+    types: Vec<Type>,
+    /// State of the sockets, more than once if need be [default: all]
+    #[arg(long = "state", visible_alias = "conn-status", value_name = "STATE", ignore_case = true)]
+    states: Vec<State>,
+    /// Warn if a number of sockets is not in this range
+    #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
+    warning: Option<Range>,
+    /// Critical if a number of sockets is not in this range
+    #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
+    critical: Option<Range>,
+}
+
+const HELP: &str = "\
+Each type and state is a number of its own, and each number is compared with the ranges. What 'all' stands for counts \
+where there are such sockets, or as one 0 if there are none at all; a type and a state that were both named count at 0 \
+too, so that '--type tcp --state listen --critical 1:' tells of the last listener's end.
+
+Types are address families by the file that a socket stands in: tcp and udp are IPv4 (net/tcp, net/udp), tcp6 and udp6 \
+are IPv6, with IPv4 clients of an IPv6 socket among them. A file that is not needed is not read. UDP sockets have the \
+state none; those with a peer are counted once more as established where a UDP type and that state were both named.
+
+Ranges are those of Nagios plugins, both ends well:
+  10      alert below 0 or above 10      10:20   alert below 10 or above 20
+  10:     alert below 10                 @10:20  alert from 10 to 20
+  ~:10    alert above 10
+
+Options, values, texts and names of performance data are those of the psutil-based plugin network-connections, with \
+--conn-type and --conn-status as other names of --type and --state.
+
+Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: bad arguments, a bad configuration, this help, or a file that \
+could not be read, unless another number is critical.
+
+Examples:
+  netstat-agentx check
+  netstat-agentx check --type tcp --state established --warning 200
+  netstat-agentx check --state close_wait --state time_wait -w 500 -c 2000";
+
+const USAGE: &str = "usage: netstat-agentx check [--type TYPE]... [--state STATE]... [--warning RANGE] \
+    [--critical RANGE] [--config FILE]; see netstat-agentx check --help";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Type {
+    /// All of them
+    All,
+    /// TCP over IPv4
+    #[value(alias = "tcp4")]
+    Tcp,
+    /// TCP over IPv6
+    Tcp6,
+    /// UDP over IPv4
+    #[value(alias = "udp4")]
+    Udp,
+    /// UDP over IPv6
+    Udp6,
+}
+
+/// The states by psutil's names; those of ss, netstat and TCP-MIB are aliases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum State {
+    /// All of them
+    All,
+    /// Open; of UDP, with a peer
+    #[value(aliases = ["estab"])]
+    Established,
+    /// Connecting
+    #[value(aliases = ["syn-sent", "synSent"])]
+    SynSent,
+    /// Being connected to
+    #[value(aliases = ["syn-recv", "syn_received", "synReceived"])]
+    SynRecv,
+    /// Closed at this end, not acknowledged yet
+    #[value(name = "fin_wait1", aliases = ["fin_wait_1", "fin-wait-1", "finWait1"])]
+    FinWait1,
+    /// Closed at this end, waiting for the other
+    #[value(name = "fin_wait2", aliases = ["fin_wait_2", "fin-wait-2", "finWait2"])]
+    FinWait2,
+    /// Closed, waiting for stray segments to die out
+    #[value(aliases = ["time-wait", "timeWait"])]
+    TimeWait,
+    /// Neither open nor listening
+    #[value(aliases = ["closed", "unconn"])]
+    Close,
+    /// Closed by the other end, waiting for the program at this one
+    #[value(aliases = ["close-wait", "closeWait"])]
+    CloseWait,
+    /// Closed by both, this end's FIN not acknowledged yet
+    #[value(aliases = ["last-ack", "lastAck"])]
+    LastAck,
+    /// Waiting for connections
+    #[value(aliases = ["listening"])]
+    Listen,
+    /// Closed by both at the same time
+    Closing,
+    /// Every UDP socket
+    None,
+}
+
+impl Type {
+    const EACH: [Self; 4] = [Self::Tcp, Self::Tcp6, Self::Udp, Self::Udp6];
+
+    fn is_udp(self) -> bool {
+        matches!(self, Self::Udp | Self::Udp6)
+    }
+}
+
+impl State {
+    fn of_tcp(self) -> Option<TcpState> {
+        Some(match self {
+            Self::Established => TcpState::Established,
+            Self::SynSent => TcpState::SynSent,
+            Self::SynRecv => TcpState::SynReceived,
+            Self::FinWait1 => TcpState::FinWait1,
+            Self::FinWait2 => TcpState::FinWait2,
+            Self::TimeWait => TcpState::TimeWait,
+            Self::Close => TcpState::Closed,
+            Self::CloseWait => TcpState::CloseWait,
+            Self::LastAck => TcpState::LastAck,
+            Self::Listen => TcpState::Listen,
+            Self::Closing => TcpState::Closing,
+            Self::All | Self::None => return None,
+        })
+    }
+}
+
+/// The name that an argument has on the command line.
+fn name(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// From the best to the worst: what is not known may be critical, so that it is worse than a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Status {
+    Ok,
+    Warning,
+    Unknown,
+    Critical,
+}
+
+impl Status {
+    /// What follows a number in the text.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Ok => "",
+            Self::Warning => " [WARNING]",
+            Self::Critical => " [CRITICAL]",
+            Self::Unknown => " [UNKNOWN]",
+        }
+    }
+
+    fn exit(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+            Self::Unknown => 3,
+        })
+    }
+}
+
+/// A type and a state whose sockets are counted.
+struct Pair {
+    kind: Type,
+    state: State,
+    /// Neither of them by way of 'all'.
+    named: bool,
+}
+
+impl Pair {
+    /// The pairs that the arguments ask for.
+    fn of(arguments: &Arguments) -> Vec<Self> {
+        let all_types = arguments.types.is_empty() || arguments.types.contains(&Type::All);
+        let all_states = arguments.states.is_empty() || arguments.states.contains(&State::All);
+        let mut pairs = Vec::new();
+        for kind in Type::EACH {
+            for &state in State::value_variants() {
+                let kind_named = arguments.types.contains(&kind);
+                let state_named = arguments.states.contains(&state);
+                let named = kind_named && state_named;
+                let exists = if kind.is_udp() {
+                    // Connected UDP sockets are among those of state none already.
+                    state == State::None || (state == State::Established && named)
+                } else {
+                    state.of_tcp().is_some()
+                };
+                if exists && (all_types || kind_named) && (all_states || state_named) {
+                    pairs.push(Self { kind, state, named });
+                }
+            }
+        }
+        pairs
+    }
+
+    /// How many sockets there are; `None` if their table could not be read.
+    fn count(&self, sockets: &Sockets) -> Option<u64> {
+        let tcp = |counts: Option<StateCounts>| Some(counts?.get(self.state.of_tcp()?));
+        let udp = |counts: Option<UdpCounts>| {
+            counts.map(|udp| if self.state == State::Established { udp.connected } else { udp.sockets })
+        };
+        match self.kind {
+            Type::Tcp => tcp(sockets.tcp4),
+            Type::Tcp6 => tcp(sockets.tcp6),
+            Type::Udp => udp(sockets.udp4),
+            Type::Udp6 => udp(sockets.udp6),
+            Type::All => None,
+        }
+    }
+
+    fn label(&self) -> String {
+        format!("{}_{}", name(self.kind), name(self.state).to_uppercase())
+    }
+}
+
+/// What is printed, and with which exit status.
+struct Report {
+    status: Status,
+    text: String,
+    performance: String,
+    /// What does not concern the numbers that were asked for.
+    remarks: Vec<String>,
+}
+
+impl Report {
+    fn unknown(text: String) -> Self {
+        Self {
+            status: Status::Unknown,
+            text: text + Status::Unknown.mark(),
+            performance: String::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    fn of(arguments: &Arguments) -> Self {
+        let pairs = Pair::of(arguments);
+        if pairs.is_empty() {
+            return Self::unknown(
+                "there are no such sockets: UDP has the states none and established, TCP all but none".into(),
+            );
+        }
+        let root = match Config::read(arguments.config.config.as_deref()) {
+            Ok(config) => config.proc_root(),
+            Err(error) => return Self::unknown(error.to_string()),
+        };
+        let needed = |kind: Type| pairs.iter().any(|pair| pair.kind == kind);
+        let tables = Tables {
+            tcp4: needed(Type::Tcp),
+            tcp6: needed(Type::Tcp6),
+            udp4: needed(Type::Udp),
+            udp6: needed(Type::Udp6),
+        };
+        Self::judge(arguments, &pairs, Sockets::read_tables(&root, tables, Detail::Counts))
+    }
+
+    fn judge(arguments: &Arguments, pairs: &[Pair], sockets: Sockets) -> Self {
+        let mut counted: Vec<(&Pair, u64)> =
+            pairs.iter().filter_map(|pair| Some((pair, pair.count(&sockets)?))).collect();
+        let whole = counted.len() == pairs.len();
+        let mut performance = String::new();
+        for (pair, count) in &counted {
+            let range = |range: Option<Range>| range.map(|range| range.to_string()).unwrap_or_default();
+            let (warning, critical) = (range(arguments.warning), range(arguments.critical));
+            let separator = if performance.is_empty() { "" } else { " " };
+            // Nothing can be wrong with writing to a String.
+            let _ = write!(performance, "{separator}'{}'={count};{warning};{critical};0", pair.label());
+        }
+        counted.retain(|(pair, count)| pair.named || *count > 0);
+        counted.sort_by_key(|(_, count)| Reverse(*count));
+
+        let mut status = Status::Ok;
+        let mut parts = Vec::new();
+        let mut part = |text: String, of: Status| {
+            status = status.max(of);
+            parts.push(text + of.mark());
+        };
+        if !whole {
+            part(sockets.problems.join("; "), Status::Unknown);
+        }
+        for (pair, count) in &counted {
+            part(format!("{}: {count}", pair.label().replace('_', " ")), arguments.status(*count));
+        }
+        if whole && counted.is_empty() {
+            part(format!("no sockets of {}", arguments.wanted()), arguments.status(0));
+        }
+        let text = parts.join(", ");
+        Self { status, text, performance, remarks: if whole { sockets.problems } else { Vec::new() } }
+    }
+
+    /// One line, since Nagios shows no other, and remarks below it.
+    fn print(&self, out: &mut impl Write) -> io::Result<ExitCode> {
+        write!(out, "{}", one_line(&self.text))?;
+        if !self.performance.is_empty() {
+            write!(out, " | {}", self.performance)?;
+        }
+        writeln!(out)?;
+        for remark in &self.remarks {
+            writeln!(out, "{}", one_line(remark))?;
+        }
+        out.flush()?;
+        Ok(self.status.exit())
+    }
+}
+
+impl Arguments {
+    fn status(&self, count: u64) -> Status {
+        // As Gauge32 has it: more sockets than that fit into no memory.
+        let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(count));
+        if alerts(self.critical) {
+            Status::Critical
+        } else if alerts(self.warning) {
+            Status::Warning
+        } else {
+            Status::Ok
+        }
+    }
+
+    /// The types and states that were asked for, for people.
+    fn wanted(&self) -> String {
+        fn list<T: ValueEnum>(values: &[T]) -> String {
+            let names: Vec<_> = values.iter().map(|value| name(value.clone())).collect();
+            if names.is_empty() { "all".into() } else { names.join(",") }
+        }
+        format!("type {} in state {}", list(&self.types), list(&self.states))
+    }
+}
+
+/// A text without line ends, and without the bar that would begin performance data.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/")
+}
+
+/// Whether this run of the program is a check, whatever is wrong with the arguments.
+pub fn is_asked_for() -> bool {
+    std::env::args_os().nth(1).is_some_and(|command| command == "check")
+}
+
+/// Answers for arguments that are no check: on standard output, which is where Nagios looks, and always with UNKNOWN,
+/// help and version too (Monitoring Plugins Development Guidelines, "Plugin Return Codes").
+pub fn refuse(error: &clap::Error, out: &mut impl Write) -> ExitCode {
+    let text = error.to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return finish(write!(out, "{text}").and_then(|()| out.flush()).map(|()| Status::Unknown.exit()));
+    }
+    // clap tells what is wrong first, then, in paragraphs of their own, tips and a usage that ours stands for.
+    let of_clap = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !of_clap(line));
+    let problem = lines.map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
+    finish(Report::unknown(format!("{problem}; {USAGE}")).print(out))
+}
+
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
+    finish(Report::of(arguments).print(out))
+}
+
+/// An answer that nobody could read is none.
+fn finish(printed: io::Result<ExitCode>) -> ExitCode {
+    printed.unwrap_or_else(|_| Status::Unknown.exit())
+}
