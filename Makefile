@@ -39,10 +39,12 @@ test:
 
 # The heavy end-to-end tests with the programs that poll us or read our module.
 test-consumers:
-	tools/need prometheus-snmp-generator:prometheus-snmp-exporter python3:python3 pip3:python3-pip
+	tools/need prometheus-snmp-generator:prometheus-snmp-exporter python3:python3 pip3:python3-pip snmpd:snmpd \
+	    snmpget:snmp ip:iproute2 unshare:util-linux nagios4:nagios4-core icinga2:icinga2-bin \
+	    /usr/lib/nagios/plugins/check_snmp:monitoring-plugins-standard
 	$(MAKE) --no-print-directory mibs
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
-	$(CARGO) test --locked --test consumers -- --ignored
+	$(CARGO) test --locked --test consumers --test nagios -- --ignored
 
 # The standard modules that ours imports, for tools that print names.
 mibs:

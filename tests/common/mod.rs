@@ -26,7 +26,7 @@ pub fn in_namespace(test: &str) -> bool {
     let output = Command::new("unshare")
         .args(unshare)
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", test, "--nocapture", "--include-ignored"])
         .env("NETSTAT_AGENTX_NAMESPACE", "1")
         .output()
         .expect("unshare (util-linux)");
