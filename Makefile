@@ -11,7 +11,7 @@ MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 
-.PHONY: all build bench demo test test-consumers mibs module pages install uninstall clean
+.PHONY: all build bench demo test test-consumers mibs module pages consumer-files install uninstall clean
 
 all: build
 
@@ -75,6 +75,10 @@ uninstall:
 	rm -f $(BINDIR)/netstat-agentx $(MIBDIR)/LINUX-NETSTAT-MIB.txt $(UNITDIR)/netstat-agentx.service
 	rm -rf $(SHAREDIR)/doc/netstat-agentx
 	! cmp -s config/netstat-agentx.toml $(SYSCONF)/netstat-agentx.toml || rm -f $(SYSCONF)/netstat-agentx.toml
+
+# config/CONSUMER from the declarations; what draws which stands in config/generate.
+consumer-files:
+	UPDATE_CONSUMER_FILES=1 $(CARGO) test --quiet --locked --test consumer-files
 
 clean:
 	$(CARGO) clean
