@@ -7,13 +7,14 @@
 mod graphs;
 mod mrtg;
 mod object;
+mod prometheus;
 
 use std::path::{Path, PathBuf};
 
 /// A folder below config and the files in it, by name.
 type Consumer = (&'static str, fn() -> Vec<(String, String)>);
 
-const CONSUMERS: [Consumer; 1] = [("mrtg", mrtg::files)];
+const CONSUMERS: [Consumer; 2] = [("mrtg", mrtg::files), ("prometheus", prometheus::files)];
 
 fn all() -> Vec<(PathBuf, String)> {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
