@@ -10,6 +10,9 @@ SYSCONF  = $(DESTDIR)/etc
 MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
+# What the tests with other programs need, COMMAND:PACKAGE.
+NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_snmp:monitoring-plugins-standard
+PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
 
 .PHONY: all build bench demo test test-consumers mibs module pages consumer-files install uninstall clean
 
@@ -39,12 +42,12 @@ test:
 
 # The heavy end-to-end tests with the programs that poll us or read our module.
 test-consumers:
-	tools/need prometheus-snmp-generator:prometheus-snmp-exporter python3:python3 pip3:python3-pip snmpd:snmpd \
-	    snmpget:snmp ip:iproute2 unshare:util-linux nagios4:nagios4-core icinga2:icinga2-bin \
-	    /usr/lib/nagios/plugins/check_snmp:monitoring-plugins-standard
+	tools/need python3:python3 pip3:python3-pip snmpd:snmpd snmpget:snmp ip:iproute2 ss:iproute2 unshare:util-linux \
+	    perl:perl-base $(PROMETHEUS) $(NAGIOS)
 	$(MAKE) --no-print-directory mibs
+	tools/newer-snmp-exporter target/snmp-exporter
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
-	$(CARGO) test --locked --test consumers --test nagios -- --ignored
+	$(CARGO) test --locked --test consumers --test nagios --test prometheus -- --ignored
 
 # The standard modules that ours imports, for tools that print names.
 mibs:
@@ -79,6 +82,14 @@ uninstall:
 # config/CONSUMER from the declarations; what draws which stands in config/generate.
 consumer-files:
 	UPDATE_CONSUMER_FILES=1 $(CARGO) test --quiet --locked --test consumer-files
+
+# config/prometheus/snmp*.yml, the modules of snmp_exporter, from the MIB module: run after 'module' and 'consumer-files'.
+.PHONY: snmp-exporter-modules
+snmp-exporter-modules:
+	tools/need $(PROMETHEUS)
+	@$(MAKE) --no-print-directory mibs
+	tools/newer-snmp-exporter target/snmp-exporter
+	UPDATE_CONSUMER_FILES=1 $(CARGO) test --quiet --locked --test prometheus -- --ignored the_modules_are
 
 clean:
 	$(CARGO) clean

@@ -22,38 +22,6 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-#[ignore = "needs prometheus-snmp-generator: make test-consumers"]
-fn prometheus_snmp_generator_loads_the_module() {
-    let mibs = modules();
-    let work = tempfile::tempdir().unwrap();
-    let objects = "[lnsSockets, lnsSockstat, lnsCounters, lnsCounterTable, lnsAgent]";
-    std::fs::write(
-        work.path().join("generator.yml"),
-        format!("modules:\n  linux_netstat:\n    walk: {objects}\n    version: 2\n    auth: {{community: public}}\n"),
-    )
-    .unwrap();
-    let output = Command::new("prometheus-snmp-generator")
-        .arg("generate")
-        .current_dir(work.path())
-        .env("MIBDIRS", mibs.path())
-        .output()
-        .expect("prometheus-snmp-generator");
-    let said = text(&output);
-    assert!(
-        output.status.success() && !said.contains("level=error") && !said.contains("level=warn"),
-        "{said}"
-    );
-    let written = std::fs::read_to_string(work.path().join("snmp.yml")).unwrap();
-    let counters = include_str!("counter-numbers.tsv").lines().count();
-    let metrics = written.lines().filter(|line| line.starts_with("  - name: lns")).count();
-    assert!(metrics > counters + 40, "{metrics}");
-    for metric in ["lnsTcpExtListenDrops", "lnsTcpStateSockets", "lnsCounterValue", "lnsListenerAcceptQueue"]
-    {
-        assert!(written.contains(&format!("- name: {metric}\n")), "{metric}");
-    }
-}
-
-#[test]
 #[ignore = "needs pysmi: make test-consumers"]
 fn mibdump_compiles_the_module() {
     let mibs = modules();

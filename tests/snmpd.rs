@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Agent, BASE, Snmpd, in_namespace, subids, until};
+use common::{Agent, BASE, Snmpd, in_namespace, proc_counters, subids, until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 #[path = "common/sockets.rs"]
 mod sockets;
+
+use sockets::ss;
 
 const ROOTS: [&str; 3] = [".1.3.6.1.2.1.5", ".1.3.6.1.2.1.6", ".1.3.6.1.2.1.7"];
 
@@ -115,30 +117,6 @@ fn side_by_side_with_snmpds_own_modules() {
     agent.process.signal("-KILL");
     snmpd.await_no_agent(Duration::from_secs(2));
     assert_eq!(names(walk_all(&snmpd)), before);
-}
-
-/// `ss -tan` by state, as the numbers of TCP-MIB.
-fn ss(family: &str) -> BTreeMap<u32, u64> {
-    let output = Command::new("ss").args([family, "-tanH"]).output().unwrap();
-    let mut counts = BTreeMap::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let state = match line.split_whitespace().next().unwrap() {
-            "UNCONN" => 1,
-            "LISTEN" => 2,
-            "SYN-SENT" => 3,
-            "SYN-RECV" => 4,
-            "ESTAB" => 5,
-            "FIN-WAIT-1" => 6,
-            "FIN-WAIT-2" => 7,
-            "CLOSE-WAIT" => 8,
-            "LAST-ACK" => 9,
-            "CLOSING" => 10,
-            "TIME-WAIT" => 11,
-            other => panic!("{other}"),
-        };
-        *counts.entry(state).or_insert(0) += 1;
-    }
-    counts
 }
 
 fn gauge(value: &str) -> u64 {
@@ -383,31 +361,6 @@ fn sighup_reads_the_configuration_again() {
         "{}",
         snmpd.get(&[".1.3.6.1.2.1.6.18.0"])
     );
-}
-
-/// Group and name to value, as /proc has it now: a second opinion that shares nothing with the parsers.
-fn proc_counters() -> BTreeMap<(String, String), i128> {
-    let mut counters = BTreeMap::new();
-    for file in ["snmp", "netstat"] {
-        let text = std::fs::read_to_string(format!("/proc/net/{file}")).unwrap();
-        let lines: Vec<_> = text.lines().collect();
-        for pair in lines.chunks(2) {
-            let (group, names) = pair[0].split_once(": ").unwrap();
-            let values = pair[1].split_once(": ").unwrap().1.split(' ');
-            for (name, value) in names.split(' ').zip(values) {
-                counters.insert((group.to_owned(), name.to_owned()), value.parse().unwrap());
-            }
-        }
-    }
-    for (file, groups) in [("snmp6", &["UdpLite6", "Udp6", "Icmp6", "Ip6"][..]), ("xfrm_stat", &["Xfrm"])] {
-        for line in std::fs::read_to_string(format!("/proc/net/{file}")).unwrap_or_default().lines() {
-            let (name, value) = line.split_once(char::is_whitespace).unwrap();
-            let group = groups.iter().find(|group| name.starts_with(**group)).unwrap();
-            let name = if *group == "Xfrm" { name } else { name.strip_prefix(group).unwrap() };
-            counters.insert(((*group).to_owned(), name.to_owned()), value.trim().parse().unwrap());
-        }
-    }
-    counters
 }
 
 fn number(value: &str) -> i128 {

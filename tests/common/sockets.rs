@@ -1,6 +1,7 @@
 //! Sockets in every TCP state that can be had, over IPv4, IPv6 and IPv4-mapped addresses.
 
 use crate::common::Guard;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -106,4 +107,28 @@ fn fill(stream: &TcpStream) {
         while stream.write(&[0; 64 * 1024]).is_ok() {}
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// `ss -tan` by state, as the numbers of TCP-MIB.
+pub fn ss(family: &str) -> BTreeMap<u32, u64> {
+    let output = Command::new("ss").args([family, "-tanH"]).output().unwrap();
+    let mut counts = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let state = match line.split_whitespace().next().unwrap() {
+            "UNCONN" => 1,
+            "LISTEN" => 2,
+            "SYN-SENT" => 3,
+            "SYN-RECV" => 4,
+            "ESTAB" => 5,
+            "FIN-WAIT-1" => 6,
+            "FIN-WAIT-2" => 7,
+            "CLOSE-WAIT" => 8,
+            "LAST-ACK" => 9,
+            "CLOSING" => 10,
+            "TIME-WAIT" => 11,
+            other => panic!("{other}"),
+        };
+        *counts.entry(state).or_insert(0) += 1;
+    }
+    counts
 }

@@ -119,8 +119,8 @@ const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "NetstatCloseWaitGrows",
-        // The least of a quarter of an hour against the most of the one before the last half hour: what comes and
-        // goes does not count.
+        // The least of a quarter of an hour against the most of the one an hour before: what comes and goes does not
+        // count.
         expr: "min_over_time(lnsTcpStateSockets{lnsTcpStateFamily=\"all\",lnsTcpState=\"closeWait\"}[15m]) \
             > max_over_time(lnsTcpStateSockets{lnsTcpStateFamily=\"all\",lnsTcpState=\"closeWait\"}[15m] offset 45m) \
             > LIMIT",
