@@ -2,7 +2,7 @@
 //!
 //! The schema is Grafana 9's; later versions bring it up to date when they load it.
 
-use super::metric::{expression, selector};
+use super::metric::{expression, selector, sister};
 use crate::graphs::{GRAPHS, Graph};
 use crate::object::Object;
 use netstat_agentx::counters::pages::first_sentence;
@@ -262,8 +262,12 @@ fn panel(graph: &Graph) -> Value {
 /// What a line is, in a sentence; nothing of a row of a table, whose text is on the whole table.
 fn said_of(object: &Object) -> Option<String> {
     let text = object.counter.map_or(object.description, |counter| counter.counts);
-    let whole = object.name.contains('.') || text.is_empty();
-    (!whole).then(|| first_sentence(&text.split_whitespace().collect::<Vec<_>>().join(" ")).to_owned())
+    if object.name.contains('.') || text.is_empty() {
+        return None;
+    }
+    // The registry explains the counter of each family.
+    let both = if sister(object.name).is_some() { " Here IPv4 and IPv6 together." } else { "" };
+    Some(format!("{}{both}", first_sentence(text)))
 }
 
 fn time_series(title: &str, axis: &str, about: &str, stacked: bool, lines: &[(String, String)]) -> Value {

@@ -34,7 +34,7 @@ pub fn expression(object: &Object, matcher: &str, window: &str) -> String {
 }
 
 /// The IPv6 counter of a standard object that is a sum over both families.
-fn sister(name: &str) -> Option<&'static str> {
+pub fn sister(name: &str) -> Option<&'static str> {
     let read = GROUPS.iter().flat_map(|group| group.objects).find_map(|object| match object {
         Declared::Scalar(scalar) if scalar.name == name => Some(scalar.read),
         _ => None,

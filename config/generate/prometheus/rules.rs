@@ -167,7 +167,7 @@ const ALERTS: &[Alert] = &[
         levels: &[("warning", "10")],
         lasts: "0s",
         summary: "{{ $value | humanize }} UDP datagrams a second find their receive buffer full",
-        about: "",
+        about: "The alert is on IPv4 and IPv6 together.",
         object: "lnsUdpRcvbufErrors",
     },
     Alert {
@@ -177,7 +177,7 @@ const ALERTS: &[Alert] = &[
         levels: &[("warning", "10")],
         lasts: "0s",
         summary: "{{ $value | humanize }} UDP datagrams a second have no room to be sent",
-        about: "",
+        about: "The alert is on IPv4 and IPv6 together.",
         object: "lnsUdpSndbufErrors",
     },
 ];
