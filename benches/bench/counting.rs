@@ -12,8 +12,24 @@ pub struct Sockets(#[expect(dead_code, reason = "held until dropped")] Vec<Guard
 
 const PAIRS_EACH: usize = 9_500;
 
+/// Waits until what was open before is gone: a socket may stand in TIME_WAIT for a minute.
+fn quiet(sockets: usize) {
+    let waiting = || {
+        let text = std::fs::read_to_string("/proc/net/sockstat").unwrap();
+        let words: Vec<_> = text.lines().find(|line| line.starts_with("TCP:")).unwrap().split(' ').collect();
+        let figure =
+            |key| words[words.iter().position(|word| *word == key).unwrap() + 1].parse::<usize>().unwrap();
+        figure("inuse") + figure("tw")
+    };
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(90);
+    while waiting() > sockets / 100 && std::time::Instant::now() < end {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}
+
 /// About so many established sockets.
 pub fn many(sockets: usize) -> Sockets {
+    quiet(sockets);
     let mut left = sockets / 2;
     let mut holders = Vec::new();
     while left > 0 {
