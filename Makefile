@@ -14,7 +14,7 @@ BINARY   = target/release/netstat-agentx
 NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_snmp:monitoring-plugins-standard
 PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
 
-.PHONY: all build bench demo test test-consumers mibs module pages consumer-files install uninstall clean
+.PHONY: all build bench demo test test-consumers deny mibs module pages consumer-files install uninstall clean
 
 all: build
 
@@ -48,6 +48,11 @@ test-consumers:
 	tools/newer-snmp-exporter target/snmp-exporter
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
 	$(CARGO) test --locked --test consumers --test nagios --test prometheus -- --ignored
+
+# Licences, banned crates and sources of all crates this is made of.
+deny:
+	test -x target/tools/bin/cargo-deny || $(CARGO) install --quiet --locked --root target/tools cargo-deny
+	target/tools/bin/cargo-deny --all-features check licenses bans sources
 
 # The standard modules that ours imports, for tools that print names.
 mibs:

@@ -1,0 +1,102 @@
+//! What it may do is nothing: no capability, no write access, no other program.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{BASE, Guard, Snmpd, in_namespace, is_root};
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// nobody and nogroup of Debian.
+const NOBODY: &str = "65534";
+
+#[test]
+fn an_unprivileged_user_on_a_read_only_file_system_serves_everything() {
+    if !is_root() {
+        println!("skipped: it takes root to become somebody without rights");
+        return;
+    }
+    if !in_namespace("an_unprivileged_user_on_a_read_only_file_system_serves_everything") {
+        return;
+    }
+    let snmpd = Snmpd::start("agentXPerms 0666 0755");
+    let folder = snmpd.folder.path();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Whoever built this may have done so where nobody else may enter.
+    let binary = folder.join("netstat-agentx");
+    std::fs::copy(env!("CARGO_BIN_EXE_netstat-agentx"), &binary).unwrap();
+    let config = folder.join("netstat-agentx.toml");
+    std::fs::write(&config, format!("[agentx]\naddress = \"{}\"\n", snmpd.socket())).unwrap();
+    // Every file system that could be written to is read-only in a mount namespace of its own.
+    let script = format!(
+        "mount --make-rprivate / && \
+         awk '$4 ~ /^rw/ {{ print $2 }}' /proc/self/mounts | while read -r at; do mount -o remount,ro,bind \"$at\" 2>/dev/null; done; \
+         if touch {0}/writable 2>/dev/null; then echo 'the file system is still writable' >&2; exit 1; fi; \
+         exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
+         {0}/netstat-agentx run --config {0}/netstat-agentx.toml",
+        folder.display()
+    );
+    let agent = Guard(Command::new("unshare").args(["-m", "sh", "-c", &script]).spawn().unwrap());
+    snmpd.await_agent(Duration::from_secs(5));
+
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.0.id())).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_whitespace().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(field("Uid:"), NOBODY);
+    for capabilities in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(field(capabilities), "0000000000000000", "{capabilities}");
+    }
+    let names = |objects: Vec<(String, String)>| -> BTreeSet<String> {
+        objects.into_iter().map(|(name, _)| name).collect()
+    };
+    let unprivileged = names(snmpd.bulkwalk(BASE));
+    // The same as root, in the same namespace, straight from the code.
+    let local = Command::new(&binary).args(["walk", BASE, "--config"]).arg(&config).output().unwrap();
+    let privileged = names(common::lines(&String::from_utf8_lossy(&local.stdout)));
+    // What depends on the moment: a source has an age once it was read.
+    let lasting = |names: BTreeSet<String>| -> BTreeSet<String> {
+        let own = format!("{BASE}.1.5.8.");
+        names.into_iter().filter(|name| !name.starts_with(&own)).collect()
+    };
+    assert_eq!(lasting(unprivileged), lasting(privileged));
+    let errors = snmpd.bulkwalk(&format!("{BASE}.1.5.8.1.6"));
+    assert!(errors.len() == 4 && errors.iter().all(|(_, text)| text == "\"\""), "{errors:?}");
+}
+
+/// Nothing from the network reaches a shell where nothing can be started.
+#[test]
+fn no_other_program_is_ever_started_and_no_file_written() {
+    fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 40);
+    for path in found {
+        let text = std::fs::read_to_string(&path).unwrap();
+        // Tests stand at the end of their file.
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for forbidden in [
+            "process::Command",
+            "File::create",
+            "fs::write",
+            ".write(true)",
+            ".append(true)",
+            "set_permissions",
+        ] {
+            assert!(!code.contains(forbidden), "{}: {forbidden}", path.display());
+        }
+    }
+}
