@@ -262,7 +262,7 @@ fn started_before_snmpd_it_waits_without_noise() {
     }
     let mut snmpd = Snmpd::start("");
     snmpd.kill();
-    std::fs::remove_file(snmpd.folder.path().join("master")).unwrap();
+    std::fs::remove_file(snmpd.folder.path().join("agentx/master")).unwrap();
     let address = format!("[agentx]\naddress = \"{}\"\n", snmpd.socket());
     let mut agent = Agent::start(snmpd.folder.path(), &address);
     std::thread::sleep(Duration::from_secs(2));

@@ -71,6 +71,11 @@ impl Drop for Guard {
     }
 }
 
+/// Where programs are looked for, those of the system too.
+pub fn path() -> String {
+    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap())
+}
+
 /// Asks again and again until something is so.
 pub fn until(within: Duration, what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + within;
@@ -85,28 +90,38 @@ pub fn until(within: Duration, what: &str, mut so: impl FnMut() -> bool) {
 pub struct Snmpd {
     pub folder: TempDir,
     pub port: u16,
+    options: &'static [&'static str],
     process: Option<Guard>,
 }
 
 impl Snmpd {
     /// Lines are added to its snmpd.conf.
     pub fn start(lines: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut snmpd = Self { folder, port, process: None };
-        let configuration = format!(
-            "agentaddress udp:127.0.0.1:{port}\nrocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\n\
-             master agentx\nagentXSocket {}\n{lines}\n",
-            snmpd.socket()
-        );
-        fs::write(snmpd.folder.path().join("snmpd.conf"), configuration).unwrap();
+        let mut snmpd = Self::stopped(&[]);
+        snmpd.configure(&format!(
+            "rocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\nmaster agentx\n{lines}"
+        ));
         snmpd.restart();
         snmpd
     }
 
+    /// Not started yet, with command-line options of its own.
+    pub fn stopped(options: &'static [&'static str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { folder, port, options, process: None }
+    }
+
+    /// Writes its snmpd.conf: where it listens, then these lines.
+    pub fn configure(&self, lines: &str) {
+        let configuration =
+            format!("agentaddress udp:127.0.0.1:{}\nagentXSocket {}\n{lines}\n", self.port, self.socket());
+        fs::write(self.folder.path().join("snmpd.conf"), configuration).unwrap();
+    }
+
     /// Where its master agent listens.
     pub fn socket(&self) -> String {
-        format!("unix:{}/master", self.folder.path().display())
+        format!("unix:{}/agentx/master", self.folder.path().display())
     }
 
     pub fn kill(&mut self) {
@@ -121,12 +136,13 @@ impl Snmpd {
     pub fn restart(&mut self) {
         self.process = None;
         let process = Command::new("snmpd")
-            .args(["-f", "-C", "-Lf"])
+            .args(self.options)
+            .args(["-f", "-Lf"])
             .arg(self.folder.path().join("snmpd.log"))
-            .arg("-c")
-            .arg(self.folder.path().join("snmpd.conf"))
+            // Not -C and -c, which leave out the persistent file and with it the users of SNMPv3.
+            .env("SNMPCONFPATH", format!("{0}:{0}/persistent", self.folder.path().display()))
             .env("SNMP_PERSISTENT_DIR", self.folder.path().join("persistent"))
-            .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap()))
+            .env("PATH", path())
             .env("MIBS", "")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -260,6 +276,15 @@ pub fn program() -> Command {
 pub fn run(arguments: &[&str]) -> (String, i32) {
     let output = program().args(arguments).output().unwrap();
     (text_of(&output), output.status.code().unwrap())
+}
+
+/// What `get` gives for OIDs, without snmpd; nothing for an instance that is not there or no number.
+pub fn figures(oids: &[&str]) -> Vec<Option<u64>> {
+    let (text, status) = run(&[&["get"], oids].concat());
+    assert_eq!(status, 0, "{text}");
+    let lines = lines(&text);
+    assert_eq!(lines.len(), oids.len(), "{text}");
+    lines.iter().map(|(_, value)| value.rsplit_once(": ")?.1.parse().ok()).collect()
 }
 
 pub fn tree(version: &str) -> String {
