@@ -13,7 +13,8 @@ pub struct Graph {
     pub stacked: bool,
     /// What to see in it, in a sentence or two.
     pub about: &'static str,
-    /// The objects and a short label for each; all of them counters or all of them gauges.
+    /// The objects and a short label for each; all of them counters or all of them gauges. Two that belong together
+    /// follow each other: some consumers draw no more than two in one picture.
     pub lines: &'static [(&'static str, &'static str)],
 }
 
@@ -38,16 +39,16 @@ pub const GRAPHS: &[Graph] = &[
             connections; SYN_RECV that grows is a flood or a path that loses packets.",
         lines: &[
             ("lnsTcpStateSockets.all.established", "ESTABLISHED"),
+            ("lnsTcpStateSockets.all.timeWait", "TIME_WAIT"),
             ("lnsTcpStateSockets.all.synSent", "SYN_SENT"),
             ("lnsTcpStateSockets.all.synReceived", "SYN_RECV"),
             ("lnsTcpStateSockets.all.finWait1", "FIN_WAIT1"),
             ("lnsTcpStateSockets.all.finWait2", "FIN_WAIT2"),
-            ("lnsTcpStateSockets.all.timeWait", "TIME_WAIT"),
-            ("lnsTcpStateSockets.all.closed", "CLOSE"),
             ("lnsTcpStateSockets.all.closeWait", "CLOSE_WAIT"),
             ("lnsTcpStateSockets.all.lastAck", "LAST_ACK"),
-            ("lnsTcpStateSockets.all.listen", "LISTEN"),
             ("lnsTcpStateSockets.all.closing", "CLOSING"),
+            ("lnsTcpStateSockets.all.closed", "CLOSE"),
+            ("lnsTcpStateSockets.all.listen", "LISTEN"),
         ],
     },
     Graph {
@@ -89,9 +90,9 @@ pub const GRAPHS: &[Graph] = &[
             segments sent: more than a few in a hundred is a lossy path.",
         lines: &[
             ("tcpRetransSegs", "retransmitted"),
+            ("lnsTcpExtTCPTimeouts", "timeouts"),
             ("tcpInErrs", "received in error"),
             ("lnsTcpInCsumErrors", "wrong checksum"),
-            ("lnsTcpExtTCPTimeouts", "timeouts"),
         ],
     },
     Graph {
@@ -143,7 +144,7 @@ pub const GRAPHS: &[Graph] = &[
         about: "Segments that came before their turn: the sign of loss or of several paths.",
         lines: &[
             ("lnsTcpExtTCPOFOQueue", "queued"),
-            ("lnsTcpExtTCPOFOMerge", "merged"),
+            ("lnsTcpExtTCPOFOMerge", "had already, discarded"),
             ("lnsTcpExtTCPOFODrop", "dropped, no room"),
             ("lnsTcpExtOfoPruned", "queue emptied for memory"),
         ],
@@ -180,13 +181,13 @@ pub const GRAPHS: &[Graph] = &[
         stacked: false,
         about: "Sockets by kind, with those that no program holds any more (orphans) and those in TIME_WAIT.",
         lines: &[
-            ("lnsSockstatSocketsUsed", "all kinds"),
             ("lnsSockstatTcpInUse", "TCP over IPv4"),
             ("lnsSockstatTcp6InUse", "TCP over IPv6"),
             ("lnsSockstatUdpInUse", "UDP over IPv4"),
             ("lnsSockstatUdp6InUse", "UDP over IPv6"),
             ("lnsSockstatTcpOrphan", "TCP orphans"),
             ("lnsSockstatTcpTimeWait", "TCP TIME_WAIT"),
+            ("lnsSockstatSocketsUsed", "all kinds"),
         ],
     },
     Graph {
@@ -208,9 +209,9 @@ pub const GRAPHS: &[Graph] = &[
             ("udpInErrors", "errors"),
             ("lnsUdpRcvbufErrors", "receive buffer full"),
             ("lnsUdpSndbufErrors", "send buffer full"),
-            ("lnsUdpInCsumErrors", "wrong checksum"),
             ("lnsUdp6RcvbufErrors", "receive buffer full, IPv6"),
             ("lnsUdp6SndbufErrors", "send buffer full, IPv6"),
+            ("lnsUdpInCsumErrors", "wrong checksum"),
         ],
     },
     Graph {
@@ -221,12 +222,12 @@ pub const GRAPHS: &[Graph] = &[
         about: "ICMP messages received over IPv4, by type.",
         lines: &[
             ("icmpInMsgs", "all"),
+            ("icmpInErrors", "in error"),
             ("icmpInEchos", "echo requests"),
             ("icmpInEchoReps", "echo replies"),
             ("icmpInDestUnreachs", "unreachable"),
             ("icmpInTimeExcds", "time exceeded"),
             ("icmpInRedirects", "redirects"),
-            ("icmpInErrors", "in error"),
         ],
     },
     Graph {
@@ -237,12 +238,12 @@ pub const GRAPHS: &[Graph] = &[
         about: "ICMP messages sent over IPv4, by type.",
         lines: &[
             ("icmpOutMsgs", "all"),
+            ("icmpOutErrors", "not sent"),
             ("icmpOutEchos", "echo requests"),
             ("icmpOutEchoReps", "echo replies"),
             ("icmpOutDestUnreachs", "unreachable"),
             ("icmpOutTimeExcds", "time exceeded"),
             ("icmpOutRedirects", "redirects"),
-            ("icmpOutErrors", "not sent"),
         ],
     },
 ];
@@ -252,6 +253,14 @@ fn a_graph_draws_counters_or_gauges_and_says_what() {
     for graph in GRAPHS {
         let kinds: Vec<_> = graph.objects().map(|(object, _)| object.is_counter()).collect();
         assert!(kinds.iter().all(|kind| kind == &kinds[0]), "{} mixes counters and gauges", graph.name);
+        for (object, _) in graph.objects() {
+            assert!(
+                object.units.is_empty() || object.units == graph.unit,
+                "{} in {}",
+                object.name,
+                object.units
+            );
+        }
         assert!(graph.about.ends_with('.') && !graph.title.is_empty() && !graph.unit.is_empty());
         assert!(graph.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
     }

@@ -19,6 +19,8 @@ pub struct Object {
     pub description: &'static str,
     /// The kernel's counter behind it; of a sum over IPv4 and IPv6 the first.
     pub counter: Option<&'static Registered>,
+    /// Whether it is a sum over IPv4 and IPv6.
+    pub is_sum: bool,
 }
 
 impl Object {
@@ -39,7 +41,18 @@ impl Object {
             Kind::Column(_, column) => (column.units, column.description, None),
             Kind::Registered(_, entry) => ("", "", Some(entry)),
         };
-        Self { name, oid: oid.to_string(), syntax: leaf.kind.syntax(), units, description, counter }
+        let is_sum = matches!(leaf.kind, Kind::Scalar(scalar) if matches!(scalar.read, Read::Sum(..)));
+        Self { name, oid: oid.to_string(), syntax: leaf.kind.syntax(), units, description, counter, is_sum }
+    }
+
+    /// What it counts, for a person who sees it drawn, in a sentence or more.
+    pub fn explanation(&self) -> String {
+        let state = self.name.strip_prefix("lnsTcpStateSockets.all.").and_then(state);
+        let text = state.or(self.counter.map(|entry| entry.counts)).unwrap_or(self.description);
+        assert!(!text.is_empty(), "nothing explains {}", self.name);
+        // The registry explains each family's counter.
+        let note = if self.is_sum { " Here IPv4 and IPv6 together." } else { "" };
+        format!("{text}{note}")
     }
 
     /// Whether it only grows, so that its rate is what matters.
@@ -65,4 +78,30 @@ fn read_from(name: &str) -> Option<&'static Registered> {
         }
         _ => None,
     }
+}
+
+/// What a TCP state is, by its label in TCP-MIB.
+fn state(label: &str) -> Option<&'static str> {
+    Some(match label {
+        "established" => "Connections that are open both ways.",
+        "timeWait" => {
+            "Connections that this host was first to close, remembered for a minute so that late segments cannot \
+                reach a new connection. Normal where many short connections are closed."
+        }
+        "synSent" => "A SYN was sent, no answer yet: the peer is slow or gone, or a firewall drops.",
+        "synReceived" => {
+            "A SYN came and was answered, the client's ACK is awaited. Many are a SYN flood or lost answers."
+        }
+        "finWait1" => "Closed by this host; its FIN is not acknowledged yet.",
+        "finWait2" => "Closed by this host and acknowledged; the peer has not closed its side.",
+        "closeWait" => {
+            "Closed by the peer, but not by the program here. A number that keeps growing is a program that \
+                does not close its connections."
+        }
+        "lastAck" => "Closed by both, the peer first; the acknowledgement of the last FIN is awaited.",
+        "closing" => "Closed by both at once; the acknowledgement of this host's FIN is awaited.",
+        "closed" => "Closed for good and about to vanish; rarely seen.",
+        "listen" => "Sockets that wait for connections.",
+        _ => return None,
+    })
 }
