@@ -6,15 +6,19 @@
 
 mod graphs;
 mod mrtg;
+mod munin;
 mod object;
 mod prometheus;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A folder below config and the files in it, by name.
 type Consumer = (&'static str, fn() -> Vec<(String, String)>);
 
-const CONSUMERS: [Consumer; 2] = [("mrtg", mrtg::files), ("prometheus", prometheus::files)];
+const CONSUMERS: &[Consumer] =
+    &[("mrtg", mrtg::files), ("munin", munin::files), ("prometheus", prometheus::files)];
 
 fn all() -> Vec<(PathBuf, String)> {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
@@ -32,6 +36,8 @@ fn the_files_are_what_the_declarations_make() {
         if update {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &text).unwrap();
+            let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         }
         let there = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(there == text, "{} has drifted: run 'make consumer-files'", path.display());
