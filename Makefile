@@ -43,11 +43,13 @@ test:
 # The heavy end-to-end tests with the programs that poll us or read our module.
 test-consumers:
 	tools/need python3:python3 pip3:python3-pip snmpd:snmpd snmpget:snmp ip:iproute2 ss:iproute2 unshare:util-linux \
-	    perl:perl-base $(PROMETHEUS) $(NAGIOS)
+	    perl:perl-base mrtg:mrtg munin-run:munin-node snmpkey:libnet-snmp-perl setpriv:util-linux \
+	    $(PROMETHEUS) $(NAGIOS)
 	$(MAKE) --no-print-directory mibs
 	tools/newer-snmp-exporter target/snmp-exporter
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
-	$(CARGO) test --locked --test consumers --test nagios --test prometheus -- --ignored
+	$(CARGO) test --locked --test consumers --test mrtg --test munin --test nagios --test prometheus \
+	    --test snmpd_snippet -- --ignored
 
 # Licences, banned crates and sources of all crates this is made of.
 deny:
