@@ -238,7 +238,12 @@ fn some_sockets() -> (TcpListener, Vec<TcpStream>) {
 
 /// What every monitor must show: true figures, an alarm that comes when connections are lost, and that the subagent
 /// is gone.
-fn watch(monitor: &mut Monitor, mut agent: Agent, start: impl FnOnce(&mut Monitor)) {
+fn watch(
+    monitor: &mut Monitor,
+    mut agent: Agent,
+    start: impl FnOnce(&mut Monitor),
+    while_well: impl FnOnce(&Monitor),
+) {
     // Before the listener that is to lose connections, which then queues two.
     fs::write("/proc/sys/net/core/somaxconn", "1").unwrap();
     let crowded = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -263,6 +268,8 @@ fn watch(monitor: &mut Monitor, mut agent: Agent, start: impl FnOnce(&mut Monito
     monitor.await_service("TCP SYN queue", 0, "SNMP RATE OK - ReqQFullDrop 0 ReqQFullDoCookies 0");
     monitor.await_service("TCP failed connections", 0, "SNMP RATE OK - AttemptFails ");
     monitor.await_service("TCP accept queue", 0, "SNMP RATE OK - ListenOverflows 0 ListenDrops 0");
+
+    while_well(monitor);
 
     let address = crowded.local_addr().unwrap();
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
@@ -331,11 +338,16 @@ fn nagios_checks_and_alerts() {
     fs::write(&main, configuration).unwrap();
     let said = text_of(&contained("nagios4").arg("-v").arg(&main).output().unwrap());
     assert!(said.contains("Total Warnings: 0") && said.contains("Total Errors:   0"), "{said}");
-    watch(&mut monitor, agent, |monitor| {
-        let mut nagios = contained("nagios4");
-        nagios.arg(&main);
-        monitor.start(nagios);
-    });
+    watch(
+        &mut monitor,
+        agent,
+        |monitor| {
+            let mut nagios = contained("nagios4");
+            nagios.arg(&main);
+            monitor.start(nagios);
+        },
+        |_| {},
+    );
 }
 
 #[test]
@@ -392,11 +404,17 @@ fn icinga_checks_and_alerts() {
         assert!(output.status.success() && said.contains("Instantiated 11 Services"), "{said}");
         assert!(said.contains("Instantiated 9 Dependencies") && !said.contains("warning/"), "{said}");
     }
-    watch(&mut monitor, agent, |monitor| {
-        let run = icinga(&quick);
-        monitor.start(run);
-    });
-    // A host's own ranges go before the shipped ones.
-    let status = fs::read_to_string(monitor.path("status.dat")).unwrap();
-    assert!(status.contains("performance_data=timeWait=0;4711;117964 limit="), "{status}");
+    watch(
+        &mut monitor,
+        agent,
+        |monitor| {
+            let run = icinga(&quick);
+            monitor.start(run);
+        },
+        |monitor| {
+            // A host's own ranges go before the shipped ones.
+            let status = fs::read_to_string(monitor.path("status.dat")).unwrap();
+            assert!(status.contains("performance_data=timeWait=0;4711;117964 limit="), "{status}");
+        },
+    );
 }
