@@ -275,7 +275,7 @@ fn explained(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "; is snmpd running, with 'master agentx' in its snmpd.conf?",
         io::ErrorKind::ConnectionRefused => "; snmpd does not listen there (any more)",
         io::ErrorKind::PermissionDenied => {
-            "; let the subagent's group in with 'agentXPerms 0660 0755 GROUP GROUP' in snmpd.conf"
+            "; let the subagent's group in, as by 'agentXPerms 0660 0755 Debian-snmp Debian-snmp' in snmpd.conf"
         }
         _ => "",
     };
