@@ -22,10 +22,12 @@ pub fn in_namespace(test: &str) -> bool {
         assert!(up.success(), "ip link set lo up");
         return true;
     }
-    // Without root a user namespace around it gives the right to make one.
-    let unshare = if is_root() { &["-n"][..] } else { &["-rn"] };
+    // Without root a user namespace around it gives the right to make one. The processes of others are out of sight
+    // too: among many, snmpd finds no owner for some sockets.
+    let user = if is_root() { &[][..] } else { &["--map-root-user"] };
     let output = Command::new("unshare")
-        .args(unshare)
+        .args(user)
+        .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--include-ignored"])
         .env("NETSTAT_AGENTX_NAMESPACE", "1")
