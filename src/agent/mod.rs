@@ -8,6 +8,7 @@ mod answer;
 mod refresh;
 mod serving;
 mod signals;
+mod supervisor;
 mod watch;
 
 use crate::agentx::session::{Event, Settings};
@@ -21,6 +22,7 @@ use serving::Serving;
 use signals::{Signals, Wanted};
 use std::io;
 use std::time::{Duration, Instant};
+use supervisor::Supervisor;
 
 /// How long the master agent may take to read our last PDU.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -45,6 +47,7 @@ pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) 
         () = agent.refresher.first() => {}
         () = signals.until_end() => return Ok(()),
     }
+    agent.supervisor.ready();
     let mut tries = 0_usize;
     loop {
         match agent.serve(&mut signals).await {
@@ -88,6 +91,7 @@ struct Agent {
     config: Config,
     view: View,
     refresher: Refresher,
+    supervisor: Supervisor,
     parked: Vec<Parked>,
     /// What was last told about the master agent being away; empty while all is well.
     outage: String,
@@ -101,6 +105,7 @@ impl Agent {
         let mut agent = Self {
             view: View::new(config.layout()),
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
+            supervisor: Supervisor::new(),
             parked: Vec::new(),
             outage: String::new(),
             reload,
@@ -114,9 +119,14 @@ impl Agent {
     /// Reads the configuration again. What concerns the session holds from the next one on, which
     /// [`Self::take_over`] begins; everything else holds at once.
     fn reload(&mut self) {
-        let Some(config) = (self.reload)() else {
-            return;
-        };
+        self.supervisor.reloading();
+        if let Some(config) = (self.reload)() {
+            self.reconfigure(config);
+        }
+        self.supervisor.ready();
+    }
+
+    fn reconfigure(&mut self, config: Config) {
         tracing::info!("SIGHUP: configuration read again");
         self.refresher.reconfigure(config.proc_root(), config.max_ages());
         if config.agentx == self.config.agentx && config.mib == self.config.mib {
@@ -139,6 +149,7 @@ impl Agent {
     fn tell_outage(&mut self, why: &str) {
         if self.outage != why {
             tracing::warn!(address = %self.config.agentx.address, "{why}; trying again until it works");
+            self.supervisor.status(why);
             why.clone_into(&mut self.outage);
         }
     }
@@ -156,9 +167,12 @@ impl Agent {
     /// One connection with one session, from its beginning to its end.
     async fn serve(&mut self, signals: &mut Signals) -> Outcome {
         self.parked.clear();
+        self.supervisor.turn();
         let address = self.config.agentx.address.clone();
         let connected = tokio::select! {
             connected = Connection::open(&address) => connected,
+            // A TCP connection may take minutes to fail.
+            never = self.supervisor.turning() => match never {},
             wanted = signals.next() => {
                 if wanted == Wanted::End {
                     return Outcome::Shutdown;
@@ -173,6 +187,7 @@ impl Agent {
         };
         let mut serving = Serving::begin(self, &mut connection);
         loop {
+            self.supervisor.turn();
             let leave_by = serving.leaving.as_ref().map(|(_, by)| *by);
             if let Some(ended) = serving.ended {
                 // What still waits to be sent is our last word, for a master agent that listens.
@@ -218,7 +233,8 @@ impl Agent {
     fn deadline(&self, session: Instant, leave_by: Option<Instant>) -> Instant {
         let parked = self.parked.iter().map(|parked| parked.until);
         let thresholds = self.refresher.snapshot().thresholds.deadline();
-        parked.chain(leave_by).chain(self.refresher.deadline()).chain(thresholds).fold(session, Instant::min)
+        let others = leave_by.into_iter().chain(self.refresher.deadline()).chain(thresholds);
+        parked.chain(others).chain(self.supervisor.deadline()).fold(session, Instant::min)
     }
 
     /// Answers a query from the snapshot. If a source is stale and `wait` is set, only starts its reading and says
@@ -275,7 +291,8 @@ fn explained(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "; is snmpd running, with 'master agentx' in its snmpd.conf?",
         io::ErrorKind::ConnectionRefused => "; snmpd does not listen there (any more)",
         io::ErrorKind::PermissionDenied => {
-            "; let the subagent's group in, as by 'agentXPerms 0660 0755 Debian-snmp Debian-snmp' in snmpd.conf"
+            "; let the subagent's group in with 'agentXPerms 0660 0755 root GROUP' in snmpd.conf, and 'chmod 755' for \
+             the socket's folder, which snmpd leaves as it is"
         }
         _ => "",
     };

@@ -86,6 +86,7 @@ impl Serving {
                 agent.outage.clear();
                 let address = &agent.config.agentx.address;
                 tracing::info!(%address, priority, "serving {registered} of {of} subtrees");
+                agent.supervisor.status(&format!("serving {registered} of {of} subtrees at {address}"));
             }
             Notice::Refused { subtree, error } => tracing::warn!(
                 %subtree,

@@ -1,5 +1,6 @@
 //! SIGTERM and SIGINT end the subagent, SIGHUP makes it read its configuration again.
 
+use super::supervisor;
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -26,6 +27,7 @@ impl Signals {
             _ = self.interrupt.recv() => tracing::info!("SIGINT: ending"),
             _ = self.hangup.recv() => return Wanted::Reload,
         }
+        supervisor::stopping();
         Wanted::End
     }
 

@@ -1,0 +1,148 @@
+//! What the service manager is told (sd_notify(3)): that the subagent is ready, reads its configuration again, ends,
+//! how it stands, and that its loop still turns. Without a service manager that listens, nothing of it happens.
+
+use sd_notify::NotifyState;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+/// The service manager, as far as it listens.
+pub struct Supervisor {
+    watchdog: Option<Watchdog>,
+}
+
+impl Supervisor {
+    pub fn new() -> Self {
+        let timeout = sd_notify::watchdog_enabled();
+        Self { watchdog: timeout.map(|timeout| Watchdog { timeout, fed: Instant::now() }) }
+    }
+
+    /// The loop begins; a master agent need not be there.
+    pub fn ready(&mut self) {
+        tell(&[NotifyState::Ready]);
+        self.feed(Instant::now());
+    }
+
+    /// The configuration is read again; [`Self::ready`] ends it.
+    pub fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            // The time is for Type=notify-reload, which refuses a reload without it.
+            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Err(error) => tracing::warn!("the clock cannot be read: {error}"),
+        }
+    }
+
+    /// One line for `systemctl status`.
+    pub fn status(&self, line: &str) {
+        tell(&[NotifyState::Status(line)]);
+    }
+
+    /// The loop turns: called whenever it is awake anyway.
+    pub fn turn(&mut self) {
+        let now = Instant::now();
+        if self.watchdog.as_ref().is_some_and(|watchdog| watchdog.is_hungry(now)) {
+            self.feed(now);
+        }
+    }
+
+    /// When the loop must wake up for nothing but [`Self::turn`].
+    pub fn deadline(&self) -> Option<Instant> {
+        self.watchdog.as_ref().map(Watchdog::deadline)
+    }
+
+    /// Stands in for [`Self::turn`] while the loop waits for something that may take longer.
+    pub async fn turning(&mut self) -> Infallible {
+        loop {
+            self.turn();
+            match self.deadline() {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn feed(&mut self, now: Instant) {
+        if let Some(watchdog) = &mut self.watchdog {
+            tell(&[NotifyState::Watchdog]);
+            watchdog.fed = now;
+        }
+    }
+}
+
+/// The subagent begins to end.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!("the service manager cannot be told: {error}");
+    }
+}
+
+/// The time-out after which the service manager takes us for hung (WatchdogSec=).
+struct Watchdog {
+    timeout: Duration,
+    fed: Instant,
+}
+
+impl Watchdog {
+    /// Whether a wake-up is worth a message, a sixth of the time-out after the last one. With WatchdogSec=3min a busy
+    /// loop sends one each half a minute, and an idle one sends it with its Ping each minute, so that
+    /// [`Self::deadline`] never comes.
+    fn is_hungry(&self, now: Instant) -> bool {
+        self.fed + self.timeout / 6 <= now
+    }
+
+    /// Half of the time-out after the last message, as sd_watchdog_enabled(3) recommends.
+    fn deadline(&self) -> Instant {
+        self.fed + self.timeout / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agentx::session::PING_AFTER;
+
+    /// WatchdogSec= of the unit.
+    fn unit() -> Duration {
+        let unit = include_str!("../../config/netstat-agentx.service");
+        let line = unit.lines().find_map(|line| line.strip_prefix("WatchdogSec=")).unwrap();
+        humantime::parse_duration(line).unwrap()
+    }
+
+    #[test]
+    fn an_idle_loop_feeds_the_watchdog_with_its_ping_and_wakes_for_nothing_else() {
+        let start = Instant::now();
+        let mut watchdog = Watchdog { timeout: unit(), fed: start };
+        for ping in 1..5 {
+            let now = start + PING_AFTER * ping;
+            assert!(now < watchdog.deadline(), "woken for the watchdog alone");
+            assert!(watchdog.is_hungry(now));
+            watchdog.fed = now;
+        }
+    }
+
+    #[test]
+    fn a_busy_loop_does_not_feed_at_every_turn() {
+        let start = Instant::now();
+        let watchdog = Watchdog { timeout: unit(), fed: start };
+        assert!(!watchdog.is_hungry(start + Duration::from_secs(29)));
+        assert!(watchdog.is_hungry(start + Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn a_shorter_time_out_is_kept_too() {
+        let start = Instant::now();
+        let watchdog = Watchdog { timeout: Duration::from_secs(10), fed: start };
+        assert_eq!(watchdog.deadline(), start + Duration::from_secs(5));
+        assert!(watchdog.is_hungry(watchdog.deadline()));
+    }
+
+    #[tokio::test]
+    async fn without_a_watchdog_nothing_wakes_the_loop() {
+        let mut supervisor = Supervisor { watchdog: None };
+        assert_eq!(supervisor.deadline(), None);
+        assert!(tokio::time::timeout(Duration::from_millis(20), supervisor.turning()).await.is_err());
+    }
+}
