@@ -5,6 +5,8 @@ mod check_config;
 mod explain;
 mod local;
 mod mib;
+#[cfg(test)]
+mod pages;
 mod run;
 mod show;
 mod walk;

@@ -1,0 +1,66 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_netstat_agentx_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_netstat_agentx_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_netstat_agentx_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_netstat_agentx_using_subcommand
+    set -l cmd (__fish_netstat_agentx_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -s V -l version -d 'Print version'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "run" -d 'Run the subagent in the foreground, logging to stderr'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "show" -d 'Show sockets by state, UDP, memory against limits, and listeners with a queue; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "check-config" -d 'Say whether a configuration is good'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand run" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand run" -l log -d 'Log level, whatever the configuration says' -r -f -a "error\t'What keeps the subagent from working'
+warn\t'What a person should look at'
+info\t'Every change of state'
+debug\t'More than that'
+trace\t'All there is'"
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand show" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand show" -l json -d 'Print JSON: figures that are not known are null or left out'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand show" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand walk" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand walk" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand get" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand get" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -l json -d 'Print JSON'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l base-oid -d 'Put the module under this OID [default: that of the configuration]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "run" -d 'Run the subagent in the foreground, logging to stderr'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "show" -d 'Show sockets by state, UDP, memory against limits, and listeners with a queue; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "check-config" -d 'Say whether a configuration is good'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
