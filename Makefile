@@ -6,15 +6,22 @@ DESTDIR ?=
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 SHAREDIR = $(DESTDIR)$(PREFIX)/share
 UNITDIR  = $(DESTDIR)/lib/systemd/system
+USERDIR  = $(DESTDIR)/usr/lib/sysusers.d
 SYSCONF  = $(DESTDIR)/etc
 MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
+BASHDIR  = $(SHAREDIR)/bash-completion/completions
+ZSHDIR   = $(SHAREDIR)/zsh/site-functions
+FISHDIR  = $(SHAREDIR)/fish/vendor_completions.d
+# The folders for those who poll us, and the drop-ins.
+CONSUMERS = $(filter-out config/sysusers.d/,$(wildcard config/*/))
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 # What the tests with other programs need, COMMAND:PACKAGE.
 NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_snmp:monitoring-plugins-standard
 PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
 
-.PHONY: all build bench demo test test-consumers deny mibs module pages consumer-files install uninstall clean
+.PHONY: all build bench demo test test-consumers test-package deny mibs module pages consumer-files deb install uninstall \
+    clean
 
 all: build
 
@@ -34,7 +41,8 @@ demo:
 
 # Format, lints, unit tests, and the tests against a real snmpd in network namespaces.
 test:
-	tools/need snmpd:snmpd snmpwalk:snmp snmptrapd:snmptrapd smilint:smitools ip:iproute2 ss:iproute2 unshare:util-linux perl:perl-base
+	tools/need snmpd:snmpd snmpwalk:snmp snmptrapd:snmptrapd smilint:smitools ip:iproute2 ss:iproute2 \
+	    unshare:util-linux perl:perl-base mandoc:mandoc
 	$(MAKE) --no-print-directory mibs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -50,6 +58,13 @@ test-consumers:
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
 	$(CARGO) test --locked --test consumers --test mrtg --test munin --test nagios --test prometheus \
 	    --test snmpd_snippet -- --ignored
+	$(MAKE) --no-print-directory test-package
+
+# The Debian package, on a fresh Debian 12 with its own systemd.
+test-package:
+	tools/need lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd
+	$(MAKE) --no-print-directory mibs deb
+	tests/package.sh
 
 # Licences, banned crates and sources of all crates this is made of.
 deny:
@@ -65,25 +80,46 @@ module:
 	$(CARGO) run --quiet --locked -- mib > target/LINUX-NETSTAT-MIB.txt
 	mv target/LINUX-NETSTAT-MIB.txt mibs/LINUX-NETSTAT-MIB.txt
 
-# docs/counters from the registry.
+# What follows from the source: docs/counters from the registry, the man pages and the shell completions from the command
+# line and the example configuration.
 pages:
-	UPDATE_PAGES=1 $(CARGO) test --quiet --locked --lib counters::pages
+	UPDATE_PAGES=1 $(CARGO) test --quiet --locked --lib pages
+
+# The Debian package, in target/debian.
+deb:
+	tools/need dpkg-shlibdeps:dpkg-dev strip:binutils
+	test -x target/tools/bin/cargo-deb || $(CARGO) install --quiet --locked --root target/tools cargo-deb@3.8.0
+	mkdir -p target/deb
+	sed 's|@BINDIR@|/usr/bin|' config/netstat-agentx.service > target/deb/netstat-agentx.service
+	PATH="$$PWD/target/tools/bin:$$PATH" $(CARGO) deb --locked --strip
 
 # Does not build, so that root needs no toolchain: run 'make' first.
 install:
 	@test -x $(BINARY) || { echo "run 'make' first" >&2; exit 1; }
 	install -D -m 755 $(BINARY) $(BINDIR)/netstat-agentx
 	install -D -m 644 mibs/LINUX-NETSTAT-MIB.txt $(MIBDIR)/LINUX-NETSTAT-MIB.txt
+	install -D -m 644 -t $(SHAREDIR)/man/man5 docs/man/netstat-agentx.toml.5
+	install -D -m 644 -t $(SHAREDIR)/man/man8 docs/man/netstat-agentx.8
+	install -D -m 644 completions/netstat-agentx.bash $(BASHDIR)/netstat-agentx
+	install -D -m 644 -t $(ZSHDIR) completions/_netstat-agentx
+	install -D -m 644 -t $(FISHDIR) completions/netstat-agentx.fish
 	install -D -m 644 config/netstat-agentx.toml $(SHAREDIR)/doc/netstat-agentx/netstat-agentx.toml
 	test -e $(SYSCONF)/netstat-agentx.toml || install -D -m 644 config/netstat-agentx.toml $(SYSCONF)/netstat-agentx.toml
-	mkdir -p $(UNITDIR)
+	mkdir -p $(SHAREDIR)/netstat-agentx $(UNITDIR)
+	cp -r $(CONSUMERS) $(SHAREDIR)/netstat-agentx
+	chmod -R u=rwX,go=rX $(SHAREDIR)/netstat-agentx
 	sed 's|@BINDIR@|$(PREFIX)/bin|' config/netstat-agentx.service > $(UNITDIR)/netstat-agentx.service
 	chmod 644 $(UNITDIR)/netstat-agentx.service
+	install -D -m 644 -t $(USERDIR) config/sysusers.d/netstat-agentx.conf
+	test -n "$(DESTDIR)" || ! command -v systemd-sysusers >/dev/null || systemd-sysusers netstat-agentx.conf
 
-# Leaves an edited configuration where it is.
+# Leaves an edited configuration where it is, and the user.
 uninstall:
 	rm -f $(BINDIR)/netstat-agentx $(MIBDIR)/LINUX-NETSTAT-MIB.txt $(UNITDIR)/netstat-agentx.service
-	rm -rf $(SHAREDIR)/doc/netstat-agentx
+	rm -f $(USERDIR)/netstat-agentx.conf
+	rm -f $(SHAREDIR)/man/man5/netstat-agentx.toml.5 $(SHAREDIR)/man/man8/netstat-agentx.8
+	rm -f $(BASHDIR)/netstat-agentx $(ZSHDIR)/_netstat-agentx $(FISHDIR)/netstat-agentx.fish
+	rm -rf $(SHAREDIR)/doc/netstat-agentx $(SHAREDIR)/netstat-agentx
 	! cmp -s config/netstat-agentx.toml $(SYSCONF)/netstat-agentx.toml || rm -f $(SYSCONF)/netstat-agentx.toml
 
 # config/CONSUMER from the declarations; what draws which stands in config/generate.

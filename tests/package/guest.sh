@@ -1,0 +1,157 @@
+#!/bin/sh
+# What is looked at on the fresh Debian: guest.sh plain|booted, the latter with its systemd running. In /in are the
+# packages, the modules that ours imports, and the lines that README wants in snmpd.conf; /out/MODE gets the outcome.
+set -u
+mode=$1
+. /in/checks.sh
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export DEBIAN_FRONTEND=noninteractive MIBS=
+base=.1.3.6.1.4.1.8072.9999.9999.2741
+config=/etc/netstat-agentx.toml
+drop_ins=/etc/systemd/system/netstat-agentx.service.d
+
+install() { dpkg --force-confdef --force-confold -i "/in/$1.deb"; }
+get() { snmpget -v2c -c public -On -Oqv 127.0.0.1 "$@"; }
+answers() { has "$(get "$base.1.5.1.0" 2>&1)" "$(netstat-agentx --version | cut -d' ' -f2)"; }
+# All that a package could leave behind; dpkg's own notes, logs and what snmpd writes aside.
+everything() {
+    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /in -o -path /out \
+        -o -path /var/lib/dpkg -o -path /var/log -o -path /var/agentx -o -path /var/lib/snmp \) -prune \
+        -o -print | grep -v -e '-$' -e '^/var/cache/ldconfig' | sort
+    cat /etc/passwd /etc/group /etc/shadow /etc/gshadow
+}
+# A listener of root's, so that somebody else's process could be shown.
+perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(7777, INADDR_LOOPBACK)) or die $!;
+    listen(S, 5) or die $!; sleep 600' &
+listener=$!
+listener_process() { get .1.3.6.1.2.1.6.20.1.4.1.4.127.0.0.1.7777; }
+
+everything > /tmp/before
+check "installs" install one
+check "has a user" has "$(getent passwd netstat-agentx)" ":/usr/sbin/nologin"
+check "whose groups are its own" is "$(id -Gn netstat-agentx)" netstat-agentx
+check "has a binary" has "$(netstat-agentx --version)" "netstat-agentx "
+check "has a good configuration" is "$(netstat-agentx check-config)" "$config: good"
+check "has a module that snmptranslate finds" \
+    is "$(snmptranslate -M +/in/mibs -m LINUX-NETSTAT-MIB -On -IR lnsTcpStateSockets)" "$base.1.1.1.1.3"
+check "has completions for bash" \
+    bash -c '. /usr/share/bash-completion/completions/netstat-agentx && complete -p netstat-agentx'
+for page in man8/netstat-agentx.8.gz man5/netstat-agentx.toml.5.gz; do
+    check "has $page" gzip -t "/usr/share/man/$page"
+done
+cat /in/snmpd.conf >> /etc/snmp/snmpd.conf
+[ ! -d /var/agentx ] || sh /in/folder.sh
+
+if [ "$mode" = plain ]; then
+    # As the units of snmpd and ours have it.
+    /usr/sbin/snmpd -LF w /tmp/snmpd.log -u Debian-snmp -g Debian-snmp -I -smux,mteTrigger,mteTriggerConf -f &
+    snmpd=$!
+    setpriv --reuid netstat-agentx --regid netstat-agentx --clear-groups netstat-agentx run 2>/tmp/log &
+    subagent=$!
+    check "serves as its user what README promises" within 10 answers
+    check "counts the listener" test "$(get "$base.1.1.1.1.3.1.2")" -gt 0
+    check "shows nobody else's processes" is "$(listener_process)" 0
+    kill $subagent $snmpd
+    wait $subagent $snmpd
+else
+    unit() { systemctl show -p "$1" --value netstat-agentx; }
+    status() { has "$(unit StatusText)" "$1"; }
+    state() { is "$(unit ActiveState)" "$1"; }
+    process() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$(unit MainPID)/status"; }
+    log() { journalctl -q -u netstat-agentx -o cat; }
+    # Whatever the confinement takes away that is needed would be told there.
+    sources_read_well() {
+        errors=$(snmpwalk -v2c -c public -On -Oqv 127.0.0.1 "$base.1.5.8.1.6" | grep -v -e 'No more' -e '^""$')
+        rows=$(snmpwalk -v2c -c public -On -Oqv 127.0.0.1 "$base.1.5.8.1.4" | grep -vc '^0$')
+        is "$errors $rows" " 4"
+    }
+    settled() {
+        check "$1: serves" within 10 status "serving 11 of 11"
+        check "$1: all of it is asked for" snmpwalk -v2c -c public 127.0.0.1 "$base"
+        check "$1: all sources read well" sources_read_well
+        # lnsLimitTcpMaxTwBuckets, of /proc/sys/net.
+        check "$1: /proc/sys/net is there" test "$(get "$base.1.2.26.0")" -gt 0
+    }
+
+    check "is started" state active
+    check "is watched" is "$(unit WatchdogUSec)" 3min
+    check "is enabled" is "$(systemctl is-enabled netstat-agentx)" enabled
+    check "waits for a master agent that does not let it in" status "cannot connect to the master agent"
+    systemctl restart snmpd
+    settled "as installed"
+    check "runs as its user" is "$(ps -o user:20=,group:20=,supgrp:20= -p "$(unit MainPID)" | xargs)" \
+        "netstat-agentx netstat-agentx netstat-agentx"
+    check "has no capabilities" is "$(process CapPrm) $(process CapBnd)" "0000000000000000 0000000000000000"
+    check "is filtered" is "$(process Seccomp) $(process NoNewPrivs)" "2 1"
+    check "shows nobody else's processes" is "$(listener_process)" 0
+
+    systemctl restart snmpd
+    check "comes back to snmpd" within 10 status "serving 11 of 11"
+    check "reloads" systemctl reload netstat-agentx
+    check "has reloaded" within 5 has "$(log)" "configuration read again"
+    echo "nonsense = 1" > /tmp/nonsense
+    cp $config /tmp/good && cat /tmp/nonsense /tmp/good > $config
+    check "does not reload what is not good" no systemctl reload netstat-agentx
+    check "and goes on" state active
+    check "and does not start with it again and again" no systemctl restart netstat-agentx
+    check "but fails" within 5 state failed
+    cp /tmp/good $config
+    systemctl reset-failed netstat-agentx
+    check "and starts when it is good" systemctl start netstat-agentx
+
+    # The watchdog, with a time-out that a test can wait for.
+    mkdir -p $drop_ins
+    printf '[Service]\nWatchdogSec=3\n' > $drop_ins/test.conf
+    systemctl daemon-reload && systemctl restart netstat-agentx
+    check "has a watchdog" is "$(unit WatchdogUSec)" 3s
+    within 5 status "serving 11 of 11"
+    sleep 7
+    check "feeds it" is "$(unit NRestarts)" 0
+    kill -STOP "$(unit MainPID)"
+    restarted() { is "$(unit NRestarts)" 1; }
+    check "is started again when it hangs" within 15 restarted
+    rm $drop_ins/test.conf
+
+    for drop_in in processes resets; do
+        cp /usr/share/netstat-agentx/systemd/$drop_in.conf $drop_ins/
+        systemctl daemon-reload && systemctl restart netstat-agentx
+        settled "with $drop_in.conf"
+        case $drop_in in
+            processes)
+                check "shows the processes of others" is "$(listener_process)" $listener
+                check "has two capabilities" is "$(process CapPrm)" 0000000000080004
+                rm $drop_ins/processes.conf
+                ;;
+            resets) check "has one capability" is "$(process CapPrm)" 0000000000000002 ;;
+        esac
+    done
+    cp /usr/share/netstat-agentx/systemd/processes.conf $drop_ins/
+    systemctl daemon-reload && systemctl restart netstat-agentx
+    settled "with both"
+    check "has three capabilities" is "$(process CapPrm)" 0000000000080006
+    rm -r $drop_ins
+    systemctl daemon-reload && systemctl restart netstat-agentx
+    before=$(unit MainPID)
+fi
+
+sed -i 's/^priority = .*/priority = 99/' $config
+check "upgrades" install two
+check "keeps the edited configuration" grep -q '^priority = 99' $config
+check "upgrades to one with another configuration" install three
+check "keeps the edited configuration again" grep -q '^priority = 99' $config
+check "puts the new one beside it" grep -q 'a line more' $config.dpkg-dist
+if [ "$mode" = booted ]; then
+    check "is started again" no is "$(unit MainPID)" "$before"
+    check "and serves" within 10 answers
+fi
+check "goes" dpkg --remove netstat-agentx
+check "leaves the configuration" test -e $config
+if [ "$mode" = booted ]; then
+    check "has ended" no pgrep -x netstat-agentx
+fi
+check "is purged" dpkg --purge netstat-agentx
+everything > /tmp/after
+check "leaves nothing behind" diff /tmp/before /tmp/after
+kill $listener
+echo "$passed $failed" > "/out/$mode"
+[ "$failed" -eq 0 ]
