@@ -12,8 +12,8 @@ MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 BASHDIR  = $(SHAREDIR)/bash-completion/completions
 ZSHDIR   = $(SHAREDIR)/zsh/site-functions
 FISHDIR  = $(SHAREDIR)/fish/vendor_completions.d
-# The folders for those who poll us, and the drop-ins.
-CONSUMERS = $(filter-out config/sysusers.d/,$(wildcard config/*/))
+# The folders for those who poll us, and the drop-ins; not what makes the former.
+CONSUMERS = $(filter-out config/sysusers.d/ config/generate/,$(wildcard config/*/))
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 # What the tests with other programs need, COMMAND:PACKAGE.

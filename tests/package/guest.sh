@@ -67,7 +67,9 @@ else
     }
     settled() {
         check "$1: serves" within 10 status "serving 11 of 11"
-        check "$1: all of it is asked for" snmpwalk -v2c -c public 127.0.0.1 "$base"
+        for subtree in .1.3.6.1.2.1.5 .1.3.6.1.2.1.6 .1.3.6.1.2.1.7 "$base"; do
+            check "$1: $subtree is walked" snmpwalk -v2c -c public 127.0.0.1 "$subtree"
+        done
         check "$1: all sources read well" sources_read_well
         # lnsLimitTcpMaxTwBuckets, of /proc/sys/net.
         check "$1: /proc/sys/net is there" test "$(get "$base.1.2.26.0")" -gt 0
