@@ -16,6 +16,9 @@ _netstat__agentx() {
             ",$1")
                 cmd="netstat__agentx"
                 ;;
+            netstat__agentx,check)
+                cmd="netstat__agentx__subcmd__check"
+                ;;
             netstat__agentx,check-config)
                 cmd="netstat__agentx__subcmd__check__subcmd__config"
                 ;;
@@ -39,6 +42,9 @@ _netstat__agentx() {
                 ;;
             netstat__agentx,walk)
                 cmd="netstat__agentx__subcmd__walk"
+                ;;
+            netstat__agentx__subcmd__help,check)
+                cmd="netstat__agentx__subcmd__help__subcmd__check"
                 ;;
             netstat__agentx__subcmd__help,check-config)
                 cmd="netstat__agentx__subcmd__help__subcmd__check__subcmd__config"
@@ -71,12 +77,62 @@ _netstat__agentx() {
 
     case "${cmd}" in
         netstat__agentx)
-            opts="-h -V --help --version run show walk get explain mib check-config help"
+            opts="-h -V --help --version run show walk get explain check mib check-config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__check)
+            opts="-w -c -h -V --config --conn-type --type --conn-status --state --warning --critical --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -W "all tcp tcp6 udp udp6" -- "${cur}"))
+                    return 0
+                    ;;
+                --conn-type)
+                    COMPREPLY=($(compgen -W "all tcp tcp6 udp udp6" -- "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "all established syn_sent syn_recv fin_wait1 fin_wait2 time_wait close close_wait last_ack listen closing none" -- "${cur}"))
+                    return 0
+                    ;;
+                --conn-status)
+                    COMPREPLY=($(compgen -W "all established syn_sent syn_recv fin_wait1 fin_wait2 time_wait close close_wait last_ack listen closing none" -- "${cur}"))
+                    return 0
+                    ;;
+                --warning)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --critical)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -139,8 +195,22 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__help)
-            opts="run show walk get explain mib check-config help"
+            opts="run show walk get explain check mib check-config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

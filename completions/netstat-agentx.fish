@@ -31,6 +31,7 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "show"
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "check" -d 'Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "check-config" -d 'Say whether a configuration is good'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -51,16 +52,40 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand get" -s h 
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -l json -d 'Print JSON'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -l type -l conn-type -d 'Type of the sockets, more than once if need be [default: all]' -r -f -a "all\t'All of them'
+tcp\t'TCP over IPv4'
+tcp6\t'TCP over IPv6'
+udp\t'UDP over IPv4'
+udp6\t'UDP over IPv6'"
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -l state -l conn-status -d 'State of the sockets, more than once if need be [default: all]' -r -f -a "all\t'All of them'
+established\t'Open; of UDP, with a peer'
+syn_sent\t'Connecting'
+syn_recv\t'Being connected to'
+fin_wait1\t'Closed at this end, not acknowledged yet'
+fin_wait2\t'Closed at this end, waiting for the other'
+time_wait\t'Closed, waiting for stray segments to die out'
+close\t'Neither open nor listening'
+close_wait\t'Closed by the other end, waiting for the program at this one'
+last_ack\t'Closed by both, this end\'s FIN not acknowledged yet'
+listen\t'Waiting for connections'
+closing\t'Closed by both at the same time'
+none\t'Every UDP socket'"
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -s w -l warning -d 'Warn if a number of sockets is not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -s c -l critical -d 'Critical if a number of sockets is not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -s V -l version -d 'Print version'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l base-oid -d 'Put the module under this OID [default: that of the configuration]' -r
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -s h -l help -d 'Print help'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -s h -l help -d 'Print help'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "run" -d 'Run the subagent in the foreground, logging to stderr'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "show" -d 'Show sockets by state, UDP, memory against limits, and listeners with a queue; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "check-config" -d 'Say whether a configuration is good'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain mib check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "run" -d 'Run the subagent in the foreground, logging to stderr'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "show" -d 'Show sockets by state, UDP, memory against limits, and listeners with a queue; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "check" -d 'Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "check-config" -d 'Say whether a configuration is good'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

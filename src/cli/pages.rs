@@ -67,6 +67,21 @@ fn sentence(out: &mut String, help: &str) {
     }
 }
 
+/// Paragraphs, of which some lines are indented and stay as they are.
+fn prose(out: &mut String, all: &str) {
+    let lines: Vec<_> = all.lines().collect();
+    for block in lines.chunk_by(|a, b| a.starts_with("  ") == b.starts_with("  ")) {
+        if block[0].starts_with("  ") {
+            out.push_str(".Bd -literal -offset indent\n");
+            block.iter().for_each(|line| text(out, line.trim()));
+            out.push_str(".Ed\n");
+        } else if !block.concat().is_empty() {
+            out.push_str(".Pp\n");
+            paragraphs(out, block.join("\n").trim());
+        }
+    }
+}
+
 fn value_name(name: &str) -> String {
     let name = name.to_lowercase();
     if name.contains(' ') { format!("Ar \"{name}\"") } else { format!("Ar {name}") }
@@ -76,8 +91,12 @@ fn value_name(name: &str) -> String {
 fn typed(arg: &Arg) -> String {
     let value = arg.get_value_names().filter(|_| arg.get_action().takes_values());
     let value = value.and_then(<[_]>::first).map(|name| value_name(name));
-    let flag = arg.get_long().map(|long| format!("Fl Fl {long}"));
-    flag.into_iter().chain(value).collect::<Vec<_>>().join(" ")
+    [flag(arg)].into_iter().chain(value).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The option without its value; nothing for what is no option.
+fn flag(arg: &Arg) -> String {
+    arg.get_long().map(|long| format!("Fl Fl {long}")).unwrap_or_default()
 }
 
 /// Whether an argument may be given more than once.
@@ -93,8 +112,13 @@ fn shown(command: &Command) -> impl Iterator<Item = &Arg> {
 }
 
 fn describe(out: &mut String, arg: &Arg) {
-    writeln!(out, ".It {}", typed(arg)).unwrap();
+    let short =
+        arg.get_short().map(|short| typed(arg).replacen(&flag(arg), &format!("Fl {short}"), 1) + " , ");
+    writeln!(out, ".It {}{}", short.unwrap_or_default(), typed(arg)).unwrap();
     sentence(out, &arg.get_long_help().or(arg.get_help()).unwrap().to_string());
+    for alias in arg.get_visible_aliases().unwrap_or_default() {
+        sentence(out, &format!("Also --{alias}"));
+    }
     let values = arg.get_possible_values();
     if arg.get_action().takes_values() && !values.is_empty() {
         let names: Vec<_> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
@@ -127,6 +151,9 @@ fn commands(root: &Command) -> String {
             out.push_str(".Bl -tag -width Ds\n");
             own.iter().for_each(|arg| describe(&mut out, arg));
             out.push_str(".El\n");
+        }
+        if let Some(more) = command.get_after_long_help().or(command.get_after_help()) {
+            prose(&mut out, &more.to_string());
         }
     }
     out.push_str(".El\n.Pp\nSeveral commands have these:\n.Bl -tag -width Ds\n");
