@@ -86,8 +86,8 @@ fn no_other_program_is_ever_started_and_no_file_written() {
     assert!(found.len() > 40);
     for path in found {
         let text = std::fs::read_to_string(&path).unwrap();
-        // Tests stand at the end of their file.
-        let code = text.split("#[cfg(test)]").next().unwrap();
+        // Tests stand at the end of their file, or fill it.
+        let code = text.split("[cfg(test)]").next().unwrap();
         for forbidden in [
             "process::Command",
             "File::create",

@@ -43,7 +43,10 @@ fn id(option: &str, name: &str) -> u32 {
     text_of(&output).trim().parse().unwrap_or_else(|_| panic!("{}", text_of(&output)))
 }
 
-/// The subagent as 'nobody' in snmpd's group, from a copy of the program that this user can reach.
+/// Stands in for the subagent's group, which an installation makes.
+const GROUP: &str = "daemon";
+
+/// The subagent as 'nobody' in that group, from a copy of the program that this user can reach.
 fn unprivileged(snmpd: &Snmpd) -> Guard {
     let folder = snmpd.folder.path();
     let program = folder.join("netstat-agentx");
@@ -52,7 +55,7 @@ fn unprivileged(snmpd: &Snmpd) -> Guard {
     fs::write(&config, format!("[agentx]\naddress = \"{}\"\n", snmpd.socket())).unwrap();
     let log = fs::File::create(folder.join("netstat-agentx.log")).unwrap();
     let process = Command::new("setpriv")
-        .args(["--reuid=nobody", "--regid=Debian-snmp", "--clear-groups", "--inh-caps=-all"])
+        .args(["--reuid=nobody", "--regid", GROUP, "--clear-groups", "--inh-caps=-all"])
         .arg("--bounding-set=-all")
         .arg(program)
         .args(["run", "--config"])
@@ -71,7 +74,11 @@ fn configure(snmpd: &Snmpd) {
     let included = folder.join("snmpd.conf.d");
     fs::create_dir(&included).unwrap();
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/config/snmpd/netstat-agentx.conf");
-    fs::copy(ours, included.join("netstat-agentx.conf")).unwrap();
+    let ours = fs::read_to_string(ours).unwrap();
+    let line = "agentXPerms 0660 0755 Debian-snmp";
+    assert!(ours.contains(&format!("\n{line} netstat-agentx\n")));
+    let stand_in = ours.replace(&format!("{line} netstat-agentx"), &format!("{line} {GROUP}"));
+    fs::write(included.join("netstat-agentx.conf"), stand_in).unwrap();
     snmpd.configure(&format!("{STOCK}\nincludeDir {}", included.display()));
 }
 

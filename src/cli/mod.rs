@@ -5,7 +5,6 @@ mod check_config;
 mod explain;
 mod local;
 mod mib;
-#[cfg(test)]
 mod pages;
 mod run;
 mod show;

@@ -1,5 +1,6 @@
 //! The files that follow from the command line and the configuration: man pages and shell completions. They are
 //! checked in, so that installing needs no toolchain; `make pages` writes them, and these tests hold them true.
+#![cfg(test)]
 
 use super::Arguments;
 use crate::config::{Config, EXAMPLE};

@@ -10,8 +10,8 @@ base=.1.3.6.1.4.1.8072.9999.9999.2741
 config=/etc/netstat-agentx.toml
 drop_ins=/etc/systemd/system/netstat-agentx.service.d
 
-install() { dpkg --force-confdef --force-confold -i "/in/$1.deb"; }
-get() { snmpget -v2c -c public -On -Oqv 127.0.0.1 "$@"; }
+install_package() { dpkg --force-confdef --force-confold -i "/in/$1.deb"; }
+get() { snmpget -v2c -c $community -On -Oqv 127.0.0.1 "$@"; }
 answers() { has "$(get "$base.1.5.1.0" 2>&1)" "$(netstat-agentx --version | cut -d' ' -f2)"; }
 # All that a package could leave behind; dpkg's own notes, logs and what snmpd writes aside.
 everything() {
@@ -27,7 +27,7 @@ listener=$!
 listener_process() { get .1.3.6.1.2.1.6.20.1.4.1.4.127.0.0.1.7777; }
 
 everything > /tmp/before
-check "installs" install one
+check "installs" install_package one
 check "has a user" has "$(getent passwd netstat-agentx)" ":/usr/sbin/nologin"
 check "whose groups are its own" is "$(id -Gn netstat-agentx)" netstat-agentx
 check "has a binary" has "$(netstat-agentx --version)" "netstat-agentx "
@@ -39,8 +39,16 @@ check "has completions for bash" \
 for page in man8/netstat-agentx.8.gz man5/netstat-agentx.toml.5.gz; do
     check "has $page" gzip -t "/usr/share/man/$page"
 done
-cat /in/snmpd.conf >> /etc/snmp/snmpd.conf
-[ ! -d /var/agentx ] || sh /in/folder.sh
+# What README tells to do, and config/snmpd where snmpd has run before.
+if [ "$mode" = plain ]; then
+    cat /in/snmpd.conf >> /etc/snmp/snmpd.conf
+    community=public
+else
+    check "snmpd had run before" test -d /var/agentx
+    install -m 640 -g Debian-snmp /usr/share/netstat-agentx/snmpd/netstat-agentx.conf /etc/snmp/snmpd.conf.d/
+    sh /in/folder.sh
+    community=netstat
+fi
 
 if [ "$mode" = plain ]; then
     # As the units of snmpd and ours have it.
@@ -61,14 +69,14 @@ else
     log() { journalctl -q -u netstat-agentx -o cat; }
     # Whatever the confinement takes away that is needed would be told there.
     sources_read_well() {
-        errors=$(snmpwalk -v2c -c public -On -Oqv 127.0.0.1 "$base.1.5.8.1.6" | grep -v -e 'No more' -e '^""$')
-        rows=$(snmpwalk -v2c -c public -On -Oqv 127.0.0.1 "$base.1.5.8.1.4" | grep -vc '^0$')
+        errors=$(snmpwalk -v2c -c $community -On -Oqv 127.0.0.1 "$base.1.5.8.1.6" | grep -v -e 'No more' -e '^""$')
+        rows=$(snmpwalk -v2c -c $community -On -Oqv 127.0.0.1 "$base.1.5.8.1.4" | grep -vc '^0$')
         is "$errors $rows" " 4"
     }
     settled() {
         check "$1: serves" within 10 status "serving 11 of 11"
         for subtree in .1.3.6.1.2.1.5 .1.3.6.1.2.1.6 .1.3.6.1.2.1.7 "$base"; do
-            check "$1: $subtree is walked" snmpwalk -v2c -c public 127.0.0.1 "$subtree"
+            check "$1: $subtree is walked" snmpwalk -v2c -c $community 127.0.0.1 "$subtree"
         done
         check "$1: all sources read well" sources_read_well
         # lnsLimitTcpMaxTwBuckets, of /proc/sys/net.
@@ -137,9 +145,9 @@ else
 fi
 
 sed -i 's/^priority = .*/priority = 99/' $config
-check "upgrades" install two
+check "upgrades" install_package two
 check "keeps the edited configuration" grep -q '^priority = 99' $config
-check "upgrades to one with another configuration" install three
+check "upgrades to one with another configuration" install_package three
 check "keeps the edited configuration again" grep -q '^priority = 99' $config
 check "puts the new one beside it" grep -q 'a line more' $config.dpkg-dist
 if [ "$mode" = booted ]; then
@@ -152,6 +160,7 @@ if [ "$mode" = booted ]; then
     check "has ended" no pgrep -x netstat-agentx
 fi
 check "is purged" dpkg --purge netstat-agentx
+rm -f /etc/snmp/snmpd.conf.d/netstat-agentx.conf
 everything > /tmp/after
 check "leaves nothing behind" diff /tmp/before /tmp/after
 kill $listener
