@@ -291,8 +291,8 @@ fn explained(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "; is snmpd running, with 'master agentx' in its snmpd.conf?",
         io::ErrorKind::ConnectionRefused => "; snmpd does not listen there (any more)",
         io::ErrorKind::PermissionDenied => {
-            "; let the subagent's group in with 'agentXPerms 0660 0755 root GROUP' in snmpd.conf, and 'chmod 755' for \
-             the socket's folder, which snmpd leaves as it is"
+            "; let the subagent's group in, as by 'agentXPerms 0660 0755 Debian-snmp netstat-agentx' in snmpd.conf, \
+             and 'chmod 755' the socket's folder, which snmpd leaves as it is"
         }
         _ => "",
     };
