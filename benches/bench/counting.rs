@@ -22,7 +22,7 @@ fn quiet(sockets: usize) {
         figure("inuse") + figure("tw")
     };
     let end = std::time::Instant::now() + std::time::Duration::from_secs(90);
-    while waiting() > sockets / 100 && std::time::Instant::now() < end {
+    while waiting() > sockets / 100 + 20 && std::time::Instant::now() < end {
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
 }

@@ -50,12 +50,14 @@ fn main() {
         std::process::exit(status.code().unwrap_or(1));
     }
     assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
-    let mut table = Table::default();
     for (name, section) in SECTIONS {
         if words.is_empty() || words.contains(&name) {
             eprintln!("{name} …");
+            // A table for each, at once: a run takes half an hour and may be cut short.
+            let mut table = Table::default();
             section(&mut table);
+            println!("\n{name}\n");
+            table.print();
         }
     }
-    table.print();
 }

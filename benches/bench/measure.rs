@@ -35,6 +35,9 @@ impl Table {
     }
 
     pub fn print(&self) {
+        if self.0.is_empty() {
+            return print!("{}", self.1.trim_start());
+        }
         println!("| what | ours | compared with | theirs | ratio | times |");
         println!("| --- | --- | --- | --- | --- | --- |");
         for line in &self.0 {

@@ -81,7 +81,7 @@ pub fn growth(table: &mut Table) {
     };
     for sockets in SIZES {
         let held = many(sockets);
-        let times = if sockets > 100_000 { 3 } else { 7 };
+        let times = if sockets > 10_000 { 1 } else { 7 };
         for (name, mut command) in commands() {
             add(name, seconds(median((0..times).map(|_| cpu_of_all(&mut command)).collect())));
         }
