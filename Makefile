@@ -19,6 +19,7 @@ BINARY   = target/release/netstat-agentx
 # What the tests with other programs need, COMMAND:PACKAGE.
 NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_snmp:monitoring-plugins-standard
 PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
+ZABBIX = zabbix_server:zabbix-server-pgsql php:php-cli pg_ctlcluster:postgresql
 
 .PHONY: all build bench demo test test-consumers test-package deny mibs module pages consumer-files deb install uninstall \
     clean
@@ -52,12 +53,14 @@ test:
 test-consumers:
 	tools/need python3:python3 pip3:python3-pip snmpd:snmpd snmpget:snmp ip:iproute2 ss:iproute2 unshare:util-linux \
 	    perl:perl-base mrtg:mrtg munin-run:munin-node snmpkey:libnet-snmp-perl setpriv:util-linux \
-	    $(PROMETHEUS) $(NAGIOS)
+	    $(PROMETHEUS) $(NAGIOS) $(ZABBIX)
+	test -e /usr/share/zabbix/index.php || tools/need zabbix:zabbix-frontend-php
+	php -m | grep -q pgsql || tools/need pgsql:php-pgsql
 	$(MAKE) --no-print-directory mibs
 	tools/newer-snmp-exporter target/snmp-exporter
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
 	$(CARGO) test --locked --test consumers --test mrtg --test munin --test nagios --test prometheus \
-	    --test snmpd_snippet -- --ignored
+	    --test snmpd_snippet --test zabbix -- --ignored
 	$(MAKE) --no-print-directory test-package
 
 # The Debian package, on a fresh Debian 12 with its own systemd.

@@ -9,6 +9,7 @@ mod mrtg;
 mod munin;
 mod object;
 mod prometheus;
+mod zabbix;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -17,8 +18,12 @@ use std::path::{Path, PathBuf};
 /// A folder below config and the files in it, by name.
 type Consumer = (&'static str, fn() -> Vec<(String, String)>);
 
-const CONSUMERS: &[Consumer] =
-    &[("mrtg", mrtg::files), ("munin", munin::files), ("prometheus", prometheus::files)];
+const CONSUMERS: &[Consumer] = &[
+    ("mrtg", mrtg::files),
+    ("munin", munin::files),
+    ("prometheus", prometheus::files),
+    ("zabbix", zabbix::files),
+];
 
 fn all() -> Vec<(PathBuf, String)> {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");

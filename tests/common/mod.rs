@@ -1,6 +1,6 @@
 //! What the end-to-end tests share: a network namespace, a private snmpd, the subagent, Net-SNMP's tools.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs, clippy::print_stderr)]
+#![allow(missing_docs, clippy::print_stderr, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,6 +39,8 @@ pub fn in_namespace(test: &str) -> bool {
         "in the namespace:\n{text}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    // For those who want to see it: --nocapture.
+    print!("{text}");
     false
 }
 

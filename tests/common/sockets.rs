@@ -1,4 +1,5 @@
 //! Sockets in every TCP state that can be had, over IPv4, IPv6 and IPv4-mapped addresses.
+#![allow(dead_code, reason = "not every test that has the sockets asks ss")]
 
 use crate::common::Guard;
 use std::collections::BTreeMap;

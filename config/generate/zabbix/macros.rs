@@ -1,0 +1,81 @@
+//! User macros: every threshold, period and filter of the template, to be set anew on a host or a template above.
+
+use super::export::Macro;
+
+/// Name without its prefix, default, what it is for.
+pub const MACROS: &[(&str, &str, &str)] = &[
+    ("INTERVAL", "1m", "How often the figures are asked for."),
+    ("DISCOVERY.INTERVAL", "10m", "How often listeners and ports are looked for."),
+    ("LIFETIME", "1d", "How long the items of a listener or port that is gone are kept."),
+    ("HEARTBEAT", "1h", "How often a figure that does not change is stored all the same."),
+    ("NODATA", "5m", "How long nothing may come from the subagent or from snmpd; several times INTERVAL."),
+    ("PERIOD", "3m", "How long a figure must be over its threshold; several times INTERVAL."),
+    ("RECOVERY", "5m", "How long a figure must be below its threshold again before a problem is over."),
+    ("BASELINE", "1h", "The past that surges are compared with, before PERIOD."),
+    (
+        "LISTENER.MATCHES",
+        ".*",
+        "Listeners to watch: a regular expression on the endpoint, such as 0.0.0.0:443.",
+    ),
+    ("LISTENER.NOT_MATCHES", "^$", "Listeners to leave out, likewise."),
+    (
+        "PORT.MATCHES",
+        ".*",
+        "Listening TCP ports whose sockets are counted by state: a regular expression on the port.",
+    ),
+    ("PORT.NOT_MATCHES", "^$", "Ports to leave out, likewise."),
+    ("CLOSE_WAIT.MAX", "500", "Sockets in CLOSE_WAIT that are too many."),
+    ("CLOSE_WAIT.MIN", "20", "Below so many, growth of CLOSE_WAIT is no matter."),
+    (
+        "CLOSE_WAIT.PERIOD",
+        "30m",
+        "CLOSE_WAIT grows if it is higher all this time than ever in the same time before.",
+    ),
+    (
+        "PORT.CLOSE_WAIT.MAX",
+        "200",
+        "Sockets of one listening port in CLOSE_WAIT that are too many; context: the port.",
+    ),
+    ("SYN_RECV.MAX", "200", "Half-open connections (SYN_RECV) that are too many."),
+    ("TIME_WAIT.WARN", "80", "TIME_WAIT in percent of tcp_max_tw_buckets: warning."),
+    ("TIME_WAIT.CRIT", "95", "TIME_WAIT in percent of tcp_max_tw_buckets: high."),
+    ("ORPHANS.WARN", "25", "Orphans in percent of tcp_max_orphans: warning."),
+    ("ORPHANS.CRIT", "50", "Orphans in percent of tcp_max_orphans: high."),
+    ("TCP_MEM.WARN", "100", "TCP memory in percent of the pressure limit of tcp_mem: warning."),
+    ("TCP_MEM.CRIT", "90", "TCP memory in percent of the high limit of tcp_mem: high."),
+    ("UDP_MEM.CRIT", "90", "UDP memory in percent of the high limit of udp_mem: high."),
+    ("ACCEPT_QUEUE.MAX", "50", "Connections that wait for accept(2) at one listener; context: the endpoint."),
+    ("LISTEN.WARN", "1", "Listen overflows or drops per second: warning."),
+    ("LISTEN.CRIT", "5", "Listen overflows or drops per second: high."),
+    ("SYN_QUEUE.WARN", "1", "SYNs per second that met a full SYN queue: warning."),
+    ("SYN_QUEUE.CRIT", "5", "SYNs per second that met a full SYN queue: high."),
+    ("SURGE.FACTOR", "10", "Resets and failures are a surge at so many times their own past."),
+    ("SURGE.FLOOR", "5", "The least past per second that a surge is measured against."),
+    ("ATTEMPT_FAILS.MAX", "2", "Failed connection attempts per second worth a note on a quiet host."),
+    ("RETRANS.MAX", "5", "Retransmitted segments in percent of those sent."),
+    ("RETRANS.FLOOR", "50", "Below so many segments sent per second, retransmissions are no matter."),
+    ("UDP_ERRORS.MAX", "10", "UDP datagrams per second lost to full buffers."),
+];
+
+/// The macro as it is written where it is used.
+///
+/// # Panics
+/// If it is not declared.
+pub fn m(name: &str) -> String {
+    assert!(MACROS.iter().any(|(known, ..)| *known == name), "no macro {name}");
+    format!("{{$NETSTAT.{name}}}")
+}
+
+/// The macro with a context, by which a host can set it for one listener or port.
+pub fn m_of(name: &str, context: &str) -> String {
+    m(name).replace('}', &format!(":\"{context}\"}}"))
+}
+
+pub fn macros() -> Vec<Macro> {
+    let mut all: Vec<_> = MACROS
+        .iter()
+        .map(|&(name, value, description)| Macro { name: m(name), value, description })
+        .collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}

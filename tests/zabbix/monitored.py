@@ -1,0 +1,154 @@
+"""What Zabbix watches: hosts of snmpd and netstat-agentx in the network namespace of another process, some of them on a
+/proc of files that the tests write."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import threading
+
+from stack import Processes, until
+
+ADDRESS = "192.0.2.1"
+"""Of the namespace that is watched; 192.0.2.2 is the one that Zabbix runs in."""
+
+USER = {"name": "watcher", "authentication": "authentication-1", "privacy": "privacy-12"}
+"""For SNMPv3."""
+
+
+class Namespace:
+    """The network namespace of a process, joined to ours by a pair of virtual interfaces."""
+
+    def __init__(self, pid):
+        self.prefix = ["nsenter", "-t", str(pid), "-n"]
+        run = subprocess.check_call
+        run(["ip", "link", "add", "zabbix", "type", "veth", "peer", "name", "watched", "netns",
+             f"/proc/{pid}/ns/net"])
+        for address, device, prefix in (("192.0.2.2", "zabbix", []), (ADDRESS, "watched", self.prefix)):
+            run([*prefix, "ip", "address", "add", f"{address}/30", "dev", device])
+            run([*prefix, "ip", "link", "set", device, "up"])
+
+    def output(self, *command):
+        return subprocess.check_output([*self.prefix, *command], text=True)
+
+
+class Host:
+    """A private snmpd on a port of its own, and the subagent."""
+
+    def __init__(self, namespace, folder, name, port, program, configuration=""):
+        self.namespace, self.program, self.name, self.port = namespace, program, name, port
+        self.folder = pathlib.Path(folder) / name
+        self.folder.mkdir()
+        self.processes = {"snmpd": Processes(self.folder), "agent": Processes(self.folder)}
+        self.socket = self.folder / "master"
+        (self.folder / "snmpd.conf").write_text(
+            f"agentaddress udp:{ADDRESS}:{port}\nrocommunity public\n"
+            f"createUser {USER['name']} SHA-256 {USER['authentication']} AES {USER['privacy']}\n"
+            f"rouser {USER['name']} authpriv\nmaster agentx\nagentXSocket unix:{self.socket}\n"
+        )
+        self.configure(configuration)
+
+    def configure(self, configuration):
+        """What the subagent is to do from its start or the next signal on."""
+        (self.folder / "netstat-agentx.toml").write_text(
+            f'[agentx]\naddress = "unix:{self.socket}"\n{configuration}\n'
+        )
+
+    def start(self, which):
+        command = {
+            "snmpd": ["snmpd", "-f", "-C", "-I", "-smux", "-c", self.folder / "snmpd.conf", "-Lf", self.folder / "snmpd.log"],
+            "agent": [self.program, "run", "--config", self.folder / "netstat-agentx.toml"],
+        }
+        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self.folder), "MIBS": "",
+                       "PATH": os.environ["PATH"] + ":/usr/sbin"}
+        self.processes[which].start(which, [*self.namespace.prefix, *command[which]], env=environment)
+        if which == "snmpd":
+            until(f"snmpd of {self.name} makes its socket", self.socket.exists, 20, 0.1)
+
+    def reconfigure(self, configuration):
+        self.configure(configuration)
+        self.processes["agent"].signal(signal.SIGHUP)
+
+    def stop(self, *which):
+        for each in which or ("agent", "snmpd"):
+            self.processes[each].stop()
+
+
+class Tree:
+    """A copy of a captured /proc whose counters run and whose sockets can be set."""
+
+    def __init__(self, source, root, namespace_of):
+        shutil.copytree(source, root)
+        self.root = pathlib.Path(root)
+        self.net = self.root / "1/net"
+        # The limits count only where the root is of the reader's own namespace.
+        (self.root / "1/ns").mkdir()
+        os.symlink(os.readlink(f"/proc/{namespace_of}/ns/net"), self.root / "1/ns/net")
+        self.limits = self.root / "sys/net/ipv4"
+        self.limits.mkdir(parents=True)
+        for name, text in (("tcp_mem", "1000\t2000\t4000"), ("udp_mem", "1000\t2000\t4000"),
+                           ("tcp_max_orphans", "1000"), ("tcp_max_tw_buckets", "1000")):
+            (self.limits / name).write_text(f"{text}\n")
+        # The sockets are those that are set, over IPv4.
+        (self.net / "tcp6").write_text((self.net / "tcp6").read_text().splitlines()[0] + "\n")
+        self.rates, self.counts = {}, {}
+        self.ended = threading.Event()
+        self.lock = threading.Lock()
+        self.running = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        """Lets the counters grow, four times a second."""
+        while not self.ended.wait(0.25):
+            with self.lock:
+                for name, rate in self.rates.items():
+                    self.counts[name] = self.counts.get(name, 0) + rate / 4
+                self.write_counters()
+
+    def write_counters(self):
+        for file in {file for file, _, _ in self.counts}:
+            lines = (self.net / file).read_text().splitlines()
+            for (of, group, name), count in self.counts.items():
+                if of == file:
+                    set_counter(lines, group, name, int(count))
+            self.write(file, "\n".join(lines) + "\n")
+
+    def write(self, file, text):
+        """Puts a file in place at once, as the kernel shows none that is half written."""
+        fresh = self.root / "fresh"
+        fresh.write_text(text)
+        fresh.rename(self.net / file)
+
+    def set(self, rates, tcp, sockstat):
+        """`rates` by file, group and name; `tcp` rows by state, local port and receive queue; `sockstat` lines."""
+        rows = ["  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"]
+        for number, (state, port, queue) in enumerate(tcp):
+            peer = "00000000:0000" if state == "0A" else "020200C0:%04X" % (1024 + number % 60000)
+            rows.append(f"{number:4}: 0100007F:{port:04X} {peer} {state} 00000000:{queue:08X} 00:00000000 00000000"
+                        f"     0        0 {1000 + number} 1 0000000000000000 100 0 0 10 0")
+        with self.lock:
+            self.rates = dict(rates)
+            for name in rates:
+                self.counts.setdefault(name, 0)
+            self.write("tcp", "\n".join(rows) + "\n")
+            self.write("sockstat", sockstat)
+
+    def stop(self):
+        self.ended.set()
+        if self.running.ident is not None:
+            self.running.join()
+
+
+def set_counter(lines, group, name, count):
+    """In the lines of snmp or netstat (a line of names, then one of figures) or of snmp6 (a name and a figure)."""
+    for number, line in enumerate(lines):
+        names = line.split()
+        if names[0] == f"{group}{name}":
+            lines[number] = f"{names[0]:<32}\t{count}"
+            return
+        if names[0] == f"{group}:" and name in names:
+            figures = lines[number + 1].split()
+            figures[names.index(name)] = str(count)
+            lines[number + 1] = " ".join(figures)
+            return
+    raise AssertionError(f"no {group} {name}")
