@@ -55,6 +55,8 @@ pub struct Config {
     pub log: Log,
     /// `[refresh]`
     pub refresh: Refresh,
+    /// `[resets]`
+    pub resets: Resets,
     /// `[[threshold]]` as written; moved to [`Self::thresholds`] once checked.
     threshold: Vec<threshold::Entry>,
     /// `[[threshold]]`
@@ -118,6 +120,16 @@ pub struct Refresh {
     pub processes_max_age: Age,
     /// How long a request may wait.
     pub answer_within: Patience,
+}
+
+/// Whether and how resets are traced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Resets {
+    /// Whether they are.
+    pub enabled: bool,
+    /// How large the kernel's buffer for them is, for each CPU.
+    pub buffer: Buffer,
 }
 
 impl Default for AgentX {
@@ -275,7 +287,44 @@ impl From<Patience> for Duration {
     }
 }
 
-fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+/// The size of a buffer in octets: 64 KiB to 64 MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Buffer(u64);
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self(1 << 20)
+    }
+}
+
+impl TryFrom<String> for Buffer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let allowed = "allowed: 64KiB to 64MiB, such as \"512KiB\" or \"1MiB\"";
+        let units = [("KiB", 10), ("MiB", 20)];
+        let sized = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), shift)));
+        let octets = sized.and_then(|(number, shift)| number.parse::<u64>().ok()?.checked_mul(1 << shift));
+        match octets {
+            Some(octets) if (64 << 10..=64 << 20).contains(&octets) => Ok(Self(octets)),
+            Some(_) => Err(format!("buffer '{text}' is out of range; {allowed}")),
+            None => Err(format!("buffer '{text}' is no size; {allowed}")),
+        }
+    }
+}
+
+impl From<Buffer> for u64 {
+    fn from(buffer: Buffer) -> Self {
+        buffer.0
+    }
+}
+
+/// A time span within bounds.
+///
+/// # Errors
+/// Says what is allowed.
+pub(crate) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let allowed = format!(
         "allowed: {} to {}, such as \"500ms\" or \"5s\"",
         humantime::format_duration(least),
@@ -406,7 +455,7 @@ mod tests {
     fn the_example_shows_every_key() {
         let example: toml::Table = EXAMPLE.parse().unwrap();
         let keys: usize = example.values().map(|section| section.as_table().unwrap().len()).sum();
-        assert_eq!((example.len(), keys), (5, 4 + 3 + 1 + 1 + 4));
+        assert_eq!((example.len(), keys), (6, 4 + 3 + 1 + 1 + 2 + 4));
     }
 
     /// The threshold in the example is commented out, since there is none by default; it must be a good one with the
@@ -448,6 +497,13 @@ mod tests {
             ("[refresh]\nsockets-max-age = 5", &["line 2"]),
             ("[refresh]\ncounters-max-age = \"1ms\"", &["line 2", "out of range", "100ms to 1h"]),
             ("[refresh]\nanswer-within = \"2s\"", &["line 2", "1ms to 900ms"]),
+            ("[resets]\nenabled = 1", &["line 2", "enabled", "boolean"]),
+            ("[resets]\nenable = true", &["line 2", "enable", "enabled", "buffer"]),
+            ("[resets]\n\nbuffer = \"1MB\"", &["line 3", "buffer", "64KiB to 64MiB"]),
+            ("[resets]\nbuffer = 1048576", &["line 2", "buffer"]),
+            ("[resets]\nbuffer = \"63KiB\"", &["line 2", "out of range", "64KiB to 64MiB"]),
+            ("[resets]\nbuffer = \"1024MiB\"", &["line 2", "out of range", "64KiB to 64MiB"]),
+            ("[resets]\nbuffer = \"18446744073709551615MiB\"", &["line 2", "64KiB to 64MiB"]),
             ("[agentx]\npriority = 1\npriority = 2", &["line 3", "duplicate"]),
             ("[agentx", &["line 1"]),
         ] {
@@ -456,6 +512,14 @@ mod tests {
         }
         let long = format!("[mib]\nbase-oid = \"1.3{}\"", ".1".repeat(39));
         assert!(Config::parse(&long).unwrap_err().contains("41 sub-identifiers"));
+    }
+
+    #[test]
+    fn sizes_of_buffers() {
+        let buffer = |text: &str| {
+            u64::from(Config::parse(&format!("[resets]\nbuffer = \"{text}\"")).unwrap().resets.buffer)
+        };
+        assert_eq!(["64KiB", "1 MiB", "1024KiB", "64MiB"].map(buffer), [1 << 16, 1 << 20, 1 << 20, 1 << 26]);
     }
 
     #[test]

@@ -25,5 +25,7 @@ pub mod counters;
 pub mod mib;
 pub mod proc;
 pub mod range;
+pub mod resets;
 pub mod snapshot;
 pub mod thresholds;
+pub mod trace;

@@ -17,6 +17,7 @@ use crate::agentx::wire::{self, Body, Header, Query, Response};
 use crate::config::Config;
 use crate::mib::context::Context;
 use crate::mib::view::View;
+use crate::trace::instance;
 use refresh::Refresher;
 use serving::Serving;
 use signals::{Signals, Wanted};
@@ -113,7 +114,31 @@ impl Agent {
             config,
         };
         agent.configure_thresholds();
+        agent.record_resets();
+        if !agent.config.resets.enabled {
+            // Of a run that was killed when they were: its buffers take memory until somebody removes them.
+            let _ = instance::tracefs().map(|tracefs| instance::remove_left_overs(&tracefs));
+        }
         agent
+    }
+
+    /// Begins to record resets if they are wanted, and somebody could see them.
+    fn record_resets(&mut self) {
+        let Config { resets, mib, .. } = &self.config;
+        let buffer = (resets.enabled && mib.private).then(|| resets.buffer.into());
+        self.refresher.record_resets(buffer);
+    }
+
+    /// Puts a configuration in place.
+    fn configure(&mut self, config: Config) {
+        let again = config.resets != self.config.resets
+            || config.mib.private != self.config.mib.private
+            || config.proc != self.config.proc;
+        self.config = config;
+        self.configure_thresholds();
+        if again {
+            self.record_resets();
+        }
     }
 
     /// Reads the configuration again. What concerns the session holds from the next one on, which
@@ -130,8 +155,7 @@ impl Agent {
         tracing::info!("SIGHUP: configuration read again");
         self.refresher.reconfigure(config.proc_root(), config.max_ages());
         if config.agentx == self.config.agentx && config.mib == self.config.mib {
-            self.config = config;
-            self.configure_thresholds();
+            self.configure(config);
         } else {
             self.next = Some(config);
         }
@@ -140,8 +164,7 @@ impl Agent {
     fn take_over(&mut self) {
         if let Some(config) = self.next.take() {
             self.view = View::new(config.layout());
-            self.config = config;
-            self.configure_thresholds();
+            self.configure(config);
         }
     }
 

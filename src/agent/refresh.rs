@@ -1,6 +1,7 @@
 //! Readings on other threads: one at a time for each source, however many requests wait for it.
 
 use crate::proc::read::ProcRoot;
+use crate::resets::recorder::Recorder;
 use crate::snapshot::{Change, Done, Job, MaxAges, Snapshot, SourceId, Touched};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub struct Refresher {
     root: Arc<ProcRoot>,
     tasks: JoinSet<Done>,
     under_way: HashMap<Id, Reading>,
+    recorder: Option<Recorder>,
 }
 
 struct Reading {
@@ -41,7 +43,19 @@ impl Refresher {
             root: Arc::new(root),
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
+            recorder: None,
         }
+    }
+
+    /// Begins or ends the recording of resets; `buffer` is `None` where they are not wanted.
+    pub fn record_resets(&mut self, buffer: Option<u64>) {
+        // The one before must have removed its trace instance.
+        self.recorder = None;
+        self.recorder = buffer.and_then(|buffer| {
+            let started = Recorder::start(buffer, ProcRoot::clone(&self.root));
+            started.inspect_err(|error| tracing::error!("resets cannot be recorded: {error}")).ok()
+        });
+        self.snapshot.record_resets(self.recorder.as_ref().map(Recorder::handle));
     }
 
     pub fn reconfigure(&mut self, root: ProcRoot, ages: MaxAges) {
@@ -63,7 +77,7 @@ impl Refresher {
 
     /// Reads every source once but the processes, so that there is always a previous reading or a known failure.
     pub async fn first(&mut self) {
-        for job in Job::first() {
+        for job in self.snapshot.first() {
             self.start(job, Instant::now());
         }
         self.all_done().await;

@@ -6,6 +6,7 @@ mod explain;
 mod local;
 mod mib;
 mod pages;
+mod resets;
 mod run;
 mod show;
 mod walk;
@@ -45,6 +46,8 @@ enum Command {
     Get(walk::GetArguments),
     /// Say what a kernel counter means, where it sits in the MIB, and what to do when it grows
     Explain(explain::Arguments),
+    /// Show which ports reset connections, which way and why, live, most frequent first; needs root, but no snmpd
+    Resets(resets::Arguments),
     /// Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd
     #[command(version)]
     Check(check::Arguments),
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Walk(arguments) => walk::walk(&arguments, &mut out),
         Command::Get(arguments) => walk::get(&arguments, &mut out),
         Command::Explain(arguments) => explain::run(&arguments, &mut out),
+        Command::Resets(arguments) => resets::run(&arguments, &mut out),
         Command::Check(arguments) => return check::run(&arguments, &mut out),
         Command::Mib(arguments) => mib::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),

@@ -1,6 +1,7 @@
 //! What an answer is computed from, with a note of every source it touched.
 
 use crate::proc::counters::Figure;
+use crate::resets::recorder::Resets;
 use crate::snapshot::counters::Counters;
 use crate::snapshot::sockets::{Rows, Sockets};
 use crate::snapshot::sockstat::Sockstat;
@@ -66,6 +67,15 @@ impl<'a> Context<'a> {
     pub fn rows(&self) -> Option<&'a Rows> {
         self.touched.set(self.touched.get().with_rows());
         self.snapshot.sockets.data()?.rows.as_ref()
+    }
+
+    /// Resets by port and reason; none where they are not recorded.
+    pub fn resets(&self) -> Option<&'a Resets> {
+        if !self.snapshot.records_resets() {
+            return None;
+        }
+        self.touch(SourceId::Resets);
+        self.snapshot.resets.data()
     }
 
     /// The process that holds a socket, 0 where none does, none may be seen, or none is known yet (RFC 4022,

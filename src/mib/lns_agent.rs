@@ -78,8 +78,9 @@ pub static GROUP: Group = Group {
                 syntax: Syntax::Text(1, 32),
                 units: "",
                 description: "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat), sockstat \
-                    (net/sockstat and limits), sockets (net/tcp, net/tcp6, net/udp, net/udp6) or processes (the \
-                    descriptors of all processes).",
+                    (net/sockstat and limits), sockets (net/tcp, net/tcp6, net/udp, net/udp6), processes (the \
+                    descriptors of all processes), or resets (the kernel's trace events of them), which is there only \
+                    where it is configured.",
             }],
             columns: &[
                 Column {
@@ -163,9 +164,14 @@ fn date_and_time(time: SystemTime) -> Option<Vec<u8>> {
     ])
 }
 
-/// The sources in the order of their names as an index has them: the shorter first.
-const SOURCES: [SourceId; 4] =
-    [SourceId::Sockets, SourceId::Counters, SourceId::Sockstat, SourceId::Processes];
+/// The sources in the order of their names as an index has them: the shorter first. The first is there only where it
+/// is wanted.
+const SOURCES: [SourceId; 5] =
+    [SourceId::Resets, SourceId::Sockets, SourceId::Counters, SourceId::Sockstat, SourceId::Processes];
+
+fn sources(cx: &Context<'_>) -> &'static [SourceId] {
+    SOURCES.get(usize::from(!cx.snapshot.records_resets())..).unwrap_or_default()
+}
 
 struct Sources;
 
@@ -193,22 +199,23 @@ fn health<'a>(cx: &Context<'a>, id: SourceId) -> Health<'a> {
         SourceId::Sockstat => of(&cx.snapshot.sockstat, cx),
         SourceId::Sockets => of(&cx.snapshot.sockets, cx),
         SourceId::Processes => of(&cx.snapshot.processes, cx),
+        SourceId::Resets => of(&cx.snapshot.resets, cx),
     }
 }
 
 impl Rows for Sources {
-    fn len(&self, _: &Context<'_>) -> usize {
-        SOURCES.len()
+    fn len(&self, cx: &Context<'_>) -> usize {
+        sources(cx).len()
     }
 
-    fn index(&self, _: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(source) = SOURCES.get(row) {
+    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
+        if let Some(source) = sources(cx).get(row) {
             push_text(name, source.name());
         }
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let health = health(cx, *SOURCES.get(row)?);
+        let health = health(cx, *sources(cx).get(row)?);
         Some(match column {
             2 => Value::TimeTicks(u32::try_from(health.age?.as_millis() / 10).unwrap_or(u32::MAX)),
             3 => Value::gauge32(u64::try_from(health.refresh_time?.as_micros()).unwrap_or(u64::MAX)),

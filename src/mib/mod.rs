@@ -18,6 +18,7 @@ pub mod view;
 mod icmp;
 mod lns_agent;
 mod lns_counters;
+mod lns_resets;
 pub mod lns_sockets;
 mod lns_sockstat;
 pub mod lns_thresholds;
@@ -41,6 +42,7 @@ pub static GROUPS: &[&Group] = &[
     &lns_counters::GROUP,
     &lns_counters::TABLE,
     &lns_agent::GROUP,
+    &lns_resets::GROUP,
     &lns_thresholds::GROUP,
 ];
 

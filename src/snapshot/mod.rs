@@ -13,6 +13,7 @@ pub mod source;
 
 use crate::proc::processes::Owners;
 use crate::proc::read::ProcRoot;
+use crate::resets::recorder::{Handle, Resets};
 use crate::thresholds::Thresholds;
 use counters::Counters;
 use sockets::{Detail, Sockets};
@@ -21,7 +22,7 @@ use source::Source;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The sources that a [`Job`] can read, in the order of their rows in lnsAgentSourceTable.
+/// The sources that a [`Job`] can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SourceId {
     /// net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat
@@ -32,15 +33,18 @@ pub enum SourceId {
     Sockets,
     /// The descriptors of all processes
     Processes,
+    /// The trace of resets, where it is wanted
+    Resets,
 }
 
 impl SourceId {
     /// All of them, with the names they have in lnsAgentSourceTable.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::Counters, "counters"),
         (Self::Sockstat, "sockstat"),
         (Self::Sockets, "sockets"),
         (Self::Processes, "processes"),
+        (Self::Resets, "resets"),
     ];
 
     /// The name of the source.
@@ -80,7 +84,7 @@ impl Touched {
 /// How old a source may be when it answers, from `[refresh]` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxAges {
-    /// Counters and sockstat.
+    /// Counters, sockstat and resets.
     pub counters: Duration,
     /// Sockets.
     pub sockets: Duration,
@@ -118,6 +122,10 @@ pub struct Snapshot {
     pub sockets: Source<Sockets>,
     /// The process of every socket.
     pub processes: Source<Arc<Owners>>,
+    /// Resets by port and reason.
+    pub resets: Source<Resets>,
+    /// Who records resets; nobody where they are not wanted.
+    recorder: Option<Handle>,
     /// The subagent itself.
     pub agent: AgentStatistics,
     /// What is watched, and how it stands.
@@ -139,6 +147,8 @@ impl Snapshot {
             sockstat: Source::default(),
             sockets: Source::default(),
             processes: Source::default(),
+            resets: Source::default(),
+            recorder: None,
             agent: AgentStatistics {
                 start: SystemTime::now(),
                 sessions: 0,
@@ -153,7 +163,19 @@ impl Snapshot {
         }
     }
 
-    /// Drops all that was read.
+    /// Has resets read from a recorder from now on, or from none.
+    pub fn record_resets(&mut self, recorder: Option<Handle>) {
+        self.resets = Source::default();
+        self.recorder = recorder;
+    }
+
+    /// Whether resets are wanted, possible or not.
+    #[must_use]
+    pub fn records_resets(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// Drops all that was read below a root, which resets are not.
     pub fn forget(&mut self) {
         self.counters = Source::default();
         self.sockstat = Source::default();
@@ -178,6 +200,7 @@ impl Snapshot {
                     SourceId::Sockstat => (self.sockstat.since_read(now), self.ages.counters),
                     SourceId::Sockets => (self.sockets.since_read(now), self.ages.sockets),
                     SourceId::Processes => (self.processes.since_read(now), self.ages.processes),
+                    SourceId::Resets => (self.resets.since_read(now), self.ages.counters),
                 };
                 age.is_none_or(|age| age >= max) || (id == SourceId::Sockets && rows_missing)
             }
@@ -202,6 +225,15 @@ impl Snapshot {
     /// Whether reading the rows may take longer than an answer can wait: twice the time of counting, to be safe.
     fn is_slow(&self) -> bool {
         self.sockets.refresh_time().is_some_and(|took| took * 2 > self.ages.answer_within)
+    }
+
+    /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
+    /// very many descriptors, and whose columns few ask for.
+    #[must_use]
+    pub fn first(&self) -> Vec<Job> {
+        let always = [SourceId::Counters, SourceId::Sockstat, SourceId::Sockets];
+        let resets = self.recorder.as_ref().map(|_| SourceId::Resets);
+        always.into_iter().chain(resets).map(|id| Job { id, detail: Detail::Counts }).collect()
     }
 
     /// What to read after the first readings, before anybody may ask.
@@ -230,6 +262,7 @@ impl Snapshot {
             SourceId::Sockstat => self.sockstat.begun(),
             SourceId::Sockets => self.sockets.begun(),
             SourceId::Processes => self.processes.begun(),
+            SourceId::Resets => self.resets.begun(),
         };
         SourceId::ALL.into_iter().filter(|(id, _)| touched.has(*id)).filter_map(|(id, _)| begun(id)).min()
     }
@@ -239,7 +272,10 @@ impl Snapshot {
     pub fn known(&self, job: Job) -> Known {
         let owners = (job.id == SourceId::Processes).then(|| self.processes.data()).flatten();
         let sockets = self.sockets.data().filter(|sockets| sockets.rows.is_some());
-        Known(owners.zip(sockets).map(|(owners, sockets)| (Arc::clone(owners), sockets.inodes())))
+        Known {
+            owners: owners.zip(sockets).map(|(owners, sockets)| (Arc::clone(owners), sockets.inodes())),
+            recorder: self.recorder.clone(),
+        }
     }
 
     /// Puts a reading in place and says whether what is wrong with the source has changed.
@@ -266,6 +302,11 @@ impl Snapshot {
                 self.processes.accept(timing, Some(Arc::new(data)), String::new())
             }
             Reading::Processes(Err(error)) => self.processes.accept(timing, None, error),
+            Reading::Resets(Ok(mut data)) => {
+                let error = std::mem::take(&mut data.problem);
+                self.resets.accept(timing, Some(data), error)
+            }
+            Reading::Resets(Err(error)) => self.resets.accept(timing, None, error),
         };
         error.map(|error| Change { id, error })
     }
@@ -278,6 +319,7 @@ impl Snapshot {
             SourceId::Sockstat => self.sockstat.fail(error),
             SourceId::Sockets => self.sockets.fail(error),
             SourceId::Processes => self.processes.fail(error),
+            SourceId::Resets => self.resets.fail(error),
         }
         .map(|error| Change { id, error })
     }
@@ -324,9 +366,13 @@ pub struct Job {
     detail: Detail,
 }
 
-/// What a [`Job`] may build on: the process of each socket as of the reading before, and the sockets there are now.
+/// What a [`Job`] may build on.
 #[derive(Debug, Default)]
-pub struct Known(Option<(Arc<Owners>, Vec<u64>)>);
+pub struct Known {
+    /// The process of each socket as of the reading before, and the sockets there are now.
+    owners: Option<(Arc<Owners>, Vec<u64>)>,
+    recorder: Option<Handle>,
+}
 
 /// What a [`Job`] has read.
 #[derive(Debug)]
@@ -352,17 +398,10 @@ enum Reading {
     Sockstat(Sockstat),
     Sockets(Box<Sockets>),
     Processes(Result<Owners, String>),
+    Resets(Result<Resets, String>),
 }
 
 impl Job {
-    /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
-    /// very many descriptors, and whose columns few ask for.
-    #[must_use]
-    pub fn first() -> [Self; 3] {
-        [SourceId::Counters, SourceId::Sockstat, SourceId::Sockets]
-            .map(|id| Self { id, detail: Detail::Counts })
-    }
-
     /// Whether this reading will bring the rows of the socket tables.
     #[must_use]
     pub fn brings_rows(self) -> bool {
@@ -377,7 +416,11 @@ impl Job {
             SourceId::Counters => Reading::Counters(Counters::read(root)),
             SourceId::Sockstat => Reading::Sockstat(Sockstat::read(root)),
             SourceId::Sockets => Reading::Sockets(Box::new(Sockets::read(root, self.detail))),
-            SourceId::Processes => Reading::Processes(match known.0 {
+            SourceId::Resets => {
+                let recorded = known.recorder.map(|recorder| recorder.read());
+                Reading::Resets(recorded.unwrap_or_else(|| Err("resets are not recorded any more".into())))
+            }
+            SourceId::Processes => Reading::Processes(match known.owners {
                 Some((owners, wanted)) => owners.search(root, &wanted),
                 None => Owners::read(root),
             }),
@@ -428,16 +471,16 @@ mod tests {
     /// They take seconds on a host with very many descriptors: nothing may wait for them that did not ask.
     #[test]
     fn processes_are_read_when_asked_for_and_after_the_sockets() {
-        assert!(Job::first().iter().all(|job| job.id != SourceId::Processes));
         let root = ProcRoot::new("/proc");
         let mut snapshot = Snapshot::new(AGES);
+        assert_eq!(ids(&snapshot.first()), [SourceId::Counters, SourceId::Sockstat, SourceId::Sockets]);
         let touched = Touched::default().with_rows().with(SourceId::Processes);
         assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Sockets]);
         snapshot.accept(Job { id: SourceId::Sockets, detail: Detail::Rows }.run(&root, Known::default()));
         let jobs = snapshot.stale(touched, Instant::now());
         assert_eq!(ids(&jobs), [SourceId::Processes]);
         snapshot.refresh_now(touched, &root);
-        assert!(snapshot.known(jobs[0]).0.is_some(), "the next reading builds on this one");
+        assert!(snapshot.known(jobs[0]).owners.is_some(), "the next reading builds on this one");
     }
 
     #[test]

@@ -1,0 +1,300 @@
+//! `resets`: which ports reset, which way and why, live.
+
+use super::{ConfigArgument, Failure};
+use crate::config::{Config, duration};
+use crate::resets::pace::Pace;
+use crate::resets::processes::{Process, Processes};
+use crate::resets::recorder::ephemeral;
+use crate::resets::table::{Key, Row, Table};
+use crate::trace::instance::{Instance, TraceError, tracefs};
+use crate::trace::reset::{Direction, Side};
+use serde_json::{Value, json};
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Print JSON, one document in a line each time
+    #[arg(long)]
+    json: bool,
+    /// Watch for one interval, print once and end
+    #[arg(long)]
+    once: bool,
+    /// How often to print; rates are those of the last five intervals
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = interval)]
+    interval: Duration,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_millis(100), Duration::from_secs(3600))
+}
+
+impl From<TraceError> for Failure {
+    fn from(error: TraceError) -> Self {
+        Self { status: 1, message: error.to_string() }
+    }
+}
+
+pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+    let config = Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(watch(arguments, &config, out))
+}
+
+/// Prints until a signal ends it. The trace instance goes with the end, however it comes about.
+async fn watch(arguments: &Arguments, config: &Config, out: &mut impl Write) -> Result<(), Failure> {
+    // Before the instance is made, which a signal would leave behind.
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    let mut watch = Watch::begin(config)?;
+    let mut report = Instant::now() + arguments.interval;
+    loop {
+        let next = watch.pace.due().min(report);
+        tokio::select! {
+            () = tokio::time::sleep_until(next.into()) => {}
+            _ = interrupted.recv() => return Ok(()),
+            _ = terminated.recv() => return Ok(()),
+            _ = hung_up.recv() => return Ok(()),
+        }
+        watch.empty()?;
+        if Instant::now() < report {
+            continue;
+        }
+        report += arguments.interval;
+        let seen = watch.report();
+        if arguments.json {
+            writeln!(out, "{}", seen.json())?;
+        } else {
+            seen.print(out, !arguments.once && io::stdout().is_terminal())?;
+        }
+        out.flush()?;
+        if arguments.once {
+            return Ok(());
+        }
+    }
+}
+
+/// How many intervals the rates are of.
+const INTERVALS: usize = 5;
+
+struct Watch {
+    instance: Instance,
+    pace: Pace,
+    table: Table,
+    processes: Option<Processes>,
+    /// The counts at the end of the last intervals, oldest first.
+    before: VecDeque<(Instant, HashMap<Key, u64>)>,
+}
+
+impl Watch {
+    fn begin(config: &Config) -> Result<Self, Failure> {
+        let tracefs = tracefs()?;
+        let buffer = config.resets.buffer.into();
+        let instance = Instance::make(&tracefs, buffer)?;
+        if !instance.events.has_those_without_socket() {
+            // stderr may be gone; the list is what counts.
+            let _ = writeln!(
+                io::stderr(),
+                "netstat-agentx: before Linux 6.10, resets of ports where nothing listens are not traced"
+            );
+        }
+        let mut table = Table::default();
+        table.set_ephemeral(ephemeral(&config.proc_root()));
+        let now = Instant::now();
+        Ok(Self {
+            instance,
+            pace: Pace::new(buffer, now),
+            table,
+            processes: Processes::new(config.proc_root(), &tracefs),
+            before: VecDeque::from([(now, HashMap::new())]),
+        })
+    }
+
+    fn empty(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        let drained = self.instance.drain(Pace::budget(now), |_, reset| self.table.count(&reset))?;
+        self.pace.emptied(drained.fullest, drained.cut_short, now);
+        Ok(())
+    }
+
+    fn report(&mut self) -> Report {
+        let now = Instant::now();
+        let (begun, counts) = self.before.front().cloned().unwrap_or((now, HashMap::new()));
+        let seconds = now.saturating_duration_since(begun).as_secs_f64();
+        let mut lines = Vec::new();
+        for (key, row) in self.table.rows() {
+            // A row that made way begins anew.
+            let resets = row.count.checked_sub(counts.get(key).copied().unwrap_or(0)).unwrap_or(row.count);
+            if resets > 0 {
+                lines.push(Line::new(
+                    key,
+                    row,
+                    resets,
+                    self.instance.events.reason(key.reason),
+                    &mut self.processes,
+                ));
+            }
+        }
+        lines.sort_by(|a, b| b.resets.cmp(&a.resets).then_with(|| a.key.cmp(&b.key)));
+        if self.before.len() >= INTERVALS {
+            self.before.pop_front();
+        }
+        self.before.push_back((now, self.table.rows().map(|(key, row)| (*key, row.count)).collect()));
+        Report {
+            lines,
+            seconds,
+            lost: self.instance.lost() + self.table.displaced_resets,
+            without_socket: self.instance.events.has_those_without_socket(),
+        }
+    }
+}
+
+/// One row, with what is known of both ends of the connection that was reset last.
+struct Line {
+    key: Key,
+    reason: String,
+    /// In the time of the report.
+    resets: u64,
+    /// Since the command began.
+    count: u64,
+    service: Party,
+    client: Party,
+}
+
+struct Party {
+    address: Option<IpAddr>,
+    process: Option<Process>,
+}
+
+impl Line {
+    fn new(key: &Key, row: &Row, resets: u64, reason: String, processes: &mut Option<Processes>) -> Self {
+        let mut process = |thread: Option<u32>| processes.as_mut()?.of(thread?);
+        let local = Party { address: row.local, process: process(row.local_thread.thread()) };
+        let remote = Party { address: row.remote, process: process(row.remote_thread.thread()) };
+        let (service, client) = match key.side {
+            Side::Local => (local, remote),
+            Side::Remote => (remote, local),
+        };
+        Self { key: *key, reason, resets, count: row.count, service, client }
+    }
+
+    fn direction(&self) -> &'static str {
+        match self.key.direction {
+            Direction::Sent => "sent",
+            Direction::Received => "received",
+        }
+    }
+
+    /// `sent 127.0.0.1:7211 NO_SOCKET 2.0/s from 127.0.0.1 (python3, pid 1234)`
+    fn text(&self, seconds: f64) -> String {
+        let port = self.key.port;
+        let service = self.service.address;
+        let service = service.map_or_else(|| format!("*:{port}"), |ip| SocketAddr::new(ip, port).to_string());
+        let mut text = format!(
+            "{} {service}{} {} {:.1}/s",
+            self.direction(),
+            self.service.process(),
+            self.reason,
+            per_second(self.resets, seconds)
+        );
+        if let Some(address) = self.client.address {
+            text += &format!(" from {address}{}", self.client.process());
+        }
+        text
+    }
+
+    fn json(&self, seconds: f64) -> Value {
+        let party = |party: &Party| {
+            let process = party.process.as_ref();
+            json!({
+                "address": party.address.map(|address| address.to_string()),
+                "process": process.map(|process| json!({"name": process.name, "pid": process.pid})),
+            })
+        };
+        json!({
+            "direction": self.direction(),
+            "side": match self.key.side { Side::Local => "local", Side::Remote => "remote" },
+            "port": self.key.port,
+            "reason": self.reason,
+            "per_second": per_second(self.resets, seconds),
+            "count": self.count,
+            "service": party(&self.service),
+            "client": party(&self.client),
+        })
+    }
+}
+
+impl Party {
+    fn process(&self) -> String {
+        let process = self.process.as_ref();
+        process.map_or_else(String::new, |process| format!(" ({}, pid {})", process.name, process.pid))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "nobody reads that many digits of a rate"
+)]
+fn per_second(resets: u64, seconds: f64) -> f64 {
+    // To hundredths.
+    (resets as f64 / seconds.max(0.001) * 100.0).round() / 100.0
+}
+
+struct Report {
+    lines: Vec<Line>,
+    seconds: f64,
+    lost: u64,
+    without_socket: bool,
+}
+
+/// How many lines are printed where nobody watches live; JSON has all.
+const MOST: usize = 40;
+
+/// Home, and clear what is below.
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+impl Report {
+    fn print(&self, out: &mut impl Write, live: bool) -> io::Result<()> {
+        let mut room = MOST;
+        if live {
+            let rows = rustix::termios::tcgetwinsize(io::stdout()).map_or(24, |size| size.ws_row);
+            room = usize::from(rows).saturating_sub(6).max(1);
+            writeln!(
+                out,
+                "{CLEAR}TCP resets of the last {:.0} s, most frequent first; Ctrl-C ends\n",
+                self.seconds
+            )?;
+        }
+        for line in self.lines.iter().take(room) {
+            writeln!(out, "{}", line.text(self.seconds))?;
+        }
+        if let Some(others @ [_, ..]) = self.lines.get(room..) {
+            let resets: u64 = others.iter().map(|line| line.resets).sum();
+            writeln!(out, "and {:.1}/s of {} others", per_second(resets, self.seconds), others.len())?;
+        }
+        if self.lines.is_empty() {
+            writeln!(out, "no resets in {:.0} s", self.seconds)?;
+        }
+        if self.lost > 0 {
+            writeln!(out, "{} more since the beginning, for which there was no room", self.lost)?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let resets: Vec<_> = self.lines.iter().map(|line| line.json(self.seconds)).collect();
+        json!({
+            "seconds": (self.seconds * 100.0).round() / 100.0,
+            "lost": self.lost,
+            "traces_those_without_socket": self.without_socket,
+            "resets": resets,
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! B.1.6: which port resets, which way and why.
+
+use super::context::Context;
+use super::lns_agent::push_text;
+use super::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
+use super::oid::Oid;
+use super::value::Value;
+use std::net::IpAddr;
+
+/// lnsResets
+pub static GROUP: Group = Group {
+    place: Place::Private(&[1, 6]),
+    name: "lnsResets",
+    description: "TCP resets by the port of the service and the kernel's reason, where the subagent is configured to \
+        trace them.",
+    objects: &[
+        Object::Table(Table {
+            subid: 1,
+            name: "lnsResetTable",
+            entry: "lnsResetEntry",
+            description: "TCP resets that were sent and received since tracing began: which port, which way and why. They \
+                are those of all network namespaces of the host, containers included, loopback included. Resets that the \
+                packet filter makes are none of TCP's. There are at most 4096 rows; beyond that those not seen for the \
+                longest time make way, and one that comes back begins at 0. Empty unless lnsResetTracing is on.",
+            entry_description: "Resets of one direction, port and reason.",
+            index: &[
+                Column {
+                    subid: 1,
+                    name: "lnsResetDirection",
+                    syntax: Syntax::Enumeration(&[(1, "sent"), (2, "received")]),
+                    units: "",
+                    description: "Whether this host sent the reset or received it. Between two programs on this host it is \
+                        both: sent by one end, and received by the other if that still has the connection.",
+                },
+                Column {
+                    subid: 2,
+                    name: "lnsResetSide",
+                    syntax: Syntax::Enumeration(&[(1, "local"), (2, "remote")]),
+                    units: "",
+                    description: "Whose port lnsResetPort is: that of the end which sent or received the reset here, or \
+                        that of its peer.",
+                },
+                Column {
+                    subid: 3,
+                    name: "lnsResetPort",
+                    syntax: Syntax::InetPortNumber,
+                    units: "",
+                    description: "The port of the service: the local port if it lies outside the ephemeral range \
+                        (net.ipv4.ip_local_port_range), else the remote one if that does, else the local one.",
+                },
+                Column {
+                    subid: 4,
+                    name: "lnsResetReason",
+                    syntax: Syntax::Text(1, 64),
+                    units: "",
+                    description: "The kernel's name for the reason, as it is in enum sk_rst_reason without its prefix: \
+                        NO_SOCKET where nothing listens, TCP_ABORT_ON_CLOSE where a program closed a connection with \
+                        data that it had not read, and others. NOT_SPECIFIED where the kernel gives none: for resets \
+                        received, and before Linux 6.10.",
+                },
+            ],
+            columns: &[
+                Column {
+                    subid: 5,
+                    name: "lnsResetCount",
+                    syntax: Syntax::Counter64,
+                    units: "resets",
+                    description: "How many resets. Begins at 0 when the row comes, and when tracing is switched on.",
+                },
+                Column {
+                    subid: 6,
+                    name: "lnsResetLastPeerType",
+                    syntax: Syntax::InetAddressType,
+                    units: "",
+                    description: "The type of lnsResetLastPeer. An IPv4 peer of an IPv6 socket is an IPv4 one.",
+                },
+                Column {
+                    subid: 7,
+                    name: "lnsResetLastPeer",
+                    syntax: Syntax::InetAddress,
+                    units: "",
+                    description: "The address of the other end of the connection that was reset last. No instance while \
+                        none is known: the kernel tells none for a reset that a listener sends.",
+                },
+            ],
+            rows: &Resets,
+        }),
+        Object::Scalar(Scalar {
+            subid: 2,
+            name: "lnsResetTracing",
+            syntax: Syntax::Enumeration(&[(1, "on"), (2, "off"), (3, "notPossible")]),
+            units: "",
+            description: "Whether resets are traced: off unless configured; notPossible where they are configured but \
+                cannot be traced, for the reason in lnsAgentSourceError. Before Linux 6.10 the kernel does not trace \
+                resets that no socket sends, such as for a port where nothing listens, also where this is on.",
+            read: Read::With(|cx| Some(Value::Integer(tracing(cx)))),
+        }),
+        Object::Scalar(Scalar {
+            subid: 3,
+            name: "lnsResetLostEvents",
+            syntax: Syntax::Counter64,
+            units: "resets",
+            description: "Resets that happened since tracing began and are counted in no row: events that the kernel \
+                dropped because its buffer was full, and what rows had counted that made way for others. No instance \
+                unless lnsResetTracing is on.",
+            read: Read::With(|cx| Some(Value::Counter64(cx.resets()?.lost))),
+        }),
+    ],
+};
+
+fn tracing(cx: &Context<'_>) -> i32 {
+    match (cx.snapshot.records_resets(), cx.resets()) {
+        (false, _) => 2,
+        (true, Some(_)) => 1,
+        (true, None) => 3,
+    }
+}
+
+struct Resets;
+
+impl Rows for Resets {
+    fn len(&self, cx: &Context<'_>) -> usize {
+        cx.resets().map_or(0, |resets| resets.rows.len())
+    }
+
+    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
+        if let Some(row) = cx.resets().and_then(|resets| resets.rows.get(row)) {
+            name.extend(&[row.direction as u32, row.side as u32, row.port.into()]);
+            push_text(name, &row.reason);
+        }
+    }
+
+    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
+        let row = cx.resets()?.rows.get(row)?;
+        Some(match (column, row.peer) {
+            (5, _) => Value::Counter64(row.count),
+            (6, Some(IpAddr::V4(_))) => Value::Integer(1),
+            (6, Some(IpAddr::V6(_))) => Value::Integer(2),
+            (_, Some(IpAddr::V4(peer))) => Value::OctetString(peer.octets().to_vec()),
+            (_, Some(IpAddr::V6(peer))) => Value::OctetString(peer.octets().to_vec()),
+            (_, None) => return None,
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! Resets counted by direction, port and reason, in a table of bounded size.
+
+use crate::trace::reset::{Direction, Reset, Side};
+use lru::LruCache;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+
+/// How many rows there are at most.
+pub const LARGEST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
+
+/// The ephemeral ports where the kernel does not say which they are (net/ipv4/af_inet.c).
+pub const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
+
+/// What is counted in one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Sent or received.
+    pub direction: Direction,
+    /// The end that the port is of.
+    pub side: Side,
+    /// The port of the service.
+    pub port: u16,
+    /// The kernel's number of the reason, where it gives one.
+    pub reason: Option<u32>,
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    /// How many resets.
+    pub count: u64,
+    /// The address at this end that was last seen.
+    pub local: Option<IpAddr>,
+    /// The address at the other end that was last seen.
+    pub remote: Option<IpAddr>,
+    /// Whose thread it was at this end.
+    pub local_thread: Vote,
+    /// Whose thread it was at the other end, where that is this host too.
+    pub remote_thread: Vote,
+}
+
+/// The thread that was named most often of late, for the one that happened to run then is not always the culprit:
+/// Boyer and Moore's majority vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Vote {
+    thread: u32,
+    lead: u32,
+}
+
+impl Vote {
+    fn cast(&mut self, thread: u32) {
+        if self.lead == 0 {
+            *self = Self { thread, lead: 1 };
+        } else if self.thread == thread {
+            // One that has led for long must not lead for as long again after its end.
+            self.lead = (self.lead + 1).min(16);
+        } else {
+            self.lead -= 1;
+        }
+    }
+
+    /// The thread.
+    #[must_use]
+    pub fn thread(self) -> Option<u32> {
+        (self.thread != 0).then_some(self.thread)
+    }
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Table {
+    rows: LruCache<Key, Row>,
+    ephemeral: RangeInclusive<u16>,
+    /// How many rows made way for others.
+    pub displaced: u64,
+    /// How many resets those had counted.
+    pub displaced_resets: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { rows: LruCache::new(LARGEST), ephemeral: EPHEMERAL, displaced: 0, displaced_resets: 0 }
+    }
+}
+
+impl Table {
+    /// Says which ports are ephemeral from now on (net.ipv4.ip_local_port_range).
+    pub fn set_ephemeral(&mut self, ports: RangeInclusive<u16>) {
+        self.ephemeral = ports;
+    }
+
+    /// Counts a reset. Where there is no room for its row, the one makes way that was not seen for the longest time.
+    pub fn count(&mut self, reset: &Reset) {
+        let (side, port) = self.service(reset);
+        let key = Key { direction: reset.direction, side, port, reason: reset.reason };
+        if let Some(row) = self.rows.get_mut(&key) {
+            row.add(reset);
+            return;
+        }
+        let mut row = Row::default();
+        row.add(reset);
+        if let Some((_, row)) = self.rows.push(key, row) {
+            self.displaced += 1;
+            self.displaced_resets += row.count;
+        }
+    }
+
+    /// The port of the service: the local one if it is not ephemeral, else the remote one if that is not, else the
+    /// local one.
+    fn service(&self, reset: &Reset) -> (Side, u16) {
+        let (local, remote) = (reset.local.port, reset.remote.port);
+        // 0 is no port: the peer of a listener has none.
+        let is_service = |port: u16| port != 0 && !self.ephemeral.contains(&port);
+        if !is_service(local) && is_service(remote) { (Side::Remote, remote) } else { (Side::Local, local) }
+    }
+
+    /// All rows, in no order that means anything.
+    pub fn rows(&self) -> impl Iterator<Item = (&Key, &Row)> {
+        self.rows.iter()
+    }
+}
+
+impl Row {
+    fn add(&mut self, reset: &Reset) {
+        self.count += 1;
+        self.local = reset.local.address.or(self.local);
+        self.remote = reset.remote.address.or(self.remote);
+        match reset.thread {
+            Some((Side::Local, thread)) => self.local_thread.cast(thread),
+            Some((Side::Remote, thread)) => self.remote_thread.cast(thread),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The description of an event, `events/SYSTEM/EVENT/format`: where its fields are, which differs between kernels, and
+//! the names of their values.
+//!
+//! Written by `f_show` (kernel/trace/trace_events.c). `events/header_page` has the same lines of fields.
+
+use crate::proc::{ParseError, decimal, excerpt, words};
+use std::str;
+
+/// Where a field is in a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// `common_pid`, `saddr`
+    pub name: String,
+    /// In octets from the beginning of the record.
+    pub offset: usize,
+    /// In octets.
+    pub size: usize,
+}
+
+/// All that is known of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Format {
+    /// What `common_type` of its records is.
+    pub id: u16,
+    /// Its fields, those that all events have included.
+    pub fields: Vec<Field>,
+    /// How the kernel would print it: a format string and its arguments, as in C.
+    print: String,
+}
+
+/// No record is larger: a page of the buffer holds at most 64 KiB.
+const LARGEST: usize = 64 * 1024;
+
+impl Format {
+    /// Reads a `format` file.
+    ///
+    /// # Errors
+    /// If a field has no name, offset or size, or the event no number.
+    pub fn parse(contents: &[u8]) -> Result<Self, ParseError> {
+        let mut format = Self { fields: fields(contents)?, ..Self::default() };
+        let mut id = None;
+        for (at, line) in contents.split(|&b| b == b'\n').enumerate() {
+            if let Some(number) = line.strip_prefix(b"ID: ") {
+                let number = decimal(number).and_then(|number| u16::try_from(number).ok());
+                id = Some(number.ok_or_else(|| ParseError::new(at + 1, "ID is no event's number"))?);
+            } else if let Some(print) = line.strip_prefix(b"print fmt: ") {
+                format.print = String::from_utf8_lossy(print).into_owned();
+            }
+        }
+        format.id = id.ok_or_else(|| ParseError::new(0, "ID is missing"))?;
+        Ok(format)
+    }
+
+    /// A field by its name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The names that the kernel prints for the values of a field, from the `__print_symbolic` of that field; none if
+    /// it prints none. Values that the kernel did not write as numbers are left out.
+    #[must_use]
+    pub fn symbols(&self, field: &str) -> Vec<(u32, String)> {
+        let table = format!("__print_symbolic(REC->{field},");
+        let Some((_, entries)) = self.print.split_once(table.as_str()) else {
+            return Vec::new();
+        };
+        let mut symbols = Vec::new();
+        let mut rest = entries;
+        // { 0, "NOT_SPECIFIED" }, { 1, "NO_SOCKET" })
+        while let Some(entry) = rest.trim_start_matches([' ', ',']).strip_prefix('{') {
+            let Some((value, name)) = entry.split_once(',') else { break };
+            let Some((_, name)) = name.split_once('"') else { break };
+            let Some((name, after)) = name.split_once('"') else { break };
+            if let Some(value) = number(value.trim()) {
+                symbols.push((value, name.to_owned()));
+            }
+            let Some((_, after)) = after.split_once('}') else { break };
+            rest = after;
+        }
+        symbols
+    }
+}
+
+/// A number as C has it.
+fn number(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The fields of a `format` or `header_page` file.
+///
+/// # Errors
+/// If one of them has no name, offset or size.
+pub fn fields(contents: &[u8]) -> Result<Vec<Field>, ParseError> {
+    let lines = contents.split(|&b| b == b'\n').enumerate();
+    let fields = lines.filter_map(|(at, line)| {
+        let declaration = line.trim_ascii_start().strip_prefix(b"field:")?;
+        Some(field(declaration).map_err(|problem| ParseError::new(at + 1, problem)))
+    });
+    fields.collect()
+}
+
+/// `unsigned short common_type;`, then `offset:0;`, `size:2;`, `signed:0;`, with tabs between them.
+fn field(declaration: &[u8]) -> Result<Field, String> {
+    let mut parts = declaration.split(|&b| b == b';').map(<[u8]>::trim_ascii);
+    let declared = parts.next().unwrap_or_default();
+    let name =
+        name(declared).ok_or_else(|| format!("{} declares no field that has a name", excerpt(declared)))?;
+    let (mut offset, mut size) = (None, None);
+    for part in parts {
+        if let Some(number) = part.strip_prefix(b"offset:") {
+            offset = decimal(number);
+        } else if let Some(number) = part.strip_prefix(b"size:") {
+            size = decimal(number);
+        }
+    }
+    let within = |number: Option<u64>| usize::try_from(number?).ok().filter(|&number| number <= LARGEST);
+    match (within(offset), within(size)) {
+        (Some(offset), Some(size)) => Ok(Field { name: name.to_owned(), offset, size }),
+        _ => Err(format!("{name} has no offset and size within a page")),
+    }
+}
+
+/// The last word of a declaration, without the dimension of an array.
+fn name(declared: &[u8]) -> Option<&str> {
+    // A field of variable size, '__data_loc char[] name', has its dimension before its name.
+    let variable = declared.starts_with(b"__data_loc") || declared.starts_with(b"__rel_loc");
+    let dimension = declared.iter().position(|&b| b == b'[').filter(|_| !variable);
+    let word = words(declared.get(..dimension.unwrap_or(declared.len()))?).last()?;
+    let word = str::from_utf8(word).ok()?;
+    (!word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')).then_some(word)
+}

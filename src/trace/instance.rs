@@ -1,0 +1,321 @@
+//! A trace instance of our own: made, read without ever blocking, and removed. The only module that opens anything
+//! below tracefs.
+//!
+//! An instance (Documentation/trace/ftrace.rst) has a buffer and a set of events of its own, so that whoever else traces
+//! on the host is not disturbed, and does not disturb us. Nothing but its folder's existence keeps it alive: that of a
+//! process that was killed stays, with its buffer, until the next one removes it.
+
+use super::format::Format;
+use super::page::{Layout, lost};
+use super::reset::{Events, Reset};
+use crate::proc::read::{self, ReadError};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What the folders of our instances are called; the process behind it.
+const PREFIX: &str = "netstat-agentx-";
+
+/// The events, below `events/tcp`.
+const SENT: &str = "tcp_send_reset";
+const RECEIVED: &str = "tcp_receive_reset";
+
+/// Why resets cannot be traced, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// There is no tracefs.
+    #[error("tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing")]
+    NotMounted,
+    /// A file or folder below tracefs cannot be made, opened, read or written.
+    #[error("{path}: {cause}{}", hint(cause))]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The kernel does not have the events.
+    #[error("{path}: not there; Linux has it since 4.16, if it was built with tracing")]
+    NoEvent {
+        /// Where it would be described.
+        path: PathBuf,
+    },
+    /// What the kernel says of its events or its buffer makes no sense to us.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        ErrorKind::PermissionDenied => {
+            "; tracing needs root or CAP_DAC_OVERRIDE, and a kernel that is not locked down"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "; tracefs is read-only here, as ProtectKernelTunables=yes of a systemd unit makes it"
+        }
+        ErrorKind::NotFound => "; is tracefs hidden, as by ProtectKernelTunables=yes of a systemd unit?",
+        _ => "",
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> TraceError {
+    let path = path.to_owned();
+    move |cause| TraceError::Io { path, cause }
+}
+
+impl From<ReadError> for TraceError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Absent { path } => Self::NoEvent { path },
+            ReadError::Io { path, cause } => Self::Io { path, cause },
+            other => Self::Unknown(other.to_string()),
+        }
+    }
+}
+
+/// Where tracefs is, if it is anywhere.
+///
+/// # Errors
+/// If it is not mounted.
+pub fn tracefs() -> Result<PathBuf, TraceError> {
+    let (mut found, mut debugfs) = (None, None);
+    // Whatever root is configured for /proc: what we open is found by our own mounts.
+    let read = read::lines(Path::new("/proc/self/mountinfo"), |_, line| {
+        match mount(line) {
+            Some((b"tracefs", path)) => found = found.take().or(Some(path)),
+            Some((b"debugfs", path)) => debugfs = debugfs.take().or(Some(path.join("tracing"))),
+            _ => {}
+        }
+        Ok(())
+    });
+    read?;
+    found.or(debugfs).ok_or(TraceError::NotMounted)
+}
+
+/// Type and mount point of a line of mountinfo, if it is the whole of a file system that is mounted there (proc(5)).
+fn mount(line: &[u8]) -> Option<(&[u8], PathBuf)> {
+    let mut fields = line.split(|&b| b == b' ');
+    let (root, point) = (fields.nth(3)?, fields.next()?);
+    // Any number of optional fields end with a single hyphen.
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    // A path with a blank has it as \040; nobody mounts tracefs at such a place.
+    let point = std::str::from_utf8(point).ok().filter(|point| !point.contains('\\'))?;
+    (root == b"/").then(|| (kind, point.into()))
+}
+
+/// Removes the instances of processes that were killed. The kernel refuses to remove one that somebody reads.
+pub fn remove_left_overs(tracefs: &Path) {
+    let instances = fs::read_dir(tracefs.join("instances")).into_iter().flatten().flatten();
+    for instance in
+        instances.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()))
+    {
+        if fs::remove_dir(instance.path()).is_ok() {
+            tracing::info!(instance = %instance.path().display(), "removed a trace instance that was left over");
+        }
+    }
+}
+
+/// The buffer of one CPU.
+#[derive(Debug)]
+struct Pipe {
+    file: File,
+    stats: PathBuf,
+    lost: u64,
+}
+
+/// What one reading of the buffers brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// How many octets of events the fullest of the buffers held.
+    pub fullest: usize,
+    /// Whether time was up before all of them were empty.
+    pub cut_short: bool,
+}
+
+/// The instance.
+#[derive(Debug)]
+pub struct Instance {
+    folder: Folder,
+    layout: Layout,
+    /// What the events look like.
+    pub events: Events,
+    pipes: Vec<Pipe>,
+    page: Vec<u8>,
+    first: usize,
+}
+
+/// The folder, which goes with its owner.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    /// Several processes of the same number may share tracefs, each in a process namespace of its own.
+    fn make(tracefs: &Path) -> Result<Self, TraceError> {
+        let instances = tracefs.join("instances");
+        let mut number = 0_u8;
+        loop {
+            let path = instances.join(format!("{PREFIX}{}-{number}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(cause) if cause.kind() == ErrorKind::AlreadyExists && number < u8::MAX => number += 1,
+                Err(cause) => return Err(failed(&path)(cause)),
+            }
+        }
+    }
+
+    fn write(&self, file: &str, text: &str) -> Result<(), TraceError> {
+        let path = self.0.join(file);
+        fs::write(&path, text).map_err(failed(&path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let removed = fs::remove_dir(&self.0);
+        if let Some(error) = removed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
+            tracing::warn!(instance = %self.0.display(), "the trace instance is left over: {error}");
+        }
+    }
+}
+
+impl Instance {
+    /// Makes an instance with a buffer of so many octets for each CPU, and lets the kernel write resets into it.
+    ///
+    /// # Errors
+    /// If that is not possible here; there is no instance then.
+    pub fn make(tracefs: &Path, buffer: u64) -> Result<Self, TraceError> {
+        remove_left_overs(tracefs);
+        // Another process that does the same at this moment may take ours for a left-over before we read it.
+        let vanished = |error: &TraceError| matches!(error, TraceError::Io { cause, .. } if cause.kind() == ErrorKind::NotFound);
+        match Self::try_make(tracefs, buffer) {
+            Err(error) if vanished(&error) => Self::try_make(tracefs, buffer),
+            made => made,
+        }
+    }
+
+    fn try_make(tracefs: &Path, buffer: u64) -> Result<Self, TraceError> {
+        let mut text = Vec::new();
+        let events = tracefs.join("events");
+        // Whoever may not look into tracefs is told so by its first folder.
+        fs::read_dir(&events).map_err(failed(&events))?;
+        let mut format = |event: &str| {
+            let path = events.join("tcp").join(event).join("format");
+            read::parsed(&path, &mut text, Format::parse)
+        };
+        let events_of_tcp = Events::new(&format(SENT)?, &format(RECEIVED)?).map_err(TraceError::Unknown)?;
+        let layout = read::parsed(&events.join("header_page"), &mut text, Layout::parse)?;
+        let folder = Folder::make(tracefs)?;
+        folder.write("buffer_size_kb", &(buffer / 1024).to_string())?;
+        let mut instance = Self {
+            pipes: pipes(&folder.0)?,
+            folder,
+            layout,
+            events: events_of_tcp,
+            page: vec![0; layout.size()],
+            first: 0,
+        };
+        instance.enable(true)?;
+        instance.read_lost(|_| true);
+        Ok(instance)
+    }
+
+    fn enable(&self, on: bool) -> Result<(), TraceError> {
+        for event in [SENT, RECEIVED] {
+            self.folder.write(&format!("events/tcp/{event}/enable"), if on { "1" } else { "0" })?;
+        }
+        Ok(())
+    }
+
+    /// Takes the events out of the buffers until they are empty or time is up.
+    ///
+    /// # Errors
+    /// If a buffer cannot be read or makes no sense; what could be read was taken out all the same.
+    pub fn drain(
+        &mut self,
+        until: Instant,
+        mut take: impl FnMut(&Events, Reset),
+    ) -> Result<Drained, TraceError> {
+        let (mut drained, mut problem) = (Drained::default(), None);
+        let mut touched = vec![false; self.pipes.len()];
+        // Another one comes first each time, so that none is forgotten for good where time is short.
+        self.first = (self.first + 1) % self.pipes.len().max(1);
+        let order = (self.first..self.pipes.len()).chain(0..self.first);
+        'pipes: for position in order {
+            let Some(pipe) = self.pipes.get_mut(position) else { continue };
+            let mut held = 0;
+            loop {
+                let read = match pipe.file.read(&mut self.page) {
+                    Ok(read @ 1..) => read,
+                    Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
+                    Err(cause) if cause.kind() != ErrorKind::WouldBlock => {
+                        problem =
+                            Some(TraceError::Io { path: pipe.stats.with_file_name("trace_pipe_raw"), cause });
+                        break;
+                    }
+                    _ => break,
+                };
+                held += read;
+                drained.fullest = drained.fullest.max(held);
+                if let Some(touched) = touched.get_mut(position) {
+                    *touched = true;
+                }
+                for record in self.layout.records(self.page.get(..read).unwrap_or_default()) {
+                    match record {
+                        Ok(record) => {
+                            if let Some(reset) = self.events.decode(record) {
+                                take(&self.events, reset);
+                            }
+                        }
+                        Err(broken) => problem = Some(TraceError::Unknown(broken.to_string())),
+                    }
+                }
+                if Instant::now() >= until {
+                    drained.cut_short = true;
+                    break 'pipes;
+                }
+            }
+        }
+        // Where nothing was written nothing was lost.
+        self.read_lost(|position| touched.get(position) == Some(&true));
+        problem.map_or(Ok(drained), Err)
+    }
+
+    fn read_lost(&mut self, wanted: impl Fn(usize) -> bool) {
+        let mut text = Vec::new();
+        for (_, pipe) in self.pipes.iter_mut().enumerate().filter(|(position, _)| wanted(*position)) {
+            // It stays as it was if it cannot be read this time.
+            if read::whole(&pipe.stats, &mut text).is_ok() {
+                pipe.lost = pipe.lost.max(lost(&text));
+            }
+        }
+    }
+
+    /// How many events the kernel lost since the instance was made, as of the latest [`Self::drain`].
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.pipes.iter().map(|pipe| pipe.lost).fold(0, u64::saturating_add)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // An instance whose events are enabled, or whose buffers somebody reads, cannot be removed.
+        let _ = self.enable(false);
+        self.pipes.clear();
+    }
+}
+
+fn pipes(instance: &Path) -> Result<Vec<Pipe>, TraceError> {
+    let folder = instance.join("per_cpu");
+    let cpus = fs::read_dir(&folder).map_err(failed(&folder))?;
+    // Reading must not wait for events.
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let pipe = |cpu: PathBuf| {
+        let path = cpu.join("trace_pipe_raw");
+        let file = OpenOptions::new().read(true).custom_flags(nonblock).open(&path).map_err(failed(&path))?;
+        Ok(Pipe { file, stats: cpu.join("stats"), lost: 0 })
+    };
+    cpus.flatten().map(|cpu| pipe(cpu.path())).collect()
+}

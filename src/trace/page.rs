@@ -1,0 +1,149 @@
+//! A page of the trace buffer, as `per_cpu/cpuN/trace_pipe_raw` gives it: a header, then records of variable length.
+//!
+//! The header is described by `events/header_page`, the records by `events/header_event` and the comments in
+//! include/linux/ring_buffer.h. Everything is in the byte order of the host.
+
+use super::format::{Field, fields};
+use crate::proc::{ParseError, decimal};
+
+/// Where the records are in a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Offset and size of the number of octets that the records take.
+    commit: (usize, usize),
+    /// Where the records begin.
+    data: usize,
+    /// How large a page is.
+    size: usize,
+}
+
+/// The bits of `commit` above these are flags (RB_MISSED_EVENTS, RB_MISSED_STORED in kernel/trace/ring_buffer.c).
+const COMMIT: u64 = (1 << 27) - 1;
+
+/// Sub-buffers are a page each unless somebody made them larger for all of the host.
+const LARGEST_PAGE: usize = 16 << 20;
+
+impl Layout {
+    /// Reads `events/header_page`.
+    ///
+    /// # Errors
+    /// If a field is missing, or no page can be like that.
+    pub fn parse(contents: &[u8]) -> Result<Self, ParseError> {
+        let fields = fields(contents)?;
+        let named = |name: &str| {
+            let field: Option<&Field> = fields.iter().find(|field| field.name == name);
+            field.ok_or_else(|| ParseError::new(0, format!("{name} is missing")))
+        };
+        let (commit, data) = (named("commit")?, named("data")?);
+        let size = data.offset + data.size;
+        if !matches!(commit.size, 4 | 8) || commit.offset + commit.size > data.offset || size > LARGEST_PAGE {
+            return Err(ParseError::new(0, "commit and data do not make a page"));
+        }
+        Ok(Self { commit: (commit.offset, commit.size), data: data.offset, size })
+    }
+
+    /// How large a page is, in octets.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The records of a page, oldest first.
+    #[must_use]
+    pub fn records<'a>(&self, page: &'a [u8]) -> Records<'a> {
+        let (offset, size) = self.commit;
+        let commit = page.get(offset..offset + size).map(|octets| match octets.try_into() {
+            Ok(octets) => u64::from_ne_bytes(octets),
+            Err(_) => octets.try_into().map_or(0, |octets| u32::from_ne_bytes(octets).into()),
+        });
+        let used = commit.and_then(|commit| usize::try_from(commit & COMMIT).ok());
+        let data = page.get(self.data..).zip(used).and_then(|(data, used)| data.get(..used));
+        Records { rest: data.unwrap_or_default(), broken: data.is_none() }
+    }
+}
+
+/// The records of a page.
+#[derive(Debug, Clone)]
+pub struct Records<'a> {
+    rest: &'a [u8],
+    broken: bool,
+}
+
+/// Something in a page is not what the kernel writes; what follows it there cannot be told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a page of the trace buffer is not what header_page and header_event say")]
+pub struct Broken;
+
+/// Values of `type_len` that are no length.
+mod kind {
+    /// The length stands in the next word.
+    pub const LONG: u32 = 0;
+    pub const PADDING: u32 = 29;
+    pub const TIME_EXTEND: u32 = 30;
+    pub const TIME_STAMP: u32 = 31;
+}
+
+/// The first word of a record: 5 bits of type or length, 27 bits of time. They are bit fields in C, which begin at the
+/// low end on a little-endian machine and at the high end on a big-endian one.
+fn head(word: u32) -> (u32, u32) {
+    if cfg!(target_endian = "big") { (word >> 27, word & 0x07ff_ffff) } else { (word & 0x1f, word >> 5) }
+}
+
+fn word(octets: &[u8]) -> Option<(u32, &[u8])> {
+    let (word, rest) = octets.split_first_chunk()?;
+    Some((u32::from_ne_bytes(*word), rest))
+}
+
+impl<'a> Records<'a> {
+    /// Takes the next record off; `Some(None)` for one that holds no event.
+    fn take(&mut self) -> Option<Option<&'a [u8]>> {
+        let (first, rest) = word(self.rest)?;
+        let (kind, time) = head(first);
+        let (event, rest) = match kind {
+            kind::TIME_EXTEND | kind::TIME_STAMP => (None, word(rest)?.1),
+            // Nothing follows it in this page.
+            kind::PADDING if time == 0 => (None, &[][..]),
+            kind::PADDING => {
+                let (length, _) = word(rest)?;
+                (None, rest.get(usize::try_from(length).ok()?..)?)
+            }
+            kind::LONG => {
+                // It counts itself.
+                let (length, rest) = word(rest)?;
+                let (event, rest) = rest.split_at_checked(usize::try_from(length.checked_sub(4)?).ok()?)?;
+                (Some(event), rest)
+            }
+            words => {
+                let (event, rest) = rest.split_at_checked(usize::try_from(words).ok()? * 4)?;
+                (Some(event), rest)
+            }
+        };
+        self.rest = rest;
+        Some(event)
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<&'a [u8], Broken>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.rest.is_empty() && !self.broken {
+            match self.take() {
+                Some(Some(event)) => return Some(Ok(event)),
+                Some(None) => {}
+                None => self.broken = true,
+            }
+        }
+        self.rest = &[];
+        std::mem::take(&mut self.broken).then_some(Err(Broken))
+    }
+}
+
+/// How many events `per_cpu/cpuN/stats` says were lost: overwritten before they were read, or never written.
+#[must_use]
+pub fn lost(stats: &[u8]) -> u64 {
+    const COUNTS: [&[u8]; 3] = [b"overrun: ", b"commit overrun: ", b"dropped events: "];
+    let lines = stats.split(|&b| b == b'\n');
+    let counts = lines.filter_map(|line| COUNTS.iter().find_map(|label| decimal(line.strip_prefix(*label)?)));
+    counts.fold(0, u64::saturating_add)
+}
