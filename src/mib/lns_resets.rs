@@ -142,3 +142,95 @@ impl Rows for Resets {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::mib::view::View;
+    use crate::proc::read::ProcRoot;
+    use crate::resets::recorder::tests::{answering, row};
+    use crate::resets::recorder::{self, Handle};
+    use crate::snapshot::{Snapshot, SourceId};
+    use crate::trace::reset::Direction::{Received, Sent};
+    use std::time::Instant;
+
+    /// What is served below B.1.6, and the row of the source.
+    fn served(recorder: Option<Handle>) -> Vec<String> {
+        let config = Config::default();
+        let mut snapshot = Snapshot::new(config.max_ages());
+        snapshot.record_resets(recorder);
+        let view = View::new(config.layout());
+        let base = "1.3.6.1.4.1.8072.9999.9999.2741";
+        let walk = |snapshot: &mut Snapshot, subtree: &str| {
+            let subtree: Oid = format!("{base}.{subtree}").parse().unwrap();
+            let touched = {
+                let cx = Context::new(snapshot, Instant::now());
+                let _ = view.next(&cx, &subtree, false, None);
+                cx.touched()
+            };
+            snapshot.refresh_now(touched, &ProcRoot::new("/proc"));
+            let cx = Context::new(snapshot, Instant::now());
+            let (mut name, mut all) = (subtree.clone(), Vec::new());
+            while let Some((next, value)) = view.next(&cx, &name, false, None) {
+                let Some(rest) = next.strip_prefix(subtree.as_slice()) else { break };
+                let rest: Vec<_> = rest.iter().map(ToString::to_string).collect();
+                all.push(format!("{} = {value}", rest.join(".")));
+                name = next;
+            }
+            all
+        };
+        let mut all = walk(&mut snapshot, "1.6");
+        let sources = walk(&mut snapshot, "1.5.8.1.6");
+        all.extend(sources.into_iter().filter(|line| line.starts_with("6.114.101.115.101.116.115 ")));
+        all
+    }
+
+    #[test]
+    fn rows_tracing_and_losses() {
+        let rows = vec![
+            row(Sent, 7211, "NO_SOCKET", 5, Some("127.0.0.1")),
+            row(Sent, 7212, "INVALID_SYN", 1, None),
+            row(Received, 443, "NOT_SPECIFIED", 2, Some("::1")),
+        ];
+        let resets = recorder::Resets { rows, lost: 9, problem: String::new() };
+        let no_socket = "1.1.7211.9.78.79.95.83.79.67.75.69.84";
+        let invalid_syn = "1.1.7212.11.73.78.86.65.76.73.68.95.83.89.78";
+        let not_specified = "2.1.443.13.78.79.84.95.83.80.69.67.73.70.73.69.68";
+        assert_eq!(
+            served(Some(answering(Ok(resets)))),
+            [
+                format!("1.1.5.{no_socket} = Counter64: 5"),
+                format!("1.1.5.{invalid_syn} = Counter64: 1"),
+                format!("1.1.5.{not_specified} = Counter64: 2"),
+                format!("1.1.6.{no_socket} = INTEGER: 1"),
+                format!("1.1.6.{not_specified} = INTEGER: 2"),
+                format!("1.1.7.{no_socket} = Hex-STRING: 7F 00 00 01 "),
+                format!(
+                    "1.1.7.{not_specified} = Hex-STRING: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 "
+                ),
+                "2.0 = INTEGER: 1".to_owned(),
+                "3.0 = Counter64: 9".to_owned(),
+                "6.114.101.115.101.116.115 = \"\"".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn off_and_not_possible() {
+        assert_eq!(served(None), ["2.0 = INTEGER: 2"]);
+        assert_eq!(
+            served(Some(answering(Err("no tracefs".into())))),
+            ["2.0 = INTEGER: 3", "6.114.101.115.101.116.115 = STRING: \"no tracefs\""]
+        );
+    }
+
+    #[test]
+    fn a_problem_is_told_beside_what_could_be_read() {
+        let resets = recorder::Resets { problem: "a pipe is broken".into(), ..recorder::Resets::default() };
+        let served = served(Some(answering(Ok(resets))));
+        assert_eq!(served[0], "2.0 = INTEGER: 1");
+        assert!(served[2].ends_with("STRING: \"a pipe is broken\""), "{served:?}");
+        assert_eq!(SourceId::Resets.name(), "resets");
+    }
+}

@@ -111,3 +111,56 @@ impl Status {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn status(name: &str, process: u32, parent: u32) -> String {
+        format!("Name:\t{name}\nUmask:\t0022\nTgid:\t{process}\nPid:\t9\nPPid:\t{parent}\nTracerPid:\t0\n")
+    }
+
+    /// A `/proc` with these threads, and a tracefs beside it.
+    fn root(threads: &[(u32, &str)], saved: &str) -> (tempfile::TempDir, Option<Processes>) {
+        let folder = tempfile::tempdir().unwrap();
+        for (thread, status) in threads {
+            fs::create_dir(folder.path().join(thread.to_string())).unwrap();
+            fs::write(folder.path().join(format!("{thread}/status")), status).unwrap();
+        }
+        fs::write(folder.path().join("saved_cmdlines"), saved).unwrap();
+        let processes = Processes::new(ProcRoot::new(folder.path()), folder.path());
+        (folder, processes)
+    }
+
+    #[test]
+    fn threads_of_processes() {
+        let kthreadd = status("kthreadd", 2, 0);
+        let threads = [
+            (2, kthreadd.as_str()),
+            (16, &status("ksoftirqd/0", 16, 2)),
+            (100, &status("python3", 100, 1)),
+            (101, &status("worker", 100, 1)),
+            (102, &status("\x1b[2J a\\nb", 102, 1)),
+            (103, "Name:\n"),
+        ];
+        let (folder, processes) = root(&threads, "4711 perl\n4712 <...>\n47110 other\n");
+        let mut processes = processes.unwrap();
+        let mut of = |thread| processes.of(thread).map(|process| (process.name, process.pid));
+        assert_eq!(of(100), Some(("python3".into(), 100)));
+        assert_eq!(of(101), Some(("python3".into(), 100)));
+        assert_eq!(of(102), Some((r"\x1b[2J a\nb".into(), 102)));
+        // Threads of the kernel, and one whose status says nothing.
+        assert_eq!((of(2), of(16), of(103)), (None, None, None));
+        // Those that have ended: as tracefs remembers them, or as they were seen.
+        assert_eq!((of(4711), of(4712), of(4713)), (Some(("perl".into(), 4711)), None, None));
+        fs::remove_dir_all(folder.path().join("100")).unwrap();
+        assert_eq!(of(100), Some(("python3".into(), 100)));
+    }
+
+    #[test]
+    fn numbers_of_another_process_namespace_are_nobodys() {
+        assert!(root(&[(2, &status("bash", 2, 1))], "").1.is_none());
+        assert!(root(&[], "").1.is_none());
+    }
+}

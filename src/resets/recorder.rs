@@ -229,3 +229,62 @@ pub fn ephemeral(root: &ProcRoot) -> RangeInclusive<u16> {
         _ => EPHEMERAL,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A handle that is always given the same answer.
+    pub(crate) fn answering(answer: Result<Resets, String>) -> Handle {
+        let (sender, orders) = channel();
+        std::thread::spawn(move || {
+            while let Ok(Order::Read(asked)) = orders.recv() {
+                asked.send(answer.clone()).unwrap();
+            }
+        });
+        Handle(sender)
+    }
+
+    pub(crate) fn row(direction: Direction, port: u16, reason: &str, count: u64, peer: Option<&str>) -> Row {
+        let peer = peer.map(|peer| peer.parse().unwrap());
+        Row { direction, side: Side::Local, port, reason: reason.into(), count, peer }
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_their_index_and_never_twice() {
+        use Direction::{Received, Sent};
+        let rows = vec![
+            row(Received, 1, "A", 1, None),
+            row(Sent, 80, "NO_SOCKET", 2, None),
+            row(Sent, 80, "ERROR", 3, None),
+            row(Sent, 7, "TCP_FLAGS", 4, None),
+            row(Sent, 80, "ERROR", 5, None),
+        ];
+        let ordered: Vec<_> =
+            ordered(rows).into_iter().map(|row| (row.direction, row.port, row.reason, row.count)).collect();
+        let wanted = [
+            (Sent, 7, "TCP_FLAGS".to_owned(), 4),
+            (Sent, 80, "ERROR".to_owned(), 8),
+            (Sent, 80, "NO_SOCKET".to_owned(), 2),
+            (Received, 1, "A".to_owned(), 1),
+        ];
+        assert_eq!(ordered, wanted);
+    }
+
+    #[test]
+    fn ephemeral_ports_are_the_kernels_or_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(ephemeral(&ProcRoot::new(folder.path())), EPHEMERAL);
+        let told = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+        let ports: Vec<u16> = told.split_whitespace().map(|port| port.parse().unwrap()).collect();
+        assert_eq!(ephemeral(&ProcRoot::new("/proc")), ports[0]..=ports[1]);
+    }
+
+    #[test]
+    fn a_recorder_that_has_ended_says_so() {
+        let recorder = Recorder::start(1 << 20, ProcRoot::new("/proc")).unwrap();
+        let handle = recorder.handle();
+        drop(recorder);
+        assert_eq!(handle.read(), Err("the recorder of resets has ended".into()));
+    }
+}

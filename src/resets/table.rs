@@ -133,3 +133,117 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::reset::End;
+
+    fn end(port: u16) -> End {
+        End { address: Some([127, 0, 0, 1].into()), port }
+    }
+
+    fn reset(local: u16, remote: u16) -> Reset {
+        Reset {
+            direction: Direction::Sent,
+            local: end(local),
+            remote: end(remote),
+            reason: Some(1),
+            thread: Some((Side::Remote, 7)),
+        }
+    }
+
+    fn keys(table: &Table) -> Vec<(Side, u16, u64)> {
+        let mut keys: Vec<_> = table.rows().map(|(key, row)| (key.side, key.port, row.count)).collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn the_port_is_that_of_the_service() {
+        let mut table = Table::default();
+        table.count(&reset(7211, 50_000));
+        table.count(&reset(50_000, 443));
+        // Both or neither could be the service's.
+        table.count(&reset(25, 443));
+        table.count(&reset(50_000, 50_001));
+        // The peer of a listener has no port.
+        table.count(&reset(50_002, 0));
+        table.count(&reset(50_000, 443));
+        assert_eq!(
+            keys(&table),
+            [
+                (Side::Local, 25, 1),
+                (Side::Local, 7211, 1),
+                (Side::Local, 50_000, 1),
+                (Side::Local, 50_002, 1),
+                (Side::Remote, 443, 2),
+            ]
+        );
+        table.set_ephemeral(1024..=65_535);
+        table.count(&reset(7211, 25));
+        assert!(keys(&table).contains(&(Side::Remote, 25, 1)));
+    }
+
+    #[test]
+    fn direction_and_reason_are_rows_of_their_own() {
+        let mut table = Table::default();
+        for direction in [Direction::Sent, Direction::Received] {
+            for reason in [None, Some(0), Some(1)] {
+                table.count(&Reset { direction, reason, ..reset(7211, 50_000) });
+            }
+        }
+        assert_eq!(table.rows().count(), 6);
+    }
+
+    #[test]
+    fn rows_not_seen_for_long_make_way_and_are_counted() {
+        let mut table = Table::default();
+        let ports = 1..=u16::try_from(LARGEST.get()).unwrap();
+        for port in ports.clone() {
+            table.count(&reset(port, 50_000));
+            table.count(&reset(port, 50_000));
+        }
+        assert_eq!((table.rows().count(), table.displaced), (LARGEST.get(), 0));
+        // The first is seen again, so that the second makes way.
+        table.count(&reset(1, 50_000));
+        table.count(&reset(20_000, 50_000));
+        let ports: Vec<_> = keys(&table).into_iter().map(|(_, port, _)| port).collect();
+        assert_eq!((ports.len(), ports[0], ports[1]), (LARGEST.get(), 1, 3));
+        assert_eq!((table.displaced, table.displaced_resets), (1, 2));
+        for port in 1..=u16::MAX {
+            table.count(&reset(7, port));
+            table.count(&reset(port, 50_000));
+        }
+        let counted: u64 = table.rows().map(|(_, row)| row.count).sum();
+        assert_eq!(table.rows().count(), LARGEST.get());
+        assert_eq!(counted + table.displaced_resets, 2 * 4096 + 2 + 2 * 65_535);
+    }
+
+    #[test]
+    fn what_was_seen_last_stands_and_what_is_unknown_does_not_hide_it() {
+        let mut table = Table::default();
+        table.count(&reset(7211, 50_000));
+        let nobody = End { address: None, port: 0 };
+        table.count(&Reset {
+            local: End { address: None, port: 7211 },
+            remote: nobody,
+            thread: None,
+            ..reset(7211, 0)
+        });
+        let (_, row) = table.rows().next().unwrap();
+        assert_eq!((row.count, row.local, row.remote), (2, end(0).address, end(0).address));
+        assert_eq!((row.local_thread.thread(), row.remote_thread.thread()), (None, Some(7)));
+    }
+
+    #[test]
+    fn the_thread_is_the_one_that_was_named_most_often() {
+        let mut vote = Vote::default();
+        [7, 8, 7, 7, 9].into_iter().for_each(|thread| vote.cast(thread));
+        assert_eq!(vote.thread(), Some(7));
+        (0..1000).for_each(|_| vote.cast(7));
+        // A new culprit is found before long.
+        (0..20).for_each(|_| vote.cast(8));
+        assert_eq!(vote.thread(), Some(8));
+    }
+}

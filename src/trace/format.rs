@@ -133,3 +133,74 @@ fn name(declared: &[u8]) -> Option<&str> {
     let word = str::from_utf8(word).ok()?;
     (!word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')).then_some(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENT: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_send_reset");
+    const RECEIVED: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_receive_reset");
+
+    #[test]
+    fn fields_of_a_running_kernel() {
+        let sent = Format::parse(SENT).unwrap();
+        assert_eq!(sent.id, 2280);
+        let at = |name: &str| sent.field(name).map(|field| (field.offset, field.size));
+        assert_eq!(at("common_pid"), Some((4, 4)));
+        assert_eq!(at("skbaddr"), Some((8, 8)));
+        assert_eq!(at("reason"), Some((28, 4)));
+        assert_eq!(at("daddr"), Some((60, 28)));
+        assert_eq!(at("sport"), None);
+        let received = Format::parse(RECEIVED).unwrap();
+        assert_eq!((received.id, received.fields.len()), (2279, 13));
+        assert_eq!(received.field("saddr_v6").map(|field| (field.offset, field.size)), Some((30, 16)));
+    }
+
+    #[test]
+    fn names_of_values_stand_in_the_print_format() {
+        let symbols = Format::parse(SENT).unwrap().symbols("reason");
+        assert_eq!(symbols.len(), 26);
+        assert_eq!(symbols[1], (1, "NO_SOCKET".into()));
+        assert_eq!(symbols[11], (11, "TCP_ABORT_ON_CLOSE".into()));
+        assert!(Format::parse(RECEIVED).unwrap().symbols("reason").is_empty());
+        // This kernel writes TCP_ESTABLISHED, not 1: there is nothing to be had of that.
+        assert!(Format::parse(SENT).unwrap().symbols("state").is_empty());
+        let of = |print: &str| {
+            let text = format!("ID: 1\nprint fmt: \"%s\", __print_symbolic(REC->reason, {print}");
+            Format::parse(text.as_bytes()).unwrap().symbols("reason")
+        };
+        assert_eq!(of("{ 0x1f, \"A\" }, { B, \"C\" }, {2,\"D\"})"), [(31, "A".into()), (2, "D".into())]);
+        for broken in ["", "{", "{ 1", "{ 1, ", "{ 1, \"A", "{ 1, \"A\"", "}", ")"] {
+            assert!(of(broken).len() <= 1, "{broken}");
+        }
+    }
+
+    #[test]
+    fn declarations_have_their_name_last() {
+        let named = |declared: &'static str| name(declared.as_bytes());
+        assert_eq!(named("unsigned short common_type"), Some("common_type"));
+        assert_eq!(named("const void * skbaddr"), Some("skbaddr"));
+        // As kernels wrote it that did not work out sizes.
+        assert_eq!(named("__u8 saddr[sizeof(struct sockaddr_in6)]"), Some("saddr"));
+        assert_eq!(named("__data_loc char[] name"), Some("name"));
+        assert_eq!(named(""), None);
+        assert_eq!(named("int [4]"), Some("int"));
+        assert_eq!(named("int a*b"), None);
+    }
+
+    #[test]
+    fn what_no_kernel_writes_is_told_with_its_line() {
+        let error = |text: &str| Format::parse(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error(""), "line 0: ID is missing");
+        assert_eq!(error("name: x\nID: 65536\n"), "line 2: ID is no event's number");
+        assert_eq!(
+            error("ID: 1\n\tfield:int a;\toffset:0;\n"),
+            "line 2: a has no offset and size within a page"
+        );
+        assert_eq!(
+            error("ID: 1\n\tfield:int a;\toffset:99999999;\tsize:4;\n"),
+            "line 2: a has no offset and size within a page"
+        );
+        assert_eq!(error("ID: 1\n\tfield:;\n"), "line 2: '' declares no field that has a name");
+    }
+}

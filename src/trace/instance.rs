@@ -319,3 +319,96 @@ fn pipes(instance: &Path) -> Result<Vec<Pipe>, TraceError> {
     };
     cpus.flatten().map(|cpu| pipe(cpu.path())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_of_whole_file_systems() {
+        let of = |line: &'static str| mount(line.as_bytes());
+        let point = |kind: &'static [u8], path: &str| Some((kind, PathBuf::from(path)));
+        assert_eq!(
+            of("24 23 0:7 / /sys/kernel/tracing rw,nosuid shared:11 master:2 - tracefs tracefs rw"),
+            point(b"tracefs", "/sys/kernel/tracing")
+        );
+        assert_eq!(
+            of("30 23 0:8 / /sys/kernel/debug rw - debugfs none rw"),
+            point(b"debugfs", "/sys/kernel/debug")
+        );
+        // A folder of it, an odd place, and what is no line of mountinfo.
+        assert_eq!(of("24 23 0:7 /instances/a /mnt rw - tracefs tracefs rw"), None);
+        assert_eq!(of("24 23 0:7 / /a\\040b rw - tracefs tracefs rw"), None);
+        for broken in ["", "24 23 0:7 /", "24 23 0:7 / /mnt rw", "24 23 0:7 / /mnt rw -"] {
+            assert_eq!(of(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let told = |kind: ErrorKind| failed(Path::new("/t/instances"))(kind.into()).to_string();
+        assert!(told(ErrorKind::PermissionDenied).contains("root or CAP_DAC_OVERRIDE"));
+        assert!(told(ErrorKind::ReadOnlyFilesystem).contains("ProtectKernelTunables"));
+        assert!(told(ErrorKind::NotFound).starts_with("/t/instances: "));
+        let absent = ReadError::Absent { path: "/t/events/tcp/tcp_send_reset/format".into() };
+        assert!(TraceError::from(absent).to_string().contains("since 4.16"));
+    }
+
+    /// A folder that looks like tracefs to begin with.
+    fn fake() -> tempfile::TempDir {
+        let tracefs = tempfile::tempdir().unwrap();
+        fs::create_dir_all(tracefs.path().join("events/tcp")).unwrap();
+        tracefs
+    }
+
+    fn describe(tracefs: &Path) {
+        let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace/6.18");
+        for event in [SENT, RECEIVED] {
+            let folder = tracefs.join("events/tcp").join(event);
+            fs::create_dir_all(&folder).unwrap();
+            fs::copy(captured.join(event), folder.join("format")).unwrap();
+        }
+        fs::copy(captured.join("header_page"), tracefs.join("events/header_page")).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let tracefs = fake();
+        let make = || Instance::make(tracefs.path(), 1 << 20).unwrap_err().to_string();
+        assert!(make().contains("tcp_send_reset/format: not there; Linux has it since 4.16"), "{}", make());
+        describe(tracefs.path());
+        assert!(make().contains("instances/netstat-agentx-"), "{}", make());
+        fs::write(tracefs.path().join("events/header_page"), "nonsense\n").unwrap();
+        assert!(make().contains("header_page, line 0: commit is missing"), "{}", make());
+        assert!(
+            Instance::make(Path::new("/nowhere"), 1)
+                .unwrap_err()
+                .to_string()
+                .starts_with("/nowhere/events: ")
+        );
+    }
+
+    #[test]
+    fn left_overs_go_and_others_stay() {
+        let tracefs = fake();
+        let instances = tracefs.path().join("instances");
+        for name in ["netstat-agentx-1-0", "netstat-agentx-in-use/a", "somebody-elses"] {
+            fs::create_dir_all(instances.join(name)).unwrap();
+        }
+        remove_left_overs(tracefs.path());
+        let mut left: Vec<_> =
+            fs::read_dir(&instances).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["netstat-agentx-in-use", "somebody-elses"]);
+    }
+
+    #[test]
+    fn an_instance_that_cannot_be_used_is_removed_again() {
+        let tracefs = fake();
+        describe(tracefs.path());
+        let instances = tracefs.path().join("instances");
+        fs::create_dir(&instances).unwrap();
+        // No kernel fills it, so that there is nothing to open.
+        assert!(Instance::make(tracefs.path(), 1 << 20).unwrap_err().to_string().contains("per_cpu"));
+    }
+}

@@ -147,3 +147,152 @@ pub fn lost(stats: &[u8]) -> u64 {
     let counts = lines.filter_map(|line| COUNTS.iter().find_map(|label| decimal(line.strip_prefix(*label)?)));
     counts.fold(0, u64::saturating_add)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &[u8] = include_bytes!("../../tests/trace/6.18/header_page");
+    const PAGE: &[u8] = include_bytes!("../../tests/trace/6.18/trace_pipe_raw");
+
+    /// A page with these records in it, each of them words.
+    fn page(words: &[u32]) -> Vec<u8> {
+        let mut page = vec![0; 16];
+        page[8..].copy_from_slice(&(words.len() as u64 * 4).to_ne_bytes());
+        page.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+        page.resize(4096, 0xaa);
+        page
+    }
+
+    /// The first word of a record.
+    fn first(kind: u32, time: u32) -> u32 {
+        if cfg!(target_endian = "big") { kind << 27 | time } else { kind | time << 5 }
+    }
+
+    fn records(page: &[u8]) -> Vec<Result<usize, Broken>> {
+        let layout = Layout::parse(HEADER).unwrap();
+        layout.records(page).map(|record| record.map(<[u8]>::len)).collect()
+    }
+
+    #[test]
+    fn the_header_says_where_records_are() {
+        let layout = Layout::parse(HEADER).unwrap();
+        assert_eq!((layout.commit, layout.data, layout.size()), ((8, 8), 16, 4096));
+        let text = String::from_utf8(HEADER.to_vec()).unwrap();
+        for broken in [
+            "".to_owned(),
+            text.replace("commit", "comment"),
+            text.replace("size:4080", "size:65000000"),
+            text.replace("offset:8;\tsize:8", "offset:8;\tsize:7"),
+            text.replace("offset:8;\tsize:8", "offset:12;\tsize:8"),
+        ] {
+            assert!(Layout::parse(broken.as_bytes()).is_err(), "{broken}");
+        }
+        // A machine of 32 bits.
+        let narrow = text.replace("offset:8;\tsize:8", "offset:8;\tsize:4").replace("offset:16", "offset:12");
+        let layout = Layout::parse(narrow.as_bytes()).unwrap();
+        let mut page = [0; 24];
+        page[8..12].copy_from_slice(&8_u32.to_ne_bytes());
+        page[12..16].copy_from_slice(&first(1, 0).to_ne_bytes());
+        assert_eq!(layout.records(&page).map(|record| record.unwrap().len()).collect::<Vec<_>>(), [4]);
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn a_page_of_a_running_kernel() {
+        let all = records(PAGE);
+        assert_eq!(all.len(), 24);
+        assert!(all.iter().all(|length| matches!(length, Ok(72 | 88))), "{all:?}");
+        // Flags above the length say that events were lost before this page, and how many.
+        let mut missed = PAGE.to_vec();
+        missed[11] |= 0xc0;
+        assert_eq!(records(&missed), all);
+        for end in 0..PAGE.len() {
+            // Whatever is cut off, it ends.
+            assert!(records(&PAGE[..end]).len() <= 25);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_record() {
+        let (time, padding) = (first(kind::TIME_EXTEND, 5), first(kind::PADDING, 1));
+        let words = [
+            first(1, 0),
+            7,
+            time,
+            9,
+            first(28, 3),
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            padding,
+            8,
+            1,
+            first(kind::TIME_STAMP, 0),
+            1,
+            first(0, 0),
+            12,
+            1,
+            2,
+        ];
+        assert_eq!(records(&page(&words)), [Ok(4), Ok(112), Ok(8)]);
+        // What is left of a page.
+        assert_eq!(records(&page(&[first(1, 0), 7, first(kind::PADDING, 0), 1, 2])), [Ok(4)]);
+        assert_eq!(records(&page(&[])), []);
+    }
+
+    #[test]
+    fn what_no_kernel_writes_ends_the_page() {
+        for broken in [
+            &[first(2, 0), 7][..],
+            &[first(0, 0)],
+            &[first(0, 0), 3],
+            &[first(0, 0), 9, 1],
+            &[first(0, 0), u32::MAX, 1],
+            &[first(kind::PADDING, 1), u32::MAX],
+            &[first(kind::PADDING, 1)],
+            &[first(kind::TIME_EXTEND, 1)],
+        ] {
+            assert_eq!(records(&page(broken)), [Err(Broken)], "{broken:?}");
+        }
+        // More than a page has.
+        let mut long = page(&[]);
+        long[8..12].copy_from_slice(&5000_u32.to_ne_bytes());
+        assert_eq!(records(&long), [Err(Broken)]);
+        assert_eq!(records(&[]), [Err(Broken)]);
+    }
+
+    #[test]
+    fn losses_are_overwritten_and_dropped_events() {
+        let stats = b"entries: 11325\noverrun: 588676\ncommit overrun: 2\nbytes: 1044328\n\
+            oldest event ts:  14987.418581\nnow ts: 14989.5\ndropped events: 10\nread events: 5\n";
+        assert_eq!(lost(stats), 588_688);
+        assert_eq!(lost(b""), 0);
+        assert_eq!(lost(b"overrun: 18446744073709551615\ndropped events: 1\n"), u64::MAX);
+    }
+}

@@ -245,3 +245,239 @@ fn known(address: IpAddr) -> Option<IpAddr> {
     let none = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     (!none.contains(&address)).then_some(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::page::Layout;
+
+    const SENT: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_send_reset");
+    const RECEIVED: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_receive_reset");
+
+    fn running() -> Events {
+        Events::new(&Format::parse(SENT).unwrap(), &Format::parse(RECEIVED).unwrap()).unwrap()
+    }
+
+    /// A format as TP_STRUCT__entry makes it: each field behind the one before, aligned to its size if it is no array.
+    fn format(id: u16, declared: &[(&str, usize)], print: &str) -> Format {
+        let common = [("unsigned short common_type", 2), ("unsigned char common_flags", 1)];
+        let common = common.iter().chain(&[("unsigned char common_preempt_count", 1), ("int common_pid", 4)]);
+        let (mut text, mut end) = (format!("name: an_event\nID: {id}\nformat:\n"), 0_usize);
+        for (declaration, size) in common.chain(declared) {
+            let align = if declaration.contains('[') { 1 } else { *size };
+            let offset = end.next_multiple_of(align);
+            text += &format!("\tfield:{declaration};\toffset:{offset};\tsize:{size};\tsigned:0;\n");
+            end = offset + size;
+        }
+        Format::parse(format!("{text}\nprint fmt: {print}\n").as_bytes()).unwrap()
+    }
+
+    const POINTERS: [(&str, usize); 2] = [("const void * skbaddr", 8), ("const void * skaddr", 8)];
+    const PORTS: [(&str, usize); 2] = [("__u16 sport", 2), ("__u16 dport", 2)];
+    const ADDRESSES: [(&str, usize); 4] =
+        [("__u8 saddr[4]", 4), ("__u8 daddr[4]", 4), ("__u8 saddr_v6[16]", 16), ("__u8 daddr_v6[16]", 16)];
+    const STATE: [(&str, usize); 1] = [("int state", 4)];
+    const FAMILY: [(&str, usize); 1] = [("__u16 family", 2)];
+
+    /// The events of older kernels: 4.16, 5.10 with the state, later ones with the family, and 6.10 with the reason.
+    fn older() -> Vec<(&'static str, Events)> {
+        let received = |family: &[(&'static str, usize)]| {
+            format(
+                2,
+                &[&POINTERS[1..], &PORTS, family, &ADDRESSES, &[("__u64 sock_cookie", 8)]].concat(),
+                "\"\"",
+            )
+        };
+        let sent = |state: &[_], family: &[_]| {
+            format(1, &[&POINTERS[..], state, &PORTS, family, &ADDRESSES].concat(), "\"\"")
+        };
+        let sockets = [
+            &POINTERS[..],
+            &STATE,
+            &[("enum sk_rst_reason reason", 4)],
+            &[
+                ("__u8 saddr[sizeof(struct sockaddr_in6)]", 28),
+                ("__u8 daddr[sizeof(struct sockaddr_in6)]", 28),
+            ],
+        ];
+        let print =
+            "\"reason=%s\", __print_symbolic(REC->reason, { 0, \"NOT_SPECIFIED\" }, { 1, \"NO_SOCKET\" })";
+        vec![
+            ("4.16", Events::new(&sent(&[], &[]), &received(&[])).unwrap()),
+            ("5.10", Events::new(&sent(&STATE, &[]), &received(&[])).unwrap()),
+            ("before 6.10", Events::new(&sent(&STATE, &FAMILY), &received(&FAMILY)).unwrap()),
+            ("6.10", Events::new(&format(1, &sockets.concat(), print), &received(&FAMILY)).unwrap()),
+        ]
+    }
+
+    /// A record of an event: the octets of each field that matters.
+    fn record(event: &Event, local: (&str, u16), remote: (&str, u16), flags: u8, packet: bool) -> Vec<u8> {
+        let mut record = vec![0; 128];
+        let mut put = |at: usize, octets: &[u8]| record[at..at + octets.len()].copy_from_slice(octets);
+        put(0, &event.id.to_ne_bytes());
+        put(event.flags.0, &[flags]);
+        put(event.thread.0, &4711_u32.to_ne_bytes());
+        if let Some(field) = &event.packet {
+            put(field.offset, &u64::from(packet).to_ne_bytes());
+        }
+        if let Some(at) = event.reason {
+            put(at.0, &1_u32.to_ne_bytes());
+        }
+        for (end, (address, port)) in [local, remote].into_iter().enumerate() {
+            let address: IpAddr = address.parse().unwrap();
+            match (&event.ends, address) {
+                (Ends::Sockets { local, remote }, _) => {
+                    let at = [local.0, remote.0][end];
+                    put(at + 2, &port.to_be_bytes());
+                    match address {
+                        IpAddr::V4(ipv4) => {
+                            put(at, &AF_INET.to_ne_bytes());
+                            put(at + 4, &ipv4.octets());
+                        }
+                        IpAddr::V6(ipv6) => {
+                            put(at, &AF_INET6.to_ne_bytes());
+                            put(at + 8, &ipv6.octets());
+                        }
+                    }
+                }
+                (Ends::Fields { ports, addresses }, address) => {
+                    put(ports[end].0, &port.to_ne_bytes());
+                    let ipv6 = match address {
+                        IpAddr::V4(ipv4) => ipv4.to_ipv6_mapped(),
+                        IpAddr::V6(ipv6) => ipv6,
+                    };
+                    put(addresses[end].0, &ipv6.octets());
+                }
+            }
+        }
+        record
+    }
+
+    fn end(address: &str, port: u16) -> End {
+        End { address: Some(address.parse().unwrap()), port }
+    }
+
+    #[test]
+    fn both_events_of_every_kernel() {
+        for (kernel, events) in older().into_iter().chain([("6.18", running())]) {
+            for (event, direction) in
+                [(&events.sent, Direction::Sent), (&events.received, Direction::Received)]
+            {
+                for [near, far] in [["127.0.0.1", "192.0.2.7"], ["::1", "2001:db8::7"]] {
+                    let record = record(event, (near, 7211), (far, 50_000), 0, false);
+                    let reset = events.decode(&record).unwrap();
+                    assert_eq!((reset.direction, reset.local), (direction, end(near, 7211)), "{kernel}");
+                    assert_eq!(reset.remote, end(far, 50_000), "{kernel}");
+                    let reason = events.reason(reset.reason);
+                    let has_reason = direction == Direction::Sent && matches!(kernel, "6.10" | "6.18");
+                    assert_eq!(reason, if has_reason { "NO_SOCKET" } else { NOT_SPECIFIED }, "{kernel}");
+                    // A record that is cut short is none, and does no harm.
+                    let ends = (0..record.len()).filter(|&end| events.decode(&record[..end]).is_some()).min();
+                    assert!(ends > Some(40), "{kernel}: {ends:?}");
+                }
+            }
+            assert_eq!(events.has_those_without_socket(), matches!(kernel, "6.10" | "6.18"), "{kernel}");
+            assert_eq!(events.decode(&[0xff; 128]), None, "{kernel}: another event");
+        }
+    }
+
+    #[test]
+    fn ipv4_mapped_is_ipv4_and_a_listeners_peer_is_none() {
+        let events = running();
+        let mapped = record(&events.sent, ("::ffff:127.0.0.1", 7213), ("::ffff:192.0.2.7", 50_000), 0, false);
+        let reset = events.decode(&mapped).unwrap();
+        assert_eq!((reset.local, reset.remote), (end("127.0.0.1", 7213), end("192.0.2.7", 50_000)));
+        for any in ["0.0.0.0", "::"] {
+            let reset = events.decode(&record(&events.sent, (any, 7213), (any, 0), 0x10, true)).unwrap();
+            let none = |port| End { address: None, port };
+            assert_eq!((reset.local, reset.remote, reset.thread), (none(7213), none(0), None));
+        }
+    }
+
+    #[test]
+    fn the_thread_is_named_only_where_it_had_a_part_in_it() {
+        let events = running();
+        let sent = |far: &str, flags, packet| {
+            let record = record(&events.sent, ("192.0.2.1", 7211), (far, 50_000), flags, packet);
+            events.decode(&record).unwrap().thread
+        };
+        let (us, them) = (Some((Side::Local, 4711)), Some((Side::Remote, 4711)));
+        // close(2), whoever the peer is; BH_OFF is no interrupt.
+        assert_eq!((sent("192.0.2.7", 0, false), sent("192.0.2.7", 0x80, false)), (us, us));
+        // An answer, over loopback: the peer sent what is answered.
+        assert_eq!((sent("127.0.0.1", 0x10, true), sent("192.0.2.1", 0x10, true)), (them, them));
+        // From elsewhere it may have interrupted anybody; a timer answers nothing.
+        assert_eq!((sent("192.0.2.7", 0x10, true), sent("127.0.0.1", 0x10, false)), (None, None));
+        assert_eq!(sent("127.0.0.1", 0x08, true), None);
+        let mut idle = record(&events.sent, ("127.0.0.1", 1), ("127.0.0.1", 2), 0, false);
+        idle[events.sent.thread.0..][..4].fill(0);
+        assert_eq!(events.decode(&idle).unwrap().thread, None);
+    }
+
+    #[test]
+    fn a_reason_that_no_table_has_is_its_number() {
+        let events = running();
+        assert_eq!(events.reason(Some(10)), "INVALID_SYN");
+        assert_eq!(events.reason(Some(0x1f)), "0x1f");
+        assert_eq!(events.reason(None), NOT_SPECIFIED);
+    }
+
+    #[test]
+    fn fields_that_are_missing_are_told() {
+        let text = |contents: &[u8]| String::from_utf8(contents.to_vec()).unwrap();
+        let without = |field: &str| {
+            let sent = Format::parse(text(SENT).replace(field, "other").as_bytes()).unwrap();
+            Events::new(&sent, &Format::parse(RECEIVED).unwrap()).unwrap_err()
+        };
+        assert_eq!(
+            without("common_pid"),
+            "the kernel's event tcp_send_reset has no field common_pid of 4 octets"
+        );
+        assert_eq!(without("daddr"), "the kernel's event tcp_send_reset has no field sport of 2 octets");
+    }
+
+    /// What a running kernel wrote while each of three ports, one for IPv4, IPv6 and both, met a connection while nobody
+    /// listened, a close with unread data, a listener with a full queue that refuses (tcp_abort_on_overflow), and the end
+    /// of a listener with a connection in its queue.
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn events_of_a_running_kernel() {
+        let header = include_bytes!("../../tests/trace/6.18/header_page");
+        let page = include_bytes!("../../tests/trace/6.18/trace_pipe_raw");
+        let events = running();
+        let layout = Layout::parse(header).unwrap();
+        let resets: Vec<_> =
+            layout.records(page).map(|record| events.decode(record.unwrap()).unwrap()).collect();
+        let of = |port: u16, direction: Direction| {
+            let resets = resets.iter().filter(move |reset| reset.direction == direction);
+            resets.filter(move |reset| [reset.local.port, reset.remote.port].contains(&port))
+        };
+        for (port, address) in [(7211, "127.0.0.1"), (7212, "::1"), (7213, "127.0.0.1")] {
+            let address: IpAddr = address.parse().unwrap();
+            let sent: Vec<_> = of(port, Direction::Sent)
+                .map(|reset| {
+                    (events.reason(reset.reason), reset.remote.address, reset.thread.map(|(side, _)| side))
+                })
+                .collect();
+            let told = |reason: &str, peer, side| (reason.to_owned(), peer, side);
+            assert_eq!(
+                sent,
+                [
+                    told("NO_SOCKET", Some(address), Some(Side::Remote)),
+                    told("TCP_ABORT_ON_CLOSE", Some(address), Some(Side::Local)),
+                    told("INVALID_SYN", None, None),
+                    told("TCP_STATE", Some(address), Some(Side::Local)),
+                ],
+                "{port}"
+            );
+            let received: Vec<_> = of(port, Direction::Received).collect();
+            // The client of the closed port receives while it connects: its own doing.
+            let sides: Vec<_> = received.iter().map(|reset| reset.thread.map(|(side, _)| side)).collect();
+            let (us, them) = (Some(Side::Local), Some(Side::Remote));
+            assert_eq!(sides, [us, them, us, them], "{port}");
+            assert!(received.iter().all(|reset| {
+                (reset.local.address, reset.remote) == (Some(address), End { address: Some(address), port })
+            }));
+        }
+    }
+}
