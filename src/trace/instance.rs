@@ -47,6 +47,14 @@ pub enum TraceError {
     Unknown(String),
 }
 
+impl TraceError {
+    /// Whether something is not there, or not any more.
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::Io { cause, .. } if cause.kind() == ErrorKind::NotFound
+            || cause.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()))
+    }
+}
+
 fn hint(cause: &io::Error) -> &'static str {
     match cause.kind() {
         ErrorKind::PermissionDenied => {
@@ -108,13 +116,25 @@ fn mount(line: &[u8]) -> Option<(&[u8], PathBuf)> {
 /// Removes the instances of processes that were killed. The kernel refuses to remove one that somebody reads.
 pub fn remove_left_overs(tracefs: &Path) {
     let instances = fs::read_dir(tracefs.join("instances")).into_iter().flatten().flatten();
-    for instance in
-        instances.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()))
-    {
-        if fs::remove_dir(instance.path()).is_ok() {
+    for instance in instances {
+        let name = instance.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        if !is_ours(process) && fs::remove_dir(instance.path()).is_ok() {
             tracing::info!(instance = %instance.path().display(), "removed a trace instance that was left over");
         }
     }
+}
+
+/// Whether an instance is that of another process of this program, which may be about to read it. One of our own number
+/// is of a process before us.
+fn is_ours(name: &str) -> bool {
+    let process = name.split('-').next().and_then(|number| number.parse::<u32>().ok());
+    let mut command = Vec::new();
+    process.is_some_and(|process| {
+        process != std::process::id()
+            && read::whole(&PathBuf::from(format!("/proc/{process}/comm")), &mut command).is_ok()
+            && command == b"netstat-agentx\n"
+    })
 }
 
 /// The buffer of one CPU.
@@ -187,12 +207,9 @@ impl Instance {
     /// If that is not possible here; there is no instance then.
     pub fn make(tracefs: &Path, buffer: u64) -> Result<Self, TraceError> {
         remove_left_overs(tracefs);
-        // Another process that does the same at this moment may take ours for a left-over before we read it.
-        let vanished = |error: &TraceError| matches!(error, TraceError::Io { cause, .. } if cause.kind() == ErrorKind::NotFound);
-        match Self::try_make(tracefs, buffer) {
-            Err(error) if vanished(&error) => Self::try_make(tracefs, buffer),
-            made => made,
-        }
+        let made = Self::try_make(tracefs, buffer);
+        // A process in another process namespace may take ours for a left-over before we read it.
+        if made.as_ref().is_err_and(TraceError::is_gone) { Self::try_make(tracefs, buffer) } else { made }
     }
 
     fn try_make(tracefs: &Path, buffer: u64) -> Result<Self, TraceError> {
@@ -392,7 +409,8 @@ mod tests {
     fn left_overs_go_and_others_stay() {
         let tracefs = fake();
         let instances = tracefs.path().join("instances");
-        for name in ["netstat-agentx-1-0", "netstat-agentx-in-use/a", "somebody-elses"] {
+        let own = format!("netstat-agentx-{}-0", std::process::id());
+        for name in [&own, "netstat-agentx-1-0", "netstat-agentx-in-use/a", "somebody-elses"] {
             fs::create_dir_all(instances.join(name)).unwrap();
         }
         remove_left_overs(tracefs.path());

@@ -17,17 +17,22 @@ pub const BASE: &str = ".1.3.6.1.4.1.8072.9999.9999.2741";
 /// its sockets and counters are exact and disturb nobody. True in the child, false in the parent once the child has
 /// passed: `if !in_namespace("name_of_the_test") { return }`.
 pub fn in_namespace(test: &str) -> bool {
+    // The processes of others are out of sight too: among many, snmpd finds no owner for some sockets.
+    in_namespaces(test, &["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
+}
+
+/// The same in other namespaces than those, one of the network among them.
+pub fn in_namespaces(test: &str, namespaces: &[&str]) -> bool {
     if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_some() {
         let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
         assert!(up.success(), "ip link set lo up");
         return true;
     }
-    // Without root a user namespace around it gives the right to make one. The processes of others are out of sight
-    // too: among many, snmpd finds no owner for some sockets.
+    // Without root a user namespace around it gives the right to make one.
     let user = if is_root() { &[][..] } else { &["--map-root-user"] };
     let output = Command::new("unshare")
         .args(user)
-        .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(namespaces)
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--include-ignored"])
         .env("NETSTAT_AGENTX_NAMESPACE", "1")
