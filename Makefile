@@ -43,7 +43,7 @@ demo:
 # Format, lints, unit tests, and the tests against a real snmpd in network namespaces.
 test:
 	tools/need snmpd:snmpd snmpwalk:snmp snmptrapd:snmptrapd smilint:smitools ip:iproute2 ss:iproute2 \
-	    unshare:util-linux perl:perl-base mandoc:mandoc
+	    unshare:util-linux perl:perl-base mandoc:mandoc setpriv:util-linux mount:mount
 	$(MAKE) --no-print-directory mibs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings

@@ -15,6 +15,8 @@
 //! * [`cli`]: one file for each subcommand
 //! * [`config`]: the configuration file
 //! * [`range`]: ranges in the syntax of Nagios plugins
+//! * [`trace`]: pure parsers of the kernel's trace buffer; `trace::instance` is the only one that opens anything there
+//! * [`resets`]: resets by port and reason, and the thread that counts them
 //! * [`thresholds`]: what is watched on the host itself, and how it stands
 
 pub mod agent;

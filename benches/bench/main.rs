@@ -10,6 +10,7 @@ mod measure;
 mod peers;
 mod poll;
 mod processes;
+mod resets;
 mod walking;
 
 use measure::Table;
@@ -17,7 +18,7 @@ use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
@@ -25,6 +26,7 @@ const SECTIONS: [Section; 8] = [
     ("late", late::never_late),
     ("poll", poll::everything),
     ("processes", processes::processes),
+    ("resets", resets::under_attack),
     ("walking", walking::socket_walks),
 ];
 
@@ -36,12 +38,16 @@ fn main() {
         ["floor", socket, recorded] => return floor::serve(socket, recorded),
         ["hold", pairs, port] => return counting::hold(pairs.parse().unwrap(), port.parse().unwrap()),
         ["procfs"] => return peers::procfs_count(),
+        ["flood", rate, seconds, ports] => {
+            return resets::flood(rate.parse().unwrap(), seconds.parse().unwrap(), ports.parse().unwrap());
+        }
         ["crowd"] => return processes::crowd(),
         _ => {}
     }
     if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_none() {
         let status = Command::new("unshare")
-            .arg("-n")
+            // A mount namespace too: one section mounts tracefs.
+            .args(["-n", "-m"])
             .arg(std::env::current_exe().unwrap())
             .args(&arguments)
             .env("NETSTAT_AGENTX_NAMESPACE", "1")

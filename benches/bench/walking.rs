@@ -59,7 +59,7 @@ impl Agents {
             .spawn()
             .expect("snmpd");
         let agents = Self { folder, port, processes: vec![Guard(snmpd)] };
-        await_so("snmpd", || agents.walk("snmpwalk", ".1.3.6.1.2.1.1.3") > 0);
+        await_so("snmpd", || agents.answers(".1.3.6.1.2.1.1.3.0"));
         agents
     }
 
@@ -83,12 +83,17 @@ impl Agents {
             .spawn()
             .unwrap();
         self.processes.push(Guard(agent));
-        await_so("the subagent", || self.walk("snmpget", &format!("{BASE}.1.5.1.0")) == 1);
+        await_so("the subagent", || self.answers(&format!("{BASE}.1.5.1.0")));
     }
 
     /// CPU time of snmpd and of the subagents so far.
     pub fn cpu(&self) -> f64 {
         self.processes.iter().map(Guard::cpu).sum()
+    }
+
+    /// CPU time of the subagent alone.
+    pub fn own_cpu(&self) -> f64 {
+        self.processes[1].cpu()
     }
 
     /// Resident memory of the subagent in MB.
@@ -113,9 +118,20 @@ impl Agents {
         beside
     }
 
+    /// Whether an instance can be had. Who is not there yet must not be waited for as long as for a slow answer.
+    fn answers(&self, name: &str) -> bool {
+        let output = self.within("0.5", "snmpget", name).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.contains(" = ") && !text.contains("No Such")
+    }
+
     fn command(&self, tool: &str, subtree: &str) -> Command {
+        self.within("120", tool, subtree)
+    }
+
+    fn within(&self, seconds: &str, tool: &str, subtree: &str) -> Command {
         let mut command = Command::new(tool);
-        let mibs = ["-On", "-M", "/nonexistent", "-m", "", "-r", "0", "-t", "120"];
+        let mibs = ["-On", "-M", "/nonexistent", "-m", "", "-r", "0", "-t", seconds];
         command.args(["-v2c", "-c", "public"]).args(mibs).args([self.port, subtree]);
         command
     }
@@ -131,9 +147,15 @@ impl Agents {
 
     /// The names of all instances below a subtree.
     pub fn names(&self, subtree: &str) -> Vec<String> {
+        self.rows(subtree).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// All instances below a subtree with their values, as snmpbulkwalk prints them.
+    pub fn rows(&self, subtree: &str) -> Vec<(String, String)> {
         let output = self.command("snmpbulkwalk", subtree).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().filter_map(|line| Some(line.split_once(" = ")?.0.to_owned())).collect()
+        let rows = text.lines().filter_map(|line| line.split_once(" = "));
+        rows.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// The value of an instance, as snmpget prints it.
