@@ -34,6 +34,9 @@ _netstat__agentx() {
             netstat__agentx,mib)
                 cmd="netstat__agentx__subcmd__mib"
                 ;;
+            netstat__agentx,resets)
+                cmd="netstat__agentx__subcmd__resets"
+                ;;
             netstat__agentx,run)
                 cmd="netstat__agentx__subcmd__run"
                 ;;
@@ -61,6 +64,9 @@ _netstat__agentx() {
             netstat__agentx__subcmd__help,mib)
                 cmd="netstat__agentx__subcmd__help__subcmd__mib"
                 ;;
+            netstat__agentx__subcmd__help,resets)
+                cmd="netstat__agentx__subcmd__help__subcmd__resets"
+                ;;
             netstat__agentx__subcmd__help,run)
                 cmd="netstat__agentx__subcmd__help__subcmd__run"
                 ;;
@@ -77,7 +83,7 @@ _netstat__agentx() {
 
     case "${cmd}" in
         netstat__agentx)
-            opts="-h -V --help --version run show walk get explain check mib check-config help"
+            opts="-h -V --help --version run show walk get explain resets check mib check-config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -195,7 +201,7 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__help)
-            opts="run show walk get explain check mib check-config help"
+            opts="run show walk get explain resets check mib check-config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -292,6 +298,20 @@ _netstat__agentx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netstat__subcmd__agentx__subcmd__help__subcmd__resets)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netstat__subcmd__agentx__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -346,6 +366,28 @@ _netstat__agentx() {
                     return 0
                     ;;
                 --base-oid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__resets)
+            opts="-h --config --json --once --interval --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

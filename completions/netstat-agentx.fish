@@ -31,6 +31,7 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "show"
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "resets" -d 'Show which ports reset connections, which way and why, live, most frequent first; needs root, but no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "check" -d 'Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "check-config" -d 'Say whether a configuration is good'
@@ -52,6 +53,11 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand get" -s h 
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -l json -d 'Print JSON'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -l interval -d 'How often to print, 100ms to 1h; rates are those of the last five intervals [default: 2s]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -l json -d 'Print JSON, one document in a line each time'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -l once -d 'Watch for one interval, print once and end'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -s h -l help -d 'Print help'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -l type -l conn-type -d 'Type of the sockets, more than once if need be [default: all]' -r -f -a "all\t'All of them'
 tcp\t'TCP over IPv4'
@@ -80,12 +86,13 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l ba
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -s h -l help -d 'Print help'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -s h -l help -d 'Print help'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "run" -d 'Run the subagent in the foreground, logging to stderr'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "show" -d 'Show sockets by state, UDP, memory against limits, and listeners with a queue; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "check" -d 'Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "check-config" -d 'Say whether a configuration is good'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain check mib check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "run" -d 'Run the subagent in the foreground, logging to stderr'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "show" -d 'Show sockets by state, UDP, memory against limits, and listeners with a queue; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "walk" -d 'Print what a manager would get from a walk of a subtree, as \'snmpwalk -On\' prints it; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "get" -d 'Print what a manager would get for single instances; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "resets" -d 'Show which ports reset connections, which way and why, live, most frequent first; needs root, but no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "check" -d 'Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "check-config" -d 'Say whether a configuration is good'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -25,8 +25,8 @@ pub struct Arguments {
     /// Watch for one interval, print once and end
     #[arg(long)]
     once: bool,
-    /// How often to print; rates are those of the last five intervals
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = interval)]
+    /// How often to print, 100ms to 1h; rates are those of the last five intervals [default: 2s]
+    #[arg(long, value_name = "TIME", default_value = "2s", hide_default_value = true, value_parser = interval)]
     interval: Duration,
 }
 

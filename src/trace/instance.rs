@@ -224,15 +224,11 @@ impl Instance {
         let events_of_tcp = Events::new(&format(SENT)?, &format(RECEIVED)?).map_err(TraceError::Unknown)?;
         let layout = read::parsed(&events.join("header_page"), &mut text, Layout::parse)?;
         let folder = Folder::make(tracefs)?;
+        // First of all: who reads it keeps it from being removed.
+        let pipes = pipes(&folder.0)?;
         folder.write("buffer_size_kb", &(buffer / 1024).to_string())?;
-        let mut instance = Self {
-            pipes: pipes(&folder.0)?,
-            folder,
-            layout,
-            events: events_of_tcp,
-            page: vec![0; layout.size()],
-            first: 0,
-        };
+        let mut instance =
+            Self { pipes, folder, layout, events: events_of_tcp, page: vec![0; layout.size()], first: 0 };
         instance.enable(true)?;
         instance.read_lost(|_| true);
         Ok(instance)

@@ -46,6 +46,10 @@ pub fn in_namespaces(test: &str, namespaces: &[&str]) -> bool {
     );
     // For those who want to see it: --nocapture.
     print!("{text}");
+    // And what must be known of a test that passed, which cargo would not show.
+    for note in text.lines().filter(|line| line.starts_with("note: ")) {
+        writeln!(std::io::stderr(), "{note}").unwrap();
+    }
     false
 }
 
