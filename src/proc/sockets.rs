@@ -243,12 +243,13 @@ impl Head<'_> {
     /// # Errors
     /// If they are not hex digits.
     pub fn queues(&self) -> Result<(u32, u32), String> {
-        let field = self.rest.get(..17).unwrap_or(self.rest);
+        // Fewer digits would be a row that was cut in the middle of a number.
+        let field = self.rest.get(..17);
         let queues = || {
-            let (transmit, receive) = field.split_at_checked(8)?;
+            let (transmit, receive) = field?.split_at_checked(8)?;
             Some((hex(transmit)?, hex(receive.strip_prefix(b":")?)?))
         };
-        queues().ok_or_else(|| format!("tx_queue:rx_queue {}", excerpt(field)))
+        queues().ok_or_else(|| format!("tx_queue:rx_queue {}", excerpt(field.unwrap_or(self.rest))))
     }
 
     /// The inode of the socket; 0 where no process holds it (TIME_WAIT, not accepted yet).
@@ -321,6 +322,10 @@ mod tests {
             }
         }
         assert!(head::<V4>(&TCP[..30]).is_err());
+        // A digit short, which would be a smaller number.
+        let end = TCP.windows(9).position(|field| field == b":00000010").unwrap() + 9;
+        assert_eq!(head::<V4>(&TCP[..end]).unwrap().queues(), Ok((3, 16)));
+        assert!(head::<V4>(&TCP[..end - 1]).unwrap().queues().is_err());
         assert!(head::<V6>(TCP).is_err());
         assert!(head::<V4>(TCP6).is_err());
     }

@@ -93,6 +93,18 @@ impl Counters {
         }
     }
 
+    /// The source as files with these contents make it, each with its name in ROOT/net; other files are absent.
+    #[must_use]
+    pub fn of(files: &[(&str, &[u8])]) -> Self {
+        let mut this = Self::empty();
+        for (file, _, form) in FILES {
+            let contents = files.iter().filter(|(name, _)| *name == file);
+            contents.for_each(|(_, contents)| this.parse(form, contents));
+        }
+        this.drop_repeated();
+        this
+    }
+
     /// Reads all files of the source.
     #[must_use]
     pub fn read(root: &ProcRoot) -> Self {

@@ -92,13 +92,9 @@ fn of_version(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proc::read::ProcRoot;
 
     fn reading(snmp: &str) -> Counters {
-        let tree = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
-        std::fs::write(tree.path().join("1/net/snmp"), snmp).unwrap();
-        Counters::read(&ProcRoot::new(tree.path()))
+        Counters::of(&[("snmp", snmp.as_bytes())])
     }
 
     #[test]

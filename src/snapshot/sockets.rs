@@ -87,7 +87,7 @@ impl std::ops::Add for UdpCounts {
             connected: self.connected + other.connected,
             receive_queue: self.receive_queue + other.receive_queue,
             transmit_queue: self.transmit_queue + other.transmit_queue,
-            drops: self.drops + other.drops,
+            drops: self.drops.saturating_add(other.drops),
         }
     }
 }
@@ -382,7 +382,7 @@ fn udp_row<A: Address>(
     counts.connected += u64::from(head.state == UDP_CONNECTED);
     counts.transmit_queue += u64::from(transmit);
     counts.receive_queue += u64::from(receive);
-    counts.drops += head.drops()?;
+    counts.drops = counts.drops.saturating_add(head.drops()?);
     if detail == Detail::Rows {
         keep(rows, row(&head, head.state)?)?;
     }
@@ -481,6 +481,23 @@ mod tests {
     fn rows_are_compact() {
         assert!(size_of::<Row<V4>>() <= 32);
         assert!(size_of::<Row<V6>>() <= 56);
+    }
+
+    /// Two of them are more than 64 bits hold.
+    #[test]
+    fn drops_stay_at_their_largest() {
+        let (tree, root) = tcp(&[]);
+        for (file, digits) in [("udp", 8), ("udp6", 32)] {
+            let nobody = format!("{}:0000", "0".repeat(digits));
+            let columns = "07 00000000:00000000 00:00000000 00000000     0        0 5 2 0";
+            let row = format!("   1: {nobody} {nobody} {columns} {}\n", u64::MAX);
+            std::fs::write(tree.path().join("1/net").join(file), format!("{HEADER}{row}{row}")).unwrap();
+        }
+        let sockets = Sockets::read(&root, Detail::Counts);
+        assert_eq!(sockets.problems, [""; 0]);
+        let (four, six) = (sockets.udp4.unwrap(), sockets.udp6.unwrap());
+        assert_eq!((four.drops, six.drops, (four + six).drops), (u64::MAX, u64::MAX, u64::MAX));
+        assert_eq!((four + six).sockets, 4);
     }
 
     #[test]

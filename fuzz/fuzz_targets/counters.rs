@@ -1,0 +1,41 @@
+//! net/snmp and net/netstat, net/snmp6, net/xfrm_stat, and what is made of them: the rows of lnsCounterTable, the ICMP
+//! types.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use netstat_agentx::proc::counters::{Figure, Item, lines, pairs};
+use netstat_agentx::snapshot::counters::Counters;
+
+/// Checks what can be said of every item and counts the problems.
+fn check(contents: &[u8], parse: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
+    let lines = contents.split(|&byte| byte == b'\n').count();
+    let (mut last, mut problems) = (0, 0);
+    parse(&mut |item| match item {
+        Item::Counter { group, name, figure } => {
+            assert!((1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()));
+            assert!(group.len() <= 16 && group.bytes().all(|byte| byte.is_ascii_graphic()));
+            assert!(!matches!(figure, Figure::Negative(number) if number > 0));
+        }
+        Item::Problem(problem) => {
+            assert!((1..=lines).contains(&problem.line) && problem.line > last && !problem.problem.is_empty());
+            (last, problems) = (problem.line, problems + 1);
+        }
+    });
+    assert!(problems <= lines);
+}
+
+fuzz_target!(|contents: &[u8]| {
+    check(contents, |meet| pairs(contents, meet));
+    check(contents, |meet| lines(contents, meet));
+    let counters = Counters::of(&[("snmp", contents), ("snmp6", contents), ("xfrm_stat", contents)]);
+    let mut before = None;
+    for row in 0..counters.rows() {
+        let (group, name, _) = counters.named(row).unwrap();
+        let index = (group.len(), group, name.len(), name);
+        assert!(before.is_none_or(|before| before < index), "{before:?} {index:?}");
+        before = Some(index);
+    }
+    assert!(counters.named(counters.rows()).is_none());
+    let types = counters.icmp_types();
+    assert!(types.windows(2).all(|pair| (pair[0].version, pair[0].number) < (pair[1].version, pair[1].number)));
+});

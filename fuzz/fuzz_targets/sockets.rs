@@ -1,0 +1,44 @@
+//! The rows of net/tcp, net/tcp6, net/udp and net/udp6, beside a plain reading of the same words.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use netstat_agentx::proc::sockets::{Address, V4, V6, head, header};
+
+fn row<A: Address>(line: &[u8]) {
+    let Ok(head) = head::<A>(line) else { return };
+    // The slot number may be anything, spaces included; the columns begin behind its colon.
+    let colon = line.iter().position(|&byte| byte == b':').unwrap();
+    let words: Vec<&[u8]> = line[colon + 1..].split(|byte| b" \t".contains(byte)).filter(|w| !w.is_empty()).collect();
+    let text = |at: usize| std::str::from_utf8(words.get(at).copied().unwrap_or_default()).ok();
+    let number = |digits: &str| u64::from_str_radix(digits, 16).unwrap();
+    // An address that is none may hold spaces: then the words are others than the columns.
+    let Ok(local) = head.local::<A>() else { return };
+    let (address, port) = text(0).unwrap().split_once(':').unwrap();
+    assert_eq!((u64::from(local.port), local.address.octets()), (number(port), &octets(address)[..]));
+    let Ok(remote) = head.remote::<A>() else { return };
+    let (address, port) = text(1).unwrap().split_once(':').unwrap();
+    assert_eq!((u64::from(remote.port), remote.address.octets()), (number(port), &octets(address)[..]));
+    assert_eq!(u64::from(head.state), number(text(2).unwrap()));
+    if let Ok((transmit, receive)) = head.queues() {
+        let queues = std::str::from_utf8(&words[3][..17]).unwrap();
+        assert_eq!((u64::from(transmit), u64::from(receive)), (number(&queues[..8]), number(&queues[9..])));
+    }
+    for (read, at) in [(head.inode(), 8), (head.drops(), 11)] {
+        let plainly = text(at).filter(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+        assert_eq!(read.ok(), plainly.and_then(|word| word.parse::<u64>().ok()));
+    }
+}
+
+/// 32-bit words as this host stores them, eight hex digits each.
+fn octets(digits: &str) -> Vec<u8> {
+    let words = digits.as_bytes().chunks(8);
+    words.flat_map(|word| u32::from_str_radix(std::str::from_utf8(word).unwrap(), 16).unwrap().to_ne_bytes()).collect()
+}
+
+fuzz_target!(|contents: &[u8]| {
+    for line in contents.split(|&byte| byte == b'\n') {
+        let _ = header(line);
+        row::<V4>(line);
+        row::<V6>(line);
+    }
+});
