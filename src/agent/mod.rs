@@ -4,7 +4,7 @@
 //! One task does all of it, so that an answer is made from one snapshot without locks. It never waits for
 //! `/proc`: a request that needs a fresh source is parked until the reading is done or `answer-within` is over.
 
-mod answer;
+pub mod answer;
 mod refresh;
 mod serving;
 mod signals;

@@ -127,9 +127,11 @@ impl View {
                 (instance == [0]).then(|| leaf.kind.scalar_value(cx)).flatten()
             }
             Kind::Column(table, column) => {
-                let row = seek(table, cx, instance, true);
-                let exact = row < table.rows.len(cx) && index(table, cx, row).as_slice() == instance;
-                exact.then(|| table.rows.cell(cx, row, column.subid)).flatten()
+                // As GetNext does it: of rows with equal indexes, the first that has a cell.
+                let first = seek(table, cx, instance, true);
+                (first..table.rows.len(cx))
+                    .take_while(|&row| index(table, cx, row).as_slice() == instance)
+                    .find_map(|row| table.rows.cell(cx, row, column.subid))
             }
         };
         value.ok_or(Missing::Instance)

@@ -1,0 +1,275 @@
+//! Sockets as rows of a `/proc` tree, and the instances that every table about them must have, put together from the
+//! MIB modules and shared with nothing in `src`: a sorted reference list to hold Get, GetNext and GetBulk against.
+#![allow(dead_code)]
+
+use netstat_agentx::mib::oid::Oid;
+use netstat_agentx::mib::value::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Bound;
+use std::path::Path;
+
+pub const BASE: [u32; 10] = [1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 2741];
+const TCP: [u32; 7] = [1, 3, 6, 1, 2, 1, 6];
+const UDP: [u32; 7] = [1, 3, 6, 1, 2, 1, 7];
+
+/// What lies below one of these is about sockets.
+pub fn tables() -> Vec<Vec<u32>> {
+    let standard = [[&TCP[..], &[13]], [&TCP, &[19]], [&TCP, &[20]], [&UDP, &[5]], [&UDP, &[7]]];
+    standard.iter().map(|parts| parts.concat()).chain([[&BASE[..], &[1, 1]].concat()]).collect()
+}
+
+/// A row of one of the four files.
+#[derive(Debug, Clone)]
+pub struct Socket {
+    local: SocketAddr,
+    remote: SocketAddr,
+    /// The kernel's number.
+    state: u8,
+    transmit: u32,
+    receive: u32,
+    inode: u64,
+    drops: u64,
+}
+
+fn pick<T: Copy>(from: &[T], number: u8) -> T {
+    from[usize::from(number) % from.len()]
+}
+
+fn address(ipv6: bool, number: u8) -> IpAddr {
+    let four = ["0.0.0.0", "127.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.1.0", "1.255.255.255", "255.255.255.255"];
+    let six = ["::", "::1", "::ffff:127.0.0.1", "fe80::1", "2001:db8::1", "2001:db8::100", "1::", "ffff::"];
+    (if ipv6 { pick(&six, number) } else { pick(&four, number) }).parse().unwrap()
+}
+
+impl Socket {
+    /// A socket from a few numbers, out of few values each, so that many of them collide.
+    pub fn picked(ipv6: bool, picks: [u8; 6]) -> Self {
+        let ports = [0, 1, 22, 80, 255, 256, 443, 65_535];
+        let [local, local_port, remote, remote_port, state, rest] = picks;
+        Self {
+            local: (address(ipv6, local), pick(&ports, local_port)).into(),
+            remote: (address(ipv6, remote), pick(&ports, remote_port)).into(),
+            state: state % 16,
+            transmit: pick(&[0, 0, 1, u32::MAX], rest),
+            receive: pick(&[0, 3, u32::MAX], rest),
+            inode: pick(&[0, 5, 5 + (1 << 32), 7, u64::MAX], rest),
+            drops: pick(&[0, 0, 0, 12, u64::MAX], rest >> 4),
+        }
+    }
+
+    fn line(&self, slot: usize) -> String {
+        let hex = |end: SocketAddr| {
+            let octets = match end.ip() {
+                IpAddr::V4(address) => address.octets().to_vec(),
+                IpAddr::V6(address) => address.octets().to_vec(),
+            };
+            let words = octets.chunks(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
+            words.map(|word| format!("{word:08X}")).collect::<String>() + &format!(":{:04X}", end.port())
+        };
+        format!(
+            "{slot:4}: {} {} {:02X} {:08X}:{:08X} 00:00000000 00000000     0        0 {} 2 0000000000000000 {}\n",
+            hex(self.local),
+            hex(self.remote),
+            self.state,
+            self.transmit,
+            self.receive,
+            self.inode,
+            self.drops
+        )
+    }
+
+    /// TCP-MIB's number of the state; `None` for what is no connection.
+    fn tcp_state(&self) -> Option<u32> {
+        // From include/net/tcp_states.h, by the kernel's number; the last is TCP_NEW_SYN_RECV.
+        let numbers = [5, 3, 4, 6, 7, 11, 1, 8, 9, 2, 10, 4];
+        numbers.get(usize::from(self.state).checked_sub(1)?).copied()
+    }
+}
+
+/// The rows of the four files.
+#[derive(Debug, Clone, Default)]
+pub struct Sockets {
+    pub tcp4: Vec<Socket>,
+    pub tcp6: Vec<Socket>,
+    pub udp4: Vec<Socket>,
+    pub udp6: Vec<Socket>,
+}
+
+pub type Instances = BTreeMap<Vec<u32>, Value>;
+
+impl Sockets {
+    /// Writes the four files into ROOT/1/net.
+    pub fn write(&self, root: &Path) {
+        let header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+        let files = [("tcp", &self.tcp4), ("tcp6", &self.tcp6), ("udp", &self.udp4), ("udp6", &self.udp6)];
+        for (file, sockets) in files {
+            let rows = sockets.iter().enumerate().map(|(slot, socket)| socket.line(slot));
+            let text = header.to_owned() + &rows.collect::<String>();
+            std::fs::write(root.join("1/net").join(file), text).unwrap();
+        }
+    }
+
+    /// All instances of all tables about sockets, by name. No socket has a process.
+    pub fn instances(&self) -> Instances {
+        let mut all = Instances::new();
+        self.tcp(&mut all);
+        self.listeners(&mut all);
+        self.udp(&mut all);
+        self.states(&mut all);
+        all
+    }
+
+    fn tcp(&self, all: &mut Instances) {
+        // The later row of a connection stands.
+        let mut connections = BTreeMap::new();
+        for socket in self.tcp4.iter().chain(&self.tcp6) {
+            if let Some(state) = socket.tcp_state() {
+                connections.insert((socket.local, socket.remote), state);
+            }
+        }
+        for ((local, remote), state) in connections {
+            let value = integer(state);
+            if let (IpAddr::V4(here), IpAddr::V4(there)) = (local.ip(), remote.ip()) {
+                let index = [plain(local), plain(remote)].concat();
+                let cells = [
+                    value.clone(),
+                    Value::IpAddress(here.octets()),
+                    integer(local.port().into()),
+                    Value::IpAddress(there.octets()),
+                    integer(remote.port().into()),
+                ];
+                for (column, cell) in (1..).zip(cells) {
+                    put(all, &TCP, &[13, 1, column], &index, cell);
+                }
+            }
+            if state != 2 {
+                let index = [inet(local), inet(remote)].concat();
+                put(all, &TCP, &[19, 1, 7], &index, value);
+                put(all, &TCP, &[19, 1, 8], &index, Value::Gauge32(0));
+            }
+        }
+    }
+
+    fn listeners(&self, all: &mut Instances) {
+        let mut listeners = BTreeMap::<SocketAddr, (u64, u64)>::new();
+        let tcp = || self.tcp4.iter().chain(&self.tcp6);
+        for socket in tcp().filter(|socket| socket.tcp_state() == Some(2)) {
+            let (queue, sockets) = listeners.entry(socket.local).or_default();
+            *queue += u64::from(socket.receive);
+            *sockets += 1;
+        }
+        for (local, (queue, sockets)) in &listeners {
+            let index = inet(*local);
+            put(all, &TCP, &[20, 1, 4], &index, Value::Gauge32(0));
+            put(all, &BASE, &[1, 1, 3, 1, 4], &index, Value::gauge32(*queue));
+            put(all, &BASE, &[1, 1, 3, 1, 5], &index, Value::gauge32(*sockets));
+            put(all, &BASE, &[1, 1, 3, 1, 6], &index, Value::text(&local.to_string()));
+        }
+        for port in listeners.keys().map(SocketAddr::port).collect::<BTreeSet<_>>() {
+            for state in 1..=11 {
+                let counted = tcp().filter(|socket| socket.local.port() == port);
+                let count = counted.filter(|socket| socket.tcp_state() == Some(state)).count();
+                put(all, &BASE, &[1, 1, 4, 1, 3], &[port.into(), state], Value::gauge32(count as u64));
+            }
+        }
+    }
+
+    fn udp(&self, all: &mut Instances) {
+        let mut endpoints = BTreeMap::new();
+        for socket in self.udp4.iter().chain(&self.udp6) {
+            endpoints.insert((socket.local, socket.remote, socket.inode as u32), socket.state);
+        }
+        for ((local, remote, instance), state) in endpoints {
+            let index = [inet(local), inet(remote), vec![instance]].concat();
+            put(all, &UDP, &[7, 1, 8], &index, Value::Gauge32(0));
+            if let (IpAddr::V4(address), 7) = (local.ip(), state) {
+                put(all, &UDP, &[5, 1, 1], &plain(local), Value::IpAddress(address.octets()));
+                put(all, &UDP, &[5, 1, 2], &plain(local), integer(local.port().into()));
+            }
+        }
+    }
+
+    fn states(&self, all: &mut Instances) {
+        let both = |four: &[Socket], six: &[Socket]| [four, six].concat();
+        let tcp = [both(&self.tcp4, &self.tcp6), self.tcp4.clone(), self.tcp6.clone()];
+        let udp = [both(&self.udp4, &self.udp6), self.udp4.clone(), self.udp6.clone()];
+        for (family, (tcp, udp)) in (0..).zip(tcp.iter().zip(&udp)) {
+            for state in 1..=11 {
+                let count = tcp.iter().filter(|socket| socket.tcp_state() == Some(state)).count();
+                put(all, &BASE, &[1, 1, 1, 1, 3], &[family, state], Value::gauge32(count as u64));
+            }
+            let sum = |of: fn(&Socket) -> u64| {
+                Value::gauge32(udp.iter().fold(0, |sum: u64, socket| sum.saturating_add(of(socket))))
+            };
+            let cells = [
+                sum(|_| 1),
+                sum(|socket| (socket.state == 1).into()),
+                sum(|socket| socket.receive.into()),
+                sum(|socket| socket.transmit.into()),
+                sum(|socket| socket.drops),
+            ];
+            for (column, cell) in (2..).zip(cells) {
+                put(all, &BASE, &[1, 1, 2, 1, column], &[family], cell);
+            }
+        }
+    }
+}
+
+fn put(all: &mut Instances, group: &[u32], column: &[u32], index: &[u32], value: Value) {
+    all.insert([group, column, index].concat(), value);
+}
+
+fn integer(number: u32) -> Value {
+    Value::Integer(number.try_into().unwrap())
+}
+
+/// IpAddress and port as an index.
+fn plain(end: SocketAddr) -> Vec<u32> {
+    inet(end).split_off(2)
+}
+
+/// InetAddressType, InetAddress with its length and InetPortNumber as an index.
+fn inet(end: SocketAddr) -> Vec<u32> {
+    let (kind, octets) = match end.ip() {
+        IpAddr::V4(address) => (1, address.octets().to_vec()),
+        IpAddr::V6(address) => (2, address.octets().to_vec()),
+    };
+    let mut index = vec![kind, octets.len() as u32];
+    index.extend(octets.into_iter().map(u32::from));
+    index.push(end.port().into());
+    index
+}
+
+/// A name near an instance, or far from all: what there is at `at`, changed as `change` says.
+pub fn near(all: &Instances, at: u16, change: u8, argument: u32) -> Oid {
+    let mut name = all.keys().nth(usize::from(at) % all.len().max(1)).cloned().unwrap_or_default();
+    let last = name.len().saturating_sub(1);
+    match change % 8 {
+        0 | 1 => {}
+        2 => name.truncate(argument as usize % (last + 2)),
+        3 => name.push(argument),
+        4 => name[last] = name[last].wrapping_add(1),
+        5 => name[last] = name[last].wrapping_sub(1),
+        6 => {
+            let position = argument as usize % (last + 1);
+            name[position] = name[position].wrapping_add(argument >> 8);
+        }
+        _ => name = argument.to_be_bytes().iter().map(|&subid| u32::from(subid % 8)).collect(),
+    }
+    name.truncate(128);
+    Oid::from_slice(&name).unwrap()
+}
+
+/// What GetNext must find (RFC 2741 section 7.2.3.2).
+pub fn next<'a>(
+    all: &'a Instances,
+    start: &Oid,
+    include: bool,
+    end: Option<&Oid>,
+) -> Option<(&'a Vec<u32>, &'a Value)> {
+    let start = start.as_slice();
+    let bound = if include { Bound::Included(start) } else { Bound::Excluded(start) };
+    let found = all.range::<[u32], _>((bound, Bound::Unbounded)).next();
+    found.filter(|(name, _)| end.is_none_or(|end| name.as_slice() < end.as_slice()))
+}
