@@ -34,8 +34,12 @@ fn view() -> View {
 /// Any sockets in the four tables, and everything else as in a captured tree.
 fn sockets() -> impl Strategy<Value = Sockets> {
     let rows = |ipv6| vec(any::<[u8; 6]>().prop_map(move |picks| Socket::picked(ipv6, picks)), 0..12);
-    (rows(false), rows(true), rows(false), rows(true))
-        .prop_map(|(tcp4, tcp6, udp4, udp6)| Sockets { tcp4, tcp6, udp4, udp6 })
+    (rows(false), rows(true), rows(false), rows(true)).prop_map(|(tcp4, tcp6, udp4, udp6)| Sockets {
+        tcp4,
+        tcp6,
+        udp4,
+        udp6,
+    })
 }
 
 /// The snapshot of a tree with all sources read.
@@ -56,8 +60,7 @@ fn snapshot(root: &Path) -> Snapshot {
 /// All instances by name: those about sockets from the model, the others row by row without any search.
 fn reference(view: &View, cx: &Context<'_>, sockets: &Sockets) -> Instances {
     let (mut all, tables) = (sockets.instances(), tables());
-    let others =
-        view.leaves().iter().filter(|leaf| !tables.iter().any(|table| leaf.oid.starts_with(table)));
+    let others = view.leaves().iter().filter(|leaf| !tables.iter().any(|table| leaf.oid.starts_with(table)));
     for leaf in others {
         let Kind::Column(table, column) = leaf.kind else {
             let name = [&leaf.oid[..], &[0]].concat();
@@ -109,7 +112,13 @@ fn ranges(all: &Instances, asked: &Asked) -> Vec<SearchRange> {
 }
 
 /// The variable bindings of the answer to a request, by way of its bytes and those of the response.
-fn ask(view: &View, cx: &Context<'_>, big: bool, kind: QueryKind, ranges: &[SearchRange]) -> Vec<(Oid, Data)> {
+fn ask(
+    view: &View,
+    cx: &Context<'_>,
+    big: bool,
+    kind: QueryKind,
+    ranges: &[SearchRange],
+) -> Vec<(Oid, Data)> {
     let (number, mut payload) = match kind {
         QueryKind::Get => (5, Vec::new()),
         QueryKind::GetNext => (6, Vec::new()),

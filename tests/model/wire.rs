@@ -57,7 +57,7 @@ pub fn bulk(big: bool, non_repeaters: u16, max_repetitions: u16) -> Vec<u8> {
     [half(big, non_repeaters), half(big, max_repetitions)].concat()
 }
 
-/// A variable binding of a response: a value, or the number of noSuchObject, noSuchInstance or endOfMibView.
+/// What a variable binding holds: a value, or the number of Null, noSuchObject, noSuchInstance or endOfMibView.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
     Value(Value),
@@ -78,6 +78,8 @@ pub struct Response {
 struct Reader<'a> {
     bytes: &'a [u8],
     big: bool,
+    /// Whether fields that must be zero are looked at. snmpd sets the include field of names in its own PDUs.
+    strict: bool,
 }
 
 impl Reader<'_> {
@@ -101,7 +103,7 @@ impl Reader<'_> {
 
     fn oid(&mut self) -> Oid {
         let head = self.take(4);
-        assert_eq!((head[2], head[3]), (0, 0), "include and reserved");
+        assert!(!self.strict || (head[2], head[3]) == (0, 0), "include and reserved");
         let prefix = if head[1] == 0 { vec![] } else { vec![1, 3, 6, 1, u32::from(head[1])] };
         let subids: Vec<u32> = prefix.into_iter().chain((0..head[0]).map(|_| self.word())).collect();
         Oid::from_slice(&subids).expect("at most 128 sub-identifiers")
@@ -128,7 +130,7 @@ impl Reader<'_> {
             66 => Value::Gauge32(self.word()),
             67 => Value::TimeTicks(self.word()),
             70 => Value::Counter64(self.number(8)),
-            128..=130 => return (name, Data::Exception(kind)),
+            5 | 128..=130 => return (name, Data::Exception(kind)),
             other => panic!("v.type {other}"),
         };
         (name, Data::Value(value))
@@ -141,7 +143,7 @@ pub fn response(bytes: &[u8]) -> Response {
     assert_eq!(bytes[2] & !0x10, 0, "no flag but the byte order");
     assert_eq!(bytes.len() % 4, 0);
     let big = bytes[2] != 0;
-    let mut reader = Reader { bytes: &bytes[4..], big };
+    let mut reader = Reader { bytes: &bytes[4..], big, strict: true };
     let ids = [(); 3].map(|()| reader.word());
     assert_eq!(reader.word() as usize, bytes.len() - 20, "h.payload_length");
     reader.word();
@@ -151,4 +153,15 @@ pub fn response(bytes: &[u8]) -> Response {
         varbinds.push(reader.varbind());
     }
     Response { big, ids, error, index, varbinds }
+}
+
+/// The bytes of each variable binding of a VarBindList (section 5.4).
+pub fn varbinds(big: bool, list: &[u8]) -> Vec<Vec<u8>> {
+    let (mut reader, mut all) = (Reader { bytes: list, big, strict: false }, Vec::new());
+    while !reader.bytes.is_empty() {
+        let before = reader.bytes;
+        reader.varbind();
+        all.push(before[..before.len() - reader.bytes.len()].to_vec());
+    }
+    all
 }
