@@ -32,15 +32,26 @@ impl Master {
         master
     }
 
+    /// The same with a context that the subagent registers in.
+    fn start_in(order: u8, context: &str) -> Self {
+        let mut master = Self::deaf_in(order, context, "");
+        master.accept();
+        master
+    }
+
     /// A master agent that has not accepted the connection yet.
     fn deaf(order: u8, configuration: &str) -> Self {
+        Self::deaf_in(order, "", configuration)
+    }
+
+    fn deaf_in(order: u8, context: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("master");
         let listener = UnixListener::bind(&socket).unwrap();
         let agent = Agent::start(
             folder.path(),
             &format!(
-                "[agentx]\naddress = \"unix:{}\"\n[proc]\nroot = \"{}\"\n{configuration}",
+                "[agentx]\naddress = \"unix:{}\"\ncontext = \"{context}\"\n[proc]\nroot = \"{}\"\n{configuration}",
                 socket.display(),
                 tree("6.18")
             ),
@@ -220,6 +231,54 @@ fn getnext_minds_include_and_the_end_of_its_range() {
     );
     let ended: Vec<_> = response.iter().map(|(_, value)| *value == Value::EndOfMibView).collect();
     assert_eq!(ended, [false, false, false, true, true, true, true, false]);
+}
+
+// RFC 2741 sections 6.1.1 and 7.2.3.1: what is not in the context that was registered does not exist there.
+#[test]
+fn requests_are_answered_in_the_context_that_was_registered() {
+    for (registered, asked, served) in [
+        ("", "", true),
+        ("blue", "blue", true),
+        ("", "blue", false),
+        ("blue", "", false),
+        ("blue", "green", false),
+    ] {
+        let mut master = Master::start_in(BIG, registered);
+        let in_context = |mut request: Vec<u8>| {
+            if !asked.is_empty() {
+                let mut field = u32::try_from(asked.len()).unwrap().to_be_bytes().to_vec();
+                field.extend(asked.as_bytes());
+                field.resize(field.len().next_multiple_of(4), 0);
+                request[2] |= 1 << 3;
+                request[19] += u8::try_from(field.len()).unwrap();
+                request.splice(20..20, field);
+            }
+            request
+        };
+        let request = in_context(master.get(7, &[ACTIVE_OPENS]));
+        let value = list(master.ask(&request)).swap_remove(0).1;
+        let expected = if served { Value::Counter32(4) } else { Value::NoSuchObject };
+        assert_eq!(value, expected, "{asked:?} in {registered:?}");
+        let request = in_context(master.getnext(8, &[("1.3.6.1.2.1.6.5", "", false)]));
+        let value = list(master.ask(&request)).swap_remove(0).1;
+        let expected = if served { Value::Counter32(4) } else { Value::EndOfMibView };
+        assert_eq!(value, expected, "{asked:?} in {registered:?}");
+    }
+}
+
+// RFC 2741 section 7.2.3: genErr with the index of what failed, and no variable bindings.
+#[test]
+fn an_answer_that_would_be_too_large_is_an_error_with_its_index() {
+    let mut master = Master::start(0, "");
+    let request = master.get(9, &["1.3.6.1.4.1.8072.9999.9999.2741.1.5.1.0"; 2000]);
+    master.send(&request);
+    let answer = master.receive();
+    assert_eq!((answer.len(), u16::from_le_bytes([answer[24], answer[25]])), (28, 5));
+    let index = usize::from(u16::from_le_bytes([answer[26], answer[27]]));
+    // As many as that fit into 65,536 octets: 4 of the type, 40 of the name, 12 of the text.
+    assert!((1000..2000).contains(&index), "{index}");
+    let request = master.get(10, &[ACTIVE_OPENS]);
+    assert_eq!(master.ask(&request).header.packet_id, 10);
 }
 
 // RFC 2741 section 7.2.3.3.

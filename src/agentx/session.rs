@@ -543,6 +543,39 @@ mod tests {
         assert_eq!(&bytes[HEADER..HEADER + 8], b"\0\0\0\x04blue");
     }
 
+    // 5, 6.1: what is reserved is zero, payloads are multiples of four. 6.2.1: no timeout of our own, an id, a
+    // description. 6.2.3: a subtree and no range of them, no single instance, the priority of the settings.
+    #[test]
+    fn administrative_pdus_have_the_fields_of_the_rfc() {
+        let now = Instant::now();
+        let (mut session, opening) = Session::open(settings(""), now);
+        let registering = response(&mut session, 1, 0, now);
+        let mut pdus = Vec::new();
+        for action in opening.iter().chain(&registering) {
+            let Action::Send(bytes) = action else { continue };
+            let mut rest = &bytes[..];
+            while let Ok(Some(header)) = Header::decode(rest) {
+                pdus.push((header.kind, &rest[..HEADER + header.payload_length]));
+                rest = &rest[HEADER + header.payload_length..];
+            }
+        }
+        for (_, pdu) in &pdus {
+            assert_eq!((pdu[0], pdu[2], pdu[3], pdu.len() % 4), (1, NETWORK_BYTE_ORDER, 0, 0));
+        }
+        let payload = |kind: u8| -> Vec<&[u8]> {
+            let of_kind = pdus.iter().filter(|(found, _)| *found == PduType::Other(kind));
+            of_kind.map(|(_, pdu)| &pdu[HEADER..]).collect()
+        };
+        assert_eq!(payload(1)[0][..4], [0; 4], "o.timeout");
+        assert!(payload(1)[0].ends_with(b"\0\0\0\x04test"), "o.descr");
+        for (register, last) in payload(3).into_iter().zip([6, 7]) {
+            assert_eq!(register[..4], [0, 100, 0, 0], "r.timeout, r.priority, r.range_subid");
+            assert_eq!(register.last(), Some(&last), "no r.upper_bound behind r.subtree");
+        }
+        // The same id and description as in the Open.
+        assert_eq!(payload(16)[0], &payload(1)[0][4..]);
+    }
+
     #[test]
     fn a_refused_open_ends_the_connection() {
         let (mut session, _) = Session::open(settings(""), Instant::now());
@@ -624,6 +657,25 @@ mod tests {
         assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (error::COMMIT_FAILED, 1));
         assert_eq!(replied(&handle(&mut session, PduType::UndoSet, &[])), (0, 0));
         assert!(handle(&mut session, PduType::CleanupSet, &[]).is_empty());
+    }
+
+    // 7.2.4: several variables in one TestSet; 7.2.4.1: the index is that of the first that fails.
+    #[test]
+    fn a_set_of_several_variables_is_refused_at_the_first() {
+        let mut session = opened(Instant::now());
+        let varbinds = [[2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0]; 3].concat();
+        let actions = handle(&mut session, PduType::TestSet, &varbinds);
+        assert_eq!(replied(&actions), (error::NOT_WRITABLE, 1));
+    }
+
+    // 7.2.4.3, 7.3.1: UndoSet ends the transaction as CleanupSet does.
+    #[test]
+    fn a_set_that_was_undone_is_over() {
+        let mut session = opened(Instant::now());
+        for kind in [PduType::TestSet, PduType::CommitSet, PduType::UndoSet] {
+            assert_eq!(replied(&handle(&mut session, kind, &[])), (0, 0), "{kind:?}");
+        }
+        assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (error::COMMIT_FAILED, 1));
     }
 
     // 7.3.1: TestSet, CommitSet, CleanupSet of no variable bindings at all.

@@ -1,0 +1,63 @@
+//! docs/conformance.md against the source, and what it says of agent capabilities against a real snmpd.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Agent, BASE, Snmpd, in_namespace, until};
+use std::fs;
+use std::time::Duration;
+
+/// The tests that a row of a table names: a file and a test, each in backquotes.
+fn named(row: &str) -> Vec<(String, String)> {
+    let quoted: Vec<_> = row.split('`').skip(1).step_by(2).collect();
+    assert!(quoted.len().is_multiple_of(2), "a file without a test: {row}");
+    quoted.chunks(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect()
+}
+
+/// Whether a file has a test of this name.
+fn has_test(source: &str, test: &str) -> bool {
+    let Some((before, _)) = source.split_once(&format!("fn {test}(")) else { return false };
+    // The attribute stands between the end of what is before and the name.
+    before.rsplit_once("#[test]").is_some_and(|(_, between)| !between.contains('}'))
+}
+
+#[test]
+fn every_test_in_the_document_exists_and_every_rule_has_one() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let document = fs::read_to_string(format!("{root}/docs/conformance.md")).unwrap();
+    let (rules, _) = document.split_once("## Where we differ").unwrap();
+    let rows =
+        rules.lines().filter(|line| line.starts_with("| ") && line.contains(|c: char| c.is_ascii_digit()));
+    let mut count = 0;
+    for row in rows {
+        let tests = named(row);
+        assert!(!tests.is_empty(), "no test for: {row}");
+        for (file, test) in tests {
+            let source = fs::read_to_string(format!("{root}/{file}")).expect(&file);
+            assert!(has_test(&source, &test), "{file} has no test {test}");
+        }
+        count += 1;
+    }
+    assert!(count > 45, "{count} rules");
+    assert!(has_test("mod tests {\n#[test]\nfn a() {}", "a"));
+    assert!(!has_test("#[test]\nfn a() {}\nfn b() {}", "b") && !has_test("#[test]\nfn ab() {}", "b"));
+}
+
+/// RFC 2741 section 7.1.6.
+#[test]
+fn the_agent_capabilities_stand_in_sysortable_while_the_session_lives() {
+    if !in_namespace("the_agent_capabilities_stand_in_sysortable_while_the_session_lives") {
+        return;
+    }
+    let snmpd = Snmpd::start("");
+    let rows = || {
+        let walk = snmpd.walk(".1.3.6.1.2.1.1.9.1");
+        let has = |wanted: &str| walk.iter().any(|(_, value)| value.starts_with(wanted));
+        (has(&format!("OID: {BASE}")), has("STRING: \"netstat-agentx "))
+    };
+    assert_eq!(rows(), (false, false));
+    let agent = Agent::at(&snmpd, "");
+    assert_eq!(rows(), (true, true));
+    agent.process.signal("-TERM");
+    until(Duration::from_secs(3), "they are gone", || rows() == (false, false));
+}
