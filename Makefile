@@ -46,6 +46,7 @@ test:
 	    unshare:util-linux perl:perl-base mandoc:mandoc setpriv:util-linux mount:mount
 	$(MAKE) --no-print-directory mibs
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
 
@@ -53,14 +54,14 @@ test:
 test-consumers:
 	tools/need python3:python3 pip3:python3-pip snmpd:snmpd snmpget:snmp ip:iproute2 ss:iproute2 unshare:util-linux \
 	    perl:perl-base mrtg:mrtg munin-run:munin-node snmpkey:libnet-snmp-perl setpriv:util-linux \
-	    $(PROMETHEUS) $(NAGIOS) $(ZABBIX)
+	    tshark:tshark $(PROMETHEUS) $(NAGIOS) $(ZABBIX)
 	test -e /usr/share/zabbix/index.php || tools/need zabbix:zabbix-frontend-php
 	php -m | grep -q pgsql || tools/need pgsql:php-pgsql
 	$(MAKE) --no-print-directory mibs
 	tools/newer-snmp-exporter target/snmp-exporter
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
 	$(CARGO) test --locked --test consumers --test mrtg --test munin --test nagios --test prometheus \
-	    --test snmpd_snippet --test zabbix -- --ignored
+	    --test snmpd_snippet --test tshark --test zabbix -- --ignored
 	$(MAKE) --no-print-directory test-package
 
 # The Debian package, on a fresh Debian 12 with its own systemd.
@@ -73,6 +74,27 @@ test-package:
 deny:
 	test -x target/tools/bin/cargo-deny || $(CARGO) install --quiet --locked --root target/tools cargo-deny
 	target/tools/bin/cargo-deny --all-features check licenses bans sources
+
+# Each fuzz target for 20 minutes and at least 10 million runs: hours. Without a sanitizer, since there is no unsafe code
+# to watch, so that the stable toolchain will do; overflows are found all the same.
+.PHONY: fuzz fuzz-short
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+fuzz:
+	tools/need c++:g++
+	test -x target/tools/bin/cargo-fuzz || $(CARGO) install cargo-fuzz --locked --root target/tools
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" $(CARGO) fuzz build -s none --target-dir target/fuzz
+	nice tools/fuzz target/fuzz/$(HOST)/release 1200 10000000
+
+# All targets from the corpus for a few seconds each. Built without cargo-fuzz, whose own build takes longer than the
+# runs: the flags are those that make a program tell the fuzzing engine what it covers.
+COVERAGE = --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+fuzz-short:
+	tools/need c++:g++
+	RUSTFLAGS="$(COVERAGE)" $(CARGO) build --quiet --manifest-path fuzz/Cargo.toml --target $(HOST) \
+	    --target-dir target/fuzz-short
+	tools/fuzz target/fuzz-short/$(HOST)/debug 5 1
 
 # The standard modules that ours imports, for tools that print names.
 mibs:

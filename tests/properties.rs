@@ -102,11 +102,14 @@ fn asked() -> impl Strategy<Value = Asked> {
 
 fn ranges(all: &Instances, asked: &Asked) -> Vec<SearchRange> {
     let name = |(at, change, argument): Near| near(all, at, change, argument);
+    // An end says something if it is near: some instances after the start.
+    let after =
+        |start: Near, (by, change, argument): Near| name((start.0.wrapping_add(by % 4), change, argument));
     let range = |&(start, include, end): &(Near, bool, Option<Near>)| SearchRange {
         start: name(start),
         include,
         // No sub-identifiers at all is a range without an end.
-        end: end.map(name).filter(|end| !end.as_slice().is_empty()),
+        end: end.map(|end| after(start, end)).filter(|end| !end.as_slice().is_empty()),
     };
     asked.iter().map(range).collect()
 }
@@ -196,7 +199,7 @@ fn data() -> impl Strategy<Value = Data> {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn get_getnext_and_getbulk_agree_with_the_sorted_list(
@@ -230,6 +233,7 @@ proptest! {
             let (mut expected, mut name) = (all.iter(), Oid::default());
             while let Some((next, value)) = view.next(cx, &name, false, None) {
                 assert_eq!(expected.next(), Some((&next.as_slice().to_vec(), &value)));
+                assert_eq!(view.get(cx, &next), Ok(value), "{next}");
                 name = next;
             }
             assert_eq!(expected.next(), None);

@@ -17,7 +17,9 @@ fn check(contents: &[u8], parse: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
             assert!(!matches!(figure, Figure::Negative(number) if number > 0));
         }
         Item::Problem(problem) => {
-            assert!((1..=lines).contains(&problem.line) && problem.line > last && !problem.problem.is_empty());
+            assert!(
+                (1..=lines).contains(&problem.line) && problem.line > last && !problem.problem.is_empty()
+            );
             (last, problems) = (problem.line, problems + 1);
         }
     });
@@ -41,5 +43,7 @@ fuzz_target!(|contents: &[u8]| {
     }
     assert!(counters.named(counters.rows()).is_none());
     let types = counters.icmp_types();
-    assert!(types.windows(2).all(|pair| (pair[0].version, pair[0].number) < (pair[1].version, pair[1].number)));
+    assert!(
+        types.windows(2).all(|pair| (pair[0].version, pair[0].number) < (pair[1].version, pair[1].number))
+    );
 });

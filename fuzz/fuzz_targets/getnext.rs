@@ -21,7 +21,8 @@ use model::{Instances, Socket, Sockets, near};
 struct Range {
     start: (u16, u8, u32),
     include: bool,
-    end: Option<(u16, u8, u32)>,
+    /// How many instances after the start, and how that one is changed.
+    end: Option<(u8, u8, u32)>,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -60,7 +61,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
     let root = ProcRoot::new(tree.path());
     let view = View::new(Layout { base: Oid::from_slice(&model::BASE).unwrap(), mib_2: true, private: true });
-    let (snapshot, tables, mut others) = (snapshot(&Sockets::default(), &tree, &root), model::tables(), Instances::new());
+    let (snapshot, tables, mut others) =
+        (snapshot(&Sockets::default(), &tree, &root), model::tables(), Instances::new());
     let (cx, mut name) = (Context::new(&snapshot, Instant::now()), Oid::default());
     while let Some((next, value)) = view.next(&cx, &name, false, None) {
         if tables.iter().all(|table| next.strip_prefix(table).is_none()) {
@@ -91,7 +93,10 @@ fuzz_target!(|input: Input| {
     let other = |name: &Oid| world.others.contains_key(name.as_slice());
     for range in input.ranges.iter().take(32) {
         let name = |(at, change, argument): (u16, u8, u32)| near(&all, at, change, argument);
-        let (start, end) = (name(range.start), range.end.map(name));
+        let start = name(range.start);
+        let end = range.end.map(|(by, change, argument)| {
+            name((range.start.0.wrapping_add(u16::from(by % 4)), change, argument))
+        });
         let got = world.view.next(&cx, &start, range.include, end.as_ref());
         let expected = model::next(&all, &start, range.include, end.as_ref());
         let names = (got.as_ref().map(|(name, _)| name.as_slice()), expected.map(|(name, _)| &name[..]));

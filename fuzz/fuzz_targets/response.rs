@@ -58,8 +58,14 @@ struct Input {
 fuzz_target!(|input: Input| {
     let flags = if input.big { NETWORK_BYTE_ORDER } else { 0 };
     let [session_id, transaction_id, packet_id] = input.ids;
-    let header =
-        Header { kind: PduType::Get, flags: flags | 8, session_id, transaction_id, packet_id, payload_length: 0 };
+    let header = Header {
+        kind: PduType::Get,
+        flags: flags | 8,
+        session_id,
+        transaction_id,
+        packet_id,
+        payload_length: 0,
+    };
     let mut out = vec![0xaa; usize::from(input.waiting)];
     let (mut response, mut expected) = (Response::to(&header, &mut out), Vec::new());
     assert!(response.is_empty());

@@ -17,11 +17,26 @@ mod model;
 #[derive(Debug, Arbitrary)]
 enum Step {
     /// A PDU of the master agent.
-    Receive { kind: u8, flags: u8, ours: bool, ids: [u32; 3], payload: Vec<u8> },
+    Receive {
+        kind: u8,
+        flags: u8,
+        ours: bool,
+        ids: [u32; 3],
+        payload: Vec<u8>,
+    },
     /// A PDU of the master agent whose payload is in order.
-    Ask { kind: Kind, big: bool, ids: [u32; 2] },
+    Ask {
+        kind: Kind,
+        big: bool,
+        ids: [u32; 2],
+    },
     /// A reply to one of the PDUs that wait for one, or have waited.
-    Reply { to: u8, big: bool, error: Option<Error>, echo: Vec<u8> },
+    Reply {
+        to: u8,
+        big: bool,
+        error: Option<Error>,
+        echo: Vec<u8>,
+    },
     Garbage,
     Timer,
     Notify(u8),
@@ -92,7 +107,10 @@ impl Model {
             let header = Header::decode(rest).unwrap().expect("a whole header");
             let kind = rest[1];
             assert!([1, 2, 3, 12, 13, 16].contains(&kind), "we never send type {kind}");
-            assert_eq!(header.session_id, if kind == 1 { 0 } else { self.session_id.expect("an open session") });
+            assert_eq!(
+                header.session_id,
+                if kind == 1 { 0 } else { self.session_id.expect("an open session") }
+            );
             assert_eq!(header.packet_id, self.sent.last().map_or(1, |(_, last)| last + 1));
             self.sent.push((kind, header.packet_id));
             rest = &rest[HEADER + header.payload_length..];
@@ -131,7 +149,12 @@ impl Model {
         // RFC 2741 sections 7.2.2 and 7.2.4.4: everything is answered but a Response and a CleanupSet.
         if let Some(header) = received {
             use netstat_agentx::agentx::wire::PduType::{CleanupSet, Response};
-            assert_eq!(answers, u32::from(!matches!(header.kind, CleanupSet | Response)), "{:?}", header.kind);
+            assert_eq!(
+                answers,
+                u32::from(!matches!(header.kind, CleanupSet | Response)),
+                "{:?}",
+                header.kind
+            );
         }
         if is_timer && !self.ended {
             self.quiet();

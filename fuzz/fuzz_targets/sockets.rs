@@ -8,7 +8,8 @@ fn row<A: Address>(line: &[u8]) {
     let Ok(head) = head::<A>(line) else { return };
     // The slot number may be anything, spaces included; the columns begin behind its colon.
     let colon = line.iter().position(|&byte| byte == b':').unwrap();
-    let words: Vec<&[u8]> = line[colon + 1..].split(|byte| b" \t".contains(byte)).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&[u8]> =
+        line[colon + 1..].split(|byte| b" \t".contains(byte)).filter(|w| !w.is_empty()).collect();
     let text = |at: usize| std::str::from_utf8(words.get(at).copied().unwrap_or_default()).ok();
     let number = |digits: &str| u64::from_str_radix(digits, 16).unwrap();
     // An address that is none may hold spaces: then the words are others than the columns.
@@ -32,7 +33,9 @@ fn row<A: Address>(line: &[u8]) {
 /// 32-bit words as this host stores them, eight hex digits each.
 fn octets(digits: &str) -> Vec<u8> {
     let words = digits.as_bytes().chunks(8);
-    words.flat_map(|word| u32::from_str_radix(std::str::from_utf8(word).unwrap(), 16).unwrap().to_ne_bytes()).collect()
+    words
+        .flat_map(|word| u32::from_str_radix(std::str::from_utf8(word).unwrap(), 16).unwrap().to_ne_bytes())
+        .collect()
 }
 
 fuzz_target!(|contents: &[u8]| {

@@ -7,15 +7,18 @@ use netstat_agentx::proc::sockstat::{figures, numbers};
 fuzz_target!(|contents: &[u8]| {
     let (figures, problems) = figures(contents);
     // What a plain reading of the text finds in those lines that have no problem.
-    let good = contents.split(|&byte| byte == b'\n').enumerate().filter(|(at, line)| {
-        !line.is_empty() && problems.iter().all(|problem| problem.line != at + 1)
-    });
+    let good = contents
+        .split(|&byte| byte == b'\n')
+        .enumerate()
+        .filter(|(at, line)| !line.is_empty() && problems.iter().all(|problem| problem.line != at + 1));
     let mut expected = Vec::new();
     for (_, line) in good {
         let text = std::str::from_utf8(line).unwrap();
         let words: Vec<_> = text.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
         let section = words[0].strip_suffix(':').unwrap().to_owned();
-        expected.extend(words[1..].chunks(2).map(|pair| (section.clone(), pair[0], pair[1].parse::<u64>().unwrap())));
+        expected.extend(
+            words[1..].chunks(2).map(|pair| (section.clone(), pair[0], pair[1].parse::<u64>().unwrap())),
+        );
     }
     assert_eq!(figures.len(), expected.len());
     for (figure, (section, key, value)) in figures.iter().zip(expected) {

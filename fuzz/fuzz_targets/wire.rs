@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netstat_agentx::agentx::wire::{Body, HEADER, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT, QueryKind, decode};
+use netstat_agentx::agentx::wire::{
+    Body, HEADER, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT, QueryKind, decode,
+};
 use netstat_agentx::mib::oid::MAX_SUBIDS;
 
 #[path = "../../tests/model/wire.rs"]

@@ -259,16 +259,19 @@ mod tests {
 
     /// A snapshot of a captured tree, with everything read.
     fn snapshot(tree: &str) -> Snapshot {
+        snapshot_of(&ProcRoot::new(format!("{}/tests/proc/{tree}", env!("CARGO_MANIFEST_DIR"))))
+    }
+
+    fn snapshot_of(root: &ProcRoot) -> Snapshot {
         let mut snapshot =
             Snapshot::new(MaxAges { counters: AGES, sockets: AGES, processes: AGES, answer_within: AGES });
-        let root = ProcRoot::new(format!("{}/tests/proc/{tree}", env!("CARGO_MANIFEST_DIR")));
         let (view, mut name) = (view(), Oid::default());
         loop {
             let cx = Context::new(&snapshot, Instant::now());
             let next = view.next(&cx, &name, false, None);
             let touched = cx.touched();
             if !snapshot.stale(touched, Instant::now()).is_empty() {
-                snapshot.refresh_now(touched, &root);
+                snapshot.refresh_now(touched, root);
                 continue;
             }
             let Some((next, _)) = next else { return snapshot };
@@ -329,6 +332,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Of UDP sockets on one endpoint the first may be in the middle of connect(2), with a state but no peer yet.
+    #[test]
+    fn get_finds_what_getnext_finds_where_indexes_are_equal() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("1/net")).unwrap();
+        let row = |remote: &str, state: u8| {
+            format!(
+                "  1: 0100007F:0035 {remote} {state:02X} 00000000:00000000 00:00000000 00000000 0 0 5 2 0 0\n"
+            )
+        };
+        let rows = row("00000000:0000", 1) + &row("0200007F:0001", 7);
+        let table = format!("  sl  local_address rem_address   st\n{rows}");
+        std::fs::write(folder.path().join("1/net/udp"), table).unwrap();
+        let (view, snapshot) = (view(), snapshot_of(&ProcRoot::new(folder.path())));
+        let cx = Context::new(&snapshot, Instant::now());
+        let (name, value) = view.next(&cx, &"1.3.6.1.2.1.7.5.1.1".parse().unwrap(), false, None).unwrap();
+        assert_eq!(name.to_string(), "1.3.6.1.2.1.7.5.1.1.127.0.0.1.53");
+        assert_eq!(view.get(&cx, &name), Ok(value));
     }
 
     #[test]
