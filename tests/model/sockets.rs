@@ -1,6 +1,14 @@
 //! Sockets as rows of a `/proc` tree, and the instances that every table about them must have, put together from the
 //! MIB modules and shared with nothing in `src`: a sorted reference list to hold Get, GetNext and GetBulk against.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 
 use netstat_agentx::mib::oid::Oid;
 use netstat_agentx::mib::value::Value;

@@ -1,6 +1,14 @@
 //! AgentX as the other side has it (RFC 2741 sections 5 and 6): requests to bytes, responses from bytes. Written from
 //! the RFC and shares nothing with `src/agentx/wire.rs` but its types, so that each is a check of the other.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 
 use netstat_agentx::agentx::wire::SearchRange;
 use netstat_agentx::mib::oid::Oid;
