@@ -33,7 +33,7 @@ bench:
 	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux /usr/bin/python3:python3 \
 		zabbix_agent2:zabbix-agent2 zabbix_sender:zabbix-sender prometheus-node-exporter:prometheus-node-exporter
 	@/usr/bin/python3 -c 'import psutil' 2>/dev/null || tools/need psutil:python3-psutil
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench bench
 
 demo:
 	@tools/need snmpd:snmpd snmpwalk:snmp snmptranslate:snmp

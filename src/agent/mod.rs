@@ -5,6 +5,8 @@
 //! `/proc`: a request that needs a fresh source is parked until the reading is done or `answer-within` is over.
 
 pub mod answer;
+mod outage;
+mod parked;
 mod refresh;
 mod serving;
 mod signals;
@@ -13,11 +15,13 @@ mod watch;
 
 use crate::agentx::session::{Event, Settings};
 use crate::agentx::transport::{Connection, Exchanged};
-use crate::agentx::wire::{self, Body, Header, Query, Response};
+use crate::agentx::wire::{Header, Query, Response};
 use crate::config::Config;
 use crate::mib::context::Context;
 use crate::mib::view::View;
 use crate::trace::instance;
+use outage::Outage;
+use parked::{Parked, Request};
 use refresh::Refresher;
 use serving::Serving;
 use signals::{Signals, Wanted};
@@ -59,7 +63,9 @@ pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) 
             }
             Outcome::Lost { lasted, why } => {
                 tries = if lasted { 0 } else { tries + 1 };
-                agent.tell_outage(&why);
+                if agent.outage.tell(&agent.config.agentx.address, &why) {
+                    agent.supervisor.status(&why);
+                }
                 let pause = BACK_OFF.get(tries).or(BACK_OFF.last()).copied().unwrap_or_default();
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
@@ -81,21 +87,13 @@ enum Outcome {
     Lost { lasted: bool, why: String },
 }
 
-/// A request that waits for a reading, with its payload, which outlives the buffer it came in.
-struct Parked {
-    header: Header,
-    payload: Vec<u8>,
-    until: Instant,
-}
-
 struct Agent {
     config: Config,
     view: View,
     refresher: Refresher,
     supervisor: Supervisor,
-    parked: Vec<Parked>,
-    /// What was last told about the master agent being away; empty while all is well.
-    outage: String,
+    parked: Parked,
+    outage: Outage,
     reload: Box<dyn Fn() -> Option<Config>>,
     /// A configuration that the next session is to have.
     next: Option<Config>,
@@ -107,8 +105,8 @@ impl Agent {
             view: View::new(config.layout()),
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
             supervisor: Supervisor::new(),
-            parked: Vec::new(),
-            outage: String::new(),
+            parked: Parked::default(),
+            outage: Outage::default(),
             reload,
             next: None,
             config,
@@ -168,15 +166,6 @@ impl Agent {
         }
     }
 
-    /// One line for each change, not for each try.
-    fn tell_outage(&mut self, why: &str) {
-        if self.outage != why {
-            tracing::warn!(address = %self.config.agentx.address, "{why}; trying again until it works");
-            self.supervisor.status(why);
-            why.clone_into(&mut self.outage);
-        }
-    }
-
     fn settings(&self) -> Settings {
         Settings {
             subtrees: self.view.subtrees(),
@@ -217,15 +206,17 @@ impl Agent {
                 let _ = tokio::time::timeout(LAST_WORD, connection.flush()).await;
                 return serving.outcome(&ended.to_string());
             }
-            let deadline = self.deadline(serving.session.deadline(), leave_by);
+            let deadline = self.deadline(serving.session.deadline(), leave_by, connection.is_congested());
+            let wants_more = !self.parked.is_full();
             tokio::select! {
-                exchanged = connection.exchange() => match exchanged {
+                exchanged = connection.exchange(wants_more) => match exchanged {
                     Ok(Exchanged::Closed) => return serving.outcome("the master agent closed the connection"),
-                    Ok(Exchanged::Received | Exchanged::Sent) => serving.receive(self, &mut connection),
+                    Ok(Exchanged::Received) => serving.receive(self, &mut connection),
+                    Ok(Exchanged::Sent) => self.proceed(&mut serving, &mut connection),
                     Err(error) => return serving.outcome(&format!("the connection failed: {error}")),
                 },
                 () = self.refresher.done() => {
-                    self.unpark(&mut connection.out);
+                    self.proceed(&mut serving, &mut connection);
                     serving.watch(self, &mut connection.out);
                 }
                 () = tokio::time::sleep_until(deadline.into()) => {
@@ -234,7 +225,11 @@ impl Agent {
                         return serving.outcome("the master agent did not answer our Close");
                     }
                     self.refresher.give_up_late(now);
-                    self.unpark(&mut connection.out);
+                    if serving.session.deadline() <= now {
+                        // After a time in which this process was stopped, the answer that is missing may have come.
+                        connection.catch_up();
+                    }
+                    self.proceed(&mut serving, &mut connection);
                     serving.watch(self, &mut connection.out);
                     if serving.session.deadline() <= now {
                         serving.event(self, Event::Timer, &mut connection.out);
@@ -253,11 +248,18 @@ impl Agent {
         }
     }
 
-    fn deadline(&self, session: Instant, leave_by: Option<Instant>) -> Instant {
-        let parked = self.parked.iter().map(|parked| parked.until);
+    /// Answers what can be answered now, and goes on with what has come since.
+    fn proceed(&mut self, serving: &mut Serving, connection: &mut Connection) {
+        self.unpark(connection);
+        serving.receive(self, connection);
+    }
+
+    fn deadline(&self, session: Instant, leave_by: Option<Instant>, congested: bool) -> Instant {
+        // Where answers pile up that nobody takes, none is added, however late it is.
+        let parked = if congested { None } else { self.parked.deadline() };
         let thresholds = self.refresher.snapshot().thresholds.deadline();
         let others = leave_by.into_iter().chain(self.refresher.deadline()).chain(thresholds);
-        parked.chain(others).chain(self.supervisor.deadline()).fold(session, Instant::min)
+        parked.into_iter().chain(others).chain(self.supervisor.deadline()).fold(session, Instant::min)
     }
 
     /// Answers a query from the snapshot. If a source is stale and `wait` is set, only starts its reading and says
@@ -274,36 +276,41 @@ impl Agent {
             out.truncate(start);
             return false;
         }
+        self.refresher.answered_late(&late.stale);
         let snapshot = self.refresher.snapshot_mut();
         snapshot.used(touched, now);
         snapshot.agent.requests += 1;
         snapshot.agent.varbinds += answered.varbinds;
         snapshot.agent.errors += u64::from(answered.error);
-        snapshot.agent.late += u64::from(late.stale);
+        snapshot.agent.late += u64::from(!late.stale.is_empty());
         true
     }
 
     /// Answers what waits for nothing any more, or has waited long enough.
-    fn unpark(&mut self, out: &mut Vec<u8>) {
+    fn unpark(&mut self, connection: &mut Connection) {
         let now = Instant::now();
-        for parked in std::mem::take(&mut self.parked) {
-            let Ok(Body::Query(query)) = wire::decode(&parked.header, &parked.payload) else {
-                continue;
-            };
-            if !self.answer(&parked.header, &query, now < parked.until, out) {
-                self.parked.push(parked);
+        let mut waiting = self.parked.take();
+        while !connection.is_congested()
+            && let Some(request) = waiting.next()
+        {
+            let answered = request.query().is_none_or(|query| {
+                self.answer(&request.header, &query, now < request.until, &mut connection.out)
+            });
+            if !answered {
+                self.parked.put(request);
             }
         }
+        waiting.for_each(|request| self.parked.put(request));
     }
 
     fn query(&mut self, header: &Header, query: &Query<'_>, payload: &[u8], out: &mut Vec<u8>) {
         // The master agent sends a request again that was not answered within a second; one answer is enough.
-        if self.parked.iter().any(|parked| parked.header == *header) {
+        if self.parked.has(header, payload) {
             return;
         }
         if !self.answer(header, query, true, out) {
             let until = Instant::now() + Duration::from(self.config.refresh.answer_within);
-            self.parked.push(Parked { header: *header, payload: payload.to_vec(), until });
+            self.parked.put(Request { header: *header, payload: payload.to_vec(), until });
         }
     }
 }
@@ -317,6 +324,7 @@ fn explained(error: &io::Error) -> String {
             "; let the subagent's group in, as by 'agentXPerms 0660 0755 Debian-snmp netstat-agentx' in snmpd.conf, \
              and 'chmod 755' the socket's folder, which snmpd leaves as it is"
         }
+        io::ErrorKind::TimedOut => "; nobody takes the connection within a second",
         _ => "",
     };
     format!("cannot connect to the master agent: {error}{hint}")

@@ -3,9 +3,10 @@
 use crate::proc::read::ProcRoot;
 use crate::resets::recorder::Recorder;
 use crate::snapshot::{Change, Done, Job, MaxAges, Snapshot, SourceId, Touched};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 
 /// A reading that takes longer has failed. Its thread is left to the kernel; no other is started for the source
@@ -16,9 +17,12 @@ const READ_WITHIN: Duration = Duration::from_secs(30);
 pub struct Refresher {
     snapshot: Snapshot,
     root: Arc<ProcRoot>,
-    tasks: JoinSet<Done>,
+    /// One for each reading, which waits for its thread; `None` if that broke off.
+    tasks: JoinSet<Option<Done>>,
     under_way: HashMap<Id, Reading>,
     recorder: Option<Recorder>,
+    /// Sources that answers did not wait for, until they are read in time again.
+    late: BTreeSet<SourceId>,
 }
 
 struct Reading {
@@ -28,11 +32,11 @@ struct Reading {
 }
 
 /// How fresh the sources are that an answer touched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Late {
-    /// One of them is older than its max-age.
-    pub stale: bool,
-    /// And waiting may help.
+    /// Those older than their max-age.
+    pub stale: Vec<SourceId>,
+    /// Whether waiting may help.
     pub waiting: bool,
 }
 
@@ -44,6 +48,7 @@ impl Refresher {
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
             recorder: None,
+            late: BTreeSet::new(),
         }
     }
 
@@ -99,43 +104,77 @@ impl Refresher {
     /// Starts the readings that what was touched needs, unless they are under way.
     pub fn refresh(&mut self, touched: Touched, now: Instant) -> Late {
         let stale = self.snapshot.stale(touched, now);
-        let late = Late { stale: !stale.is_empty(), waiting: false };
-        stale.into_iter().fold(late, |late, job| {
+        let mut late = Late { stale: Vec::new(), waiting: false };
+        for job in stale {
             let running = self.under_way.values().find(|reading| reading.job.id == job.id);
-            let waiting = match running {
+            late.waiting |= match running {
                 Some(reading) => !reading.given_up,
-                None => {
-                    self.start(job, now);
-                    true
-                }
+                None => self.start(job, now),
             };
-            Late { waiting: late.waiting || waiting, ..late }
-        })
+            late.stale.push(job.id);
+        }
+        late
     }
 
-    fn start(&mut self, job: Job, now: Instant) {
+    /// Starts a reading, on a thread of its own: the runtime's pool panics where the system has no thread left.
+    fn start(&mut self, job: Job, now: Instant) -> bool {
         let root = Arc::clone(&self.root);
         let known = self.snapshot.known(job);
-        let task = self.tasks.spawn_blocking(move || job.run(&root, known));
+        let (done, reading) = oneshot::channel();
+        let read = move || {
+            // Nobody waits for it any more when the process ends.
+            let _ = done.send(job.run(&root, known));
+        };
+        if let Err(error) = std::thread::Builder::new().name(job.id.name().into()).spawn(read) {
+            let error = format!("no thread can be started to read it: {error}");
+            self.snapshot.fail(job.id, &error).iter().for_each(tell);
+            return false;
+        }
+        let task = self.tasks.spawn(async { reading.await.ok() });
         self.under_way.insert(task.id(), Reading { job, begun: now, given_up: false });
+        true
+    }
+
+    /// Notes that an answer did not wait for these sources any longer. One line when that begins, one when a reading
+    /// is quick enough again.
+    pub fn answered_late(&mut self, stale: &[SourceId]) {
+        for &id in stale {
+            let slow = self.under_way.values().any(|reading| reading.job.id == id && !reading.given_up);
+            if slow && self.late.insert(id) {
+                tracing::warn!(
+                    source = id.name(),
+                    "reading takes longer than answer-within: answers are from older figures meanwhile"
+                );
+            }
+        }
+    }
+
+    fn tell_in_time(&mut self, id: SourceId) {
+        if self.snapshot.is_in_time(id) && self.late.remove(&id) {
+            tracing::info!(source = id.name(), "is read within answer-within again");
+        }
     }
 
     /// Waits for a reading to be done and puts it in place; waits for ever if none is under way.
     pub async fn done(&mut self) {
         let change = match self.tasks.join_next_with_id().await {
             None => std::future::pending().await,
-            Some(Ok((id, done))) => {
+            Some(Ok((id, Some(done)))) => {
                 self.under_way.remove(&id);
-                if done.is_from(&self.root) { self.snapshot.accept(done) } else { None }
+                let source = done.id;
+                let change = if done.is_from(&self.root) { self.snapshot.accept(done) } else { None };
+                self.tell_in_time(source);
+                change
             }
-            Some(Err(error)) => {
-                let reading = self.under_way.remove(&error.id());
-                reading.and_then(|reading| {
-                    self.snapshot.fail(reading.job.id, "the reading broke off; please report this")
-                })
-            }
+            Some(Ok((id, None))) => self.broke_off(id),
+            Some(Err(error)) => self.broke_off(error.id()),
         };
         change.iter().for_each(tell);
+    }
+
+    fn broke_off(&mut self, task: Id) -> Option<Change> {
+        let reading = self.under_way.remove(&task)?;
+        self.snapshot.fail(reading.job.id, "the reading broke off; please report this")
     }
 
     /// When the next reading will have taken too long.
@@ -162,8 +201,8 @@ impl Refresher {
 fn tell(change: &Change) {
     let source = change.id.name();
     if change.error.is_empty() {
-        tracing::info!(source, "reads well again");
+        tracing::info!(source, "is read well again");
     } else {
-        tracing::warn!(source, "{}", change.error);
+        tracing::warn!(source, error = %change.error, "cannot be read; what comes from it has no instances");
     }
 }

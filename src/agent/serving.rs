@@ -18,6 +18,7 @@ pub struct Serving {
     pub session: Session,
     began: Instant,
     registered: bool,
+    malformed: bool,
     pub ended: Option<Ended>,
     /// What to do after our own Close, and until when to wait for its answer.
     pub leaving: Option<(Outcome, Instant)>,
@@ -27,8 +28,14 @@ impl Serving {
     /// Opens a session on a new connection.
     pub fn begin(agent: &mut Agent, connection: &mut Connection) -> Self {
         let (session, actions) = Session::open(agent.settings(), Instant::now());
-        let mut serving =
-            Self { session, began: Instant::now(), registered: false, ended: None, leaving: None };
+        let mut serving = Self {
+            session,
+            began: Instant::now(),
+            registered: false,
+            malformed: false,
+            ended: None,
+            leaving: None,
+        };
         for action in actions {
             serving.act(agent, action, &[], &mut connection.out);
         }
@@ -41,9 +48,9 @@ impl Serving {
         }
     }
 
-    /// Handles all PDUs that have come, unless answers pile up that nobody takes.
+    /// Handles all PDUs that have come, unless answers pile up that nobody takes or requests that wait.
     pub fn receive(&mut self, agent: &mut Agent, connection: &mut Connection) {
-        while !connection.is_congested() && self.ended.is_none() {
+        while !connection.is_congested() && !agent.parked.is_full() && self.ended.is_none() {
             match connection.next_pdu() {
                 Ok(None) => return,
                 Ok(Some(Incoming { header, payload, out })) => {
@@ -83,9 +90,16 @@ impl Serving {
             Notice::Opened => agent.refresher.snapshot_mut().agent.sessions += 1,
             Notice::Registered { registered, of } => {
                 self.registered = true;
-                agent.outage.clear();
                 let address = &agent.config.agentx.address;
-                tracing::info!(%address, priority, "serving {registered} of {of} subtrees");
+                let sessions = agent.refresher.snapshot().agent.sessions;
+                match agent.outage.end() {
+                    Some(away) => tracing::info!(
+                        %address, priority, sessions, away_ms = away.as_millis(), "serving {registered} of {of} subtrees"
+                    ),
+                    None => {
+                        tracing::info!(%address, priority, sessions, "serving {registered} of {of} subtrees");
+                    }
+                }
                 agent.supervisor.status(&format!("serving {registered} of {of} subtrees at {address}"));
             }
             Notice::Refused { subtree, error } => tracing::warn!(
@@ -111,8 +125,16 @@ impl Serving {
                     wire::error::name(*error)
                 );
             }
+            // A master agent that sends one sends thousands.
+            Notice::Malformed(error) if self.malformed => {
+                tracing::debug!(%error, "a PDU of the master agent could not be read");
+            }
             Notice::Malformed(error) => {
-                tracing::warn!("a PDU of the master agent could not be read: {error}");
+                self.malformed = true;
+                tracing::warn!(
+                    %error,
+                    "a PDU of the master agent could not be read; further ones in this session are told at level debug"
+                );
             }
         }
     }

@@ -278,10 +278,14 @@ impl Session {
         }
     }
 
-    /// Section 7.2.2: a response is matched by h.packetID; one that matches nothing is dropped.
+    /// Section 7.2.2: a response is matched by h.packetID; one that matches nothing is dropped, and so is one that
+    /// belongs to another session. The response to the Open is the one that brings the session's number.
     fn response(&mut self, header: &Header, error: u16, now: Instant) -> Actions<'static> {
-        let Some(position) = self.pending.iter().position(|pending| pending.packet_id == header.packet_id)
-        else {
+        let answered = |pending: &Pending| {
+            pending.packet_id == header.packet_id
+                && (pending.asked == Asked::Open || self.session_id == Some(header.session_id))
+        };
+        let Some(position) = self.pending.iter().position(answered) else {
             return Vec::new();
         };
         let asked = self.pending.swap_remove(position).asked;

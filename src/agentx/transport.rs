@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -80,6 +81,10 @@ impl AsRawFd for Stream {
 /// further ones.
 const HIGH_WATER: usize = 256 * 1024;
 
+/// How long a connection may take to come about. The system would wait for minutes, with ever longer pauses between
+/// its tries; ours are regular, so that a master agent that can take us in again soon does.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
 /// How much is read at once.
 const READ: usize = 64 * 1024;
 
@@ -131,8 +136,12 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says, or that it takes more than a second.
     pub async fn open(address: &Address) -> io::Result<Self> {
+        tokio::time::timeout(CONNECT_WITHIN, Self::connect(address)).await?
+    }
+
+    async fn connect(address: &Address) -> io::Result<Self> {
         let stream = match address {
             Address::Unix(path) => Stream::Unix(tokio::net::UnixStream::connect(path).await?.into_std()?),
             Address::Tcp(address) => {
@@ -168,13 +177,22 @@ impl Connection {
         self.stream.as_ref().ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
-    /// Sends what waits and reads what came, until there is something to tell. Can be dropped and called again
-    /// without losing anything.
+    /// Sends what waits and, if more is wanted, reads what came, until there is something to tell. Can be dropped and
+    /// called again without losing anything.
     ///
     /// # Errors
     /// What the system says of the connection.
-    pub async fn exchange(&mut self) -> io::Result<Exchanged> {
-        std::future::poll_fn(|cx| self.poll_exchange(cx)).await
+    pub async fn exchange(&mut self, wants_more: bool) -> io::Result<Exchanged> {
+        std::future::poll_fn(|cx| self.poll_exchange(cx, wants_more)).await
+    }
+
+    /// Reads what has come without waiting, whether the runtime knows of it or not. How it ended is left to
+    /// [`Self::exchange`].
+    pub fn catch_up(&mut self) {
+        self.make_room();
+        if let (Some(stream), Some(free)) = (&self.stream, self.received.get_mut(self.filled..)) {
+            self.filled += stream.get_ref().read(free).unwrap_or(0);
+        }
     }
 
     /// Sends what waits and reads nothing more.
@@ -205,11 +223,11 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
+    fn poll_exchange(&mut self, cx: &mut Context<'_>, wants_more: bool) -> Poll<io::Result<Exchanged>> {
         if self.sent < self.out.len() && self.poll_send(cx)?.is_ready() {
             return Poll::Ready(Ok(Exchanged::Sent));
         }
-        if self.is_congested() {
+        if self.is_congested() || !wants_more {
             return Poll::Pending;
         }
         self.make_room();

@@ -33,8 +33,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(agent::run(config, reload))?;
-    // A thread that hangs in a reading of /proc must not keep us.
-    runtime.shutdown_background();
     Ok(())
 }
 

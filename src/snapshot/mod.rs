@@ -236,6 +236,19 @@ impl Snapshot {
         always.into_iter().chain(resets).map(|id| Job { id, detail: Detail::Counts }).collect()
     }
 
+    /// Whether the latest reading of a source took less than an answer waits.
+    #[must_use]
+    pub fn is_in_time(&self, id: SourceId) -> bool {
+        let took = match id {
+            SourceId::Counters => self.counters.refresh_time(),
+            SourceId::Sockstat => self.sockstat.refresh_time(),
+            SourceId::Sockets => self.sockets.refresh_time(),
+            SourceId::Processes => self.processes.refresh_time(),
+            SourceId::Resets => self.resets.refresh_time(),
+        };
+        took.is_some_and(|took| took < self.ages.answer_within)
+    }
+
     /// What to read after the first readings, before anybody may ask.
     #[must_use]
     pub fn second(&self) -> Option<Job> {

@@ -6,6 +6,7 @@ use crate::proc::ParseError;
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// How much of the socket tables to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,6 +285,7 @@ impl Sockets {
         let mut listeners: Vec<_> = tcp.listeners.into_values().collect();
         listeners.sort_unstable_by_key(|listener| listener.endpoint);
         // The table may show a socket twice that changes its state meanwhile; the later row is the newer one.
+        self.sortable(&path, &tcp.rows)?;
         tcp.rows.sort_by_key(Row::endpoints);
         keep_last(&mut tcp.rows, |a, b| a.endpoints() == b.endpoints());
         Some((Some(tcp.counts), listeners, tcp.rows))
@@ -296,7 +298,8 @@ impl Sockets {
         detail: Detail,
     ) -> Option<(Option<UdpCounts>, Vec<Row<A>>)> {
         let (mut counts, mut rows) = (UdpCounts::default(), Vec::new());
-        let outcome = read::lines(&root.net(file), |number, line| {
+        let path = root.net(file);
+        let outcome = read::lines(&path, |number, line| {
             if number == 1 {
                 return header(line);
             }
@@ -311,9 +314,19 @@ impl Sockets {
             }
         }
         let key = |row: &Row<A>| (row.endpoints(), row.instance());
+        self.sortable(&path, &rows)?;
         rows.sort_by_key(key);
         keep_last(&mut rows, |a, b| key(a) == key(b));
         Some((Some(counts), rows))
+    }
+
+    /// Sorting takes memory too, and ends the process where there is none: then better this table fails.
+    fn sortable<A>(&mut self, path: &Path, rows: &[Row<A>]) -> Option<()> {
+        let spare = Vec::<Row<A>>::new().try_reserve_exact(rows.len());
+        if spare.is_err() {
+            self.problems.push(format!("{}: {NO_MEMORY}", path.display()));
+        }
+        spare.ok()
     }
 }
 
@@ -401,11 +414,12 @@ fn row<A: Address>(head: &Head<'_>, state: u8) -> Result<Row<A>, String> {
     })
 }
 
+const NO_MEMORY: &str = "no memory for the rows of the table";
+
 /// Memory for the rows of a host under attack may not be had: then this table fails, not the process.
 fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), String> {
     if rows.len() == rows.capacity() {
-        rows.try_reserve(rows.len().max(256))
-            .map_err(|_| "no memory for the rows of the table".to_owned())?;
+        rows.try_reserve(rows.len().max(256)).map_err(|_| NO_MEMORY.to_owned())?;
     }
     rows.push(row);
     Ok(())

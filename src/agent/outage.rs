@@ -1,0 +1,58 @@
+//! The time without the master agent, and what was told about it.
+
+use crate::agentx::transport::Address;
+use std::time::{Duration, Instant};
+
+/// How many reasons are told of one outage. There are not so many; but some of them hold what the other end has sent.
+const TOLD: usize = 8;
+
+/// One line for each reason, not for each try: a snmpd that starts may refuse, be absent and refuse again.
+#[derive(Default)]
+pub struct Outage {
+    since: Option<Instant>,
+    told: Vec<String>,
+}
+
+impl Outage {
+    /// A try has failed. Whether that was news, and was told.
+    pub fn tell(&mut self, address: &Address, why: &str) -> bool {
+        self.since.get_or_insert_with(Instant::now);
+        let news = self.is_news(why);
+        if news {
+            tracing::warn!(%address, "{why}; trying again until it works");
+        }
+        news
+    }
+
+    fn is_news(&mut self, why: &str) -> bool {
+        let news = self.told.len() < TOLD && self.told.iter().all(|told| told != why);
+        if news {
+            self.told.push(why.to_owned());
+        }
+        news
+    }
+
+    /// The master agent is there again: how long it was away.
+    pub fn end(&mut self) -> Option<Duration> {
+        self.told.clear();
+        self.since.take().map(|since| since.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_told_once_in_an_outage() {
+        let mut outage = Outage::default();
+        assert_eq!(outage.end(), None);
+        let news = ["refused", "absent", "refused", "absent"].map(|why| outage.is_news(why));
+        assert_eq!(news, [true, true, false, false]);
+        outage.tell(&Address::Unix("/x".into()), "absent");
+        assert!(outage.end().is_some());
+        assert!(outage.is_news("refused"));
+        let told = (0..100).filter(|number| outage.is_news(&number.to_string())).count();
+        assert_eq!(told, TOLD - 1);
+    }
+}
