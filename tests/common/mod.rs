@@ -234,11 +234,16 @@ pub struct Agent {
 impl Agent {
     /// Starts it with a configuration in `folder`.
     pub fn start(folder: &Path, configuration: &str) -> Self {
+        Self::launch(program(), folder, configuration)
+    }
+
+    /// The same with a command of ones own, which ends with the program.
+    pub fn launch(mut command: Command, folder: &Path, configuration: &str) -> Self {
         let config = folder.join("netstat-agentx.toml");
         fs::write(&config, configuration).unwrap();
         let log = folder.join("netstat-agentx.log");
         let file = fs::File::create(&log).unwrap();
-        let process = program().args(["run", "--config"]).arg(&config).stderr(file).spawn().unwrap();
+        let process = command.args(["run", "--config"]).arg(&config).stderr(file).spawn().unwrap();
         Self { process: Guard(process), log, config }
     }
 
@@ -253,6 +258,38 @@ impl Agent {
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
+
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// A field of /proc/PID/status, such as VmHWM in kB.
+    pub fn status(&self, field: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
+        value.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// How many descriptors are open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// Changes a limit while it runs: `prlimit --RESOURCE=LIMITS`.
+    pub fn limit(&self, resource: &str, limits: &str) {
+        let pid = self.pid().to_string();
+        let limit = format!("--{resource}={limits}");
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    }
+}
+
+/// The program with a clock of its own, as libfaketime has it; nothing else sees that clock.
+pub fn with_clock(clock: &[(&str, &str)]) -> Command {
+    let multiarch = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let library = multiarch.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|file| file.exists());
+    let mut command = program();
+    command.env("LD_PRELOAD", library.expect("libfaketime (Debian: faketime)")).envs(clock.iter().copied());
+    command
 }
 
 /// Group and name to value, as /proc has it now: a second opinion that shares nothing with the parsers.

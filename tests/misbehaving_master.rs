@@ -1,0 +1,398 @@
+//! A master agent that breaks the rules: garbage, floods, silence, wrong numbers. Whatever it does, the subagent lives on
+//! in a few MB, and serves as soon as it is asked properly.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::cast_possible_truncation)]
+
+mod common;
+
+#[path = "common/master.rs"]
+mod master;
+
+use agentx::pdu::{self, Response};
+use common::{copy, program, tree, until, with_clock};
+use master::{ACTIVE_OPENS, BIG, Master, SESSION, list};
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const SOCKETS_OF_ALL: &str = "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.0";
+
+/// What a debug build may take with all it has read, in kB; a release build takes half of that.
+const FEW_MB: u64 = 40_000;
+
+/// The fields of a header that a test may want to be wrong.
+struct Raw {
+    version: u8,
+    kind: u8,
+    session: u32,
+    packet: u32,
+}
+
+impl Raw {
+    fn of(kind: u8) -> Self {
+        Self { version: 1, kind, session: SESSION, packet: 1 }
+    }
+
+    fn with(&self, payload: &[u8]) -> Vec<u8> {
+        self.announcing(payload.len() as u32, payload)
+    }
+
+    fn announcing(&self, length: u32, payload: &[u8]) -> Vec<u8> {
+        let mut pdu = vec![self.version, self.kind, 0, 0];
+        for number in [self.session, 9, self.packet, length] {
+            pdu.extend(number.to_le_bytes());
+        }
+        pdu.extend(payload);
+        pdu
+    }
+}
+
+impl Master {
+    /// Asks for one value properly, in a new session if the old one is gone, and stops at its answer.
+    fn works(&mut self) {
+        let request = self.get(0xabcd, &[ACTIVE_OPENS]);
+        let mut accepted = false;
+        loop {
+            if self.stream().write_all(&request).is_ok() {
+                while let Ok(pdu) = self.try_receive() {
+                    if pdu[1] == 18 && pdu[8..16] == request[8..16] {
+                        let answer = Response::from_bytes(&pdu).unwrap();
+                        assert_eq!(list(answer)[0].1, agentx::encodings::Value::Counter32(4));
+                        return;
+                    }
+                }
+            }
+            assert!(!accepted, "no answer in a new session either:\n{}", self.agent.log());
+            self.accept();
+            accepted = true;
+        }
+    }
+
+    fn is_well(&mut self) {
+        self.works();
+        let highest = self.agent.status("VmHWM");
+        assert!(highest < FEW_MB, "{highest} kB");
+        assert!(!self.agent.log().contains("panicked"), "{}", self.agent.log());
+    }
+}
+
+/// Numbers that look random and are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+}
+
+#[test]
+fn payloads_of_nonsense_in_every_type_of_pdu() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut master = Master::start(0, "");
+    for _ in 0..40 {
+        // A Close ends the session, well-formed or not.
+        for kind in (0..=255).filter(|kind| *kind != 2) {
+            let length = (random.next() % 200) as usize & !3;
+            let mut payload = random.bytes(length);
+            // Half of them small numbers, as lengths and types are.
+            if random.next() % 2 == 0 {
+                payload.iter_mut().for_each(|byte| *byte %= 8);
+            }
+            let mut pdu = Raw::of(kind).with(&payload);
+            pdu[2] = random.next() as u8;
+            if pdu[2] & BIG != 0 {
+                pdu[4..20].chunks_mut(4).for_each(<[u8]>::reverse);
+            }
+            master.send(&pdu);
+        }
+        master.is_well();
+    }
+    // The session was never given up, and the log is no longer for 10,000 of them.
+    assert_eq!(master.agent.log().matches("serving 11 of 11").count(), 1);
+    let told = master.agent.log().matches("could not be read").count();
+    assert_eq!(told, 1, "{}", master.agent.log());
+}
+
+#[test]
+fn streams_of_nonsense_end_the_session_only() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut master = Master::start(0, "");
+    for length in [1, 19, 20, 21, 400, 70_000] {
+        let mut garbage = random.bytes(length);
+        garbage[0] = 0;
+        // It may hang up before it has read all of it.
+        let _ = master.stream().write_all(&garbage);
+        // Fewer than a header's octets may still become one.
+        if length < 20 {
+            master.send(&[0; 20]);
+        }
+        master.until_closed();
+        master.accept();
+        master.is_well();
+    }
+}
+
+#[test]
+fn versions_and_lengths_that_are_none() {
+    let mut master = Master::start(0, "");
+    for version in [0, 2, 255] {
+        master.send(&Raw { version, ..Raw::of(5) }.with(&[]));
+        master.until_closed();
+        master.accept();
+    }
+    for length in [256 * 1024 + 4, 1 << 31, u32::MAX - 3, u32::MAX] {
+        master.send(&Raw::of(5).announcing(length, &[0; 64]));
+        master.until_closed();
+        master.accept();
+    }
+    // The largest that is read, which is nonsense and answered so.
+    master.send(&Raw::of(5).with(&vec![0xff; 256 * 1024]));
+    assert_eq!(master.receive()[24..26], 266_u16.to_le_bytes());
+    master.is_well();
+}
+
+/// Half a PDU keeps its memory at half a PDU, and signals are heard.
+#[test]
+fn half_a_pdu_and_silence() {
+    let mut master = Master::start(0, "");
+    master.send(&Raw::of(5).announcing(256 * 1024, &[0; 1000]));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(master.agent.status("VmHWM") < FEW_MB);
+    master.agent.process.signal("-TERM");
+    assert!(master.agent.process.wait(Duration::from_secs(3)).success());
+}
+
+/// A clock that runs sixty times as fast shows what takes minutes: a ping after one, and the end after another.
+#[test]
+fn silence_is_asked_about_after_a_minute_and_ended_after_two() {
+    for half in [&[][..], &Raw::of(5).announcing(1000, &[0; 100])] {
+        let fast = with_clock(&[("FAKETIME", "+0 x60")]);
+        let mut master = Master::launch(fast, 0, &tree("6.18"), "");
+        master.accept();
+        master.send(half);
+        let begun = Instant::now();
+        let ping = master.receive();
+        assert_eq!(ping[1], 13, "Ping");
+        assert!(begun.elapsed() > Duration::from_millis(800), "{:?}", begun.elapsed());
+        if half.is_empty() {
+            // An answer keeps the session: the next ping comes on the same connection.
+            master.respond(&ping);
+            assert_eq!(master.receive()[1], 13, "Ping");
+        }
+        assert_eq!(master.until_closed(), 0);
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+        master.accept();
+        master.is_well();
+        assert_eq!(master.agent.log().matches("did not answer for 60 s").count(), 1);
+    }
+}
+
+/// The answers to our own PDUs count if session and packetID are right, once.
+#[test]
+fn answers_for_another_session_or_to_nothing_count_for_nothing() {
+    let mut master = Master::deaf(0, "");
+    let (stream, _) = master.listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    master.stream = Some(stream);
+    let open = master.receive();
+    // Not what was asked for: no session comes of it.
+    let packet = u32::from_be_bytes(open[12..16].try_into().unwrap());
+    master.send(&Raw { packet: packet + 1, ..Raw::of(18) }.with(&[0; 8]));
+    master.respond(&open);
+    let requests: Vec<_> = (0..12).map(|_| master.receive()).collect();
+    let answer = |session: u32, request: &[u8]| {
+        let packet = u32::from_be_bytes(request[12..16].try_into().unwrap());
+        Raw { session, packet, ..Raw::of(18) }.with(&[0; 8])
+    };
+    for request in &requests {
+        master.send(&answer(SESSION + 1, request));
+    }
+    // A reply to the Open again, with another session: ours stays what it was.
+    master.send(&answer(SESSION + 1, &open));
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!master.agent.log().contains("serving"), "{}", master.agent.log());
+    for request in &requests {
+        master.send(&answer(SESSION, request));
+        master.send(&answer(SESSION, request));
+    }
+    until(Duration::from_secs(1), "registered", || master.agent.log().contains("serving 11 of 11"));
+    master.is_well();
+    assert_eq!(master.agent.log().matches("serving").count(), 1);
+}
+
+#[test]
+fn transactions_and_packets_are_the_masters_own_affair() {
+    let mut master = Master::start(0, "");
+    for (transaction, packet) in [(0_u32, 0_u32), (u32::MAX, u32::MAX), (7, 0), (7, 0)] {
+        let mut request = master.get(packet, &[ACTIVE_OPENS]);
+        request[8..12].copy_from_slice(&transaction.to_le_bytes());
+        master.send(&request);
+        let answer = master.receive();
+        assert_eq!(answer[8..16], request[8..16], "the same transaction and packet");
+        assert_eq!(answer[24..28], [0; 4]);
+    }
+    // Steps of a SET that nobody began, and of one that another transaction began.
+    for (kind, error) in [(9, 14), (10, 0), (9, 14)] {
+        master.send(&Raw::of(kind).with(&[]));
+        assert_eq!(master.receive()[24], error, "type {kind}");
+    }
+    master.is_well();
+}
+
+/// A Get of one OID as it stands in the payload: n_subid, prefix, include, reserved, the sub-identifiers.
+fn get_of(subids: u8, prefix: u8, there: usize) -> Vec<u8> {
+    let mut payload = vec![subids, prefix, 0, 0];
+    payload.extend((0..there).flat_map(|subid| (subid as u32 + 1).to_le_bytes()));
+    // The end of the range: null.
+    payload.extend([0; 4]);
+    Raw::of(5).with(&payload)
+}
+
+#[test]
+fn oids_of_every_length() {
+    let mut master = Master::start(0, "");
+    for (subids, prefix) in [(0, 0), (1, 0), (128, 0), (123, 2), (0, 4)] {
+        master.send(&get_of(subids, prefix, subids.into()));
+        let answer = master.receive();
+        assert_eq!(answer[24..26], [0; 2], "{subids} sub-identifiers, prefix {prefix}");
+        // noSuchObject for the name that was asked for.
+        assert_eq!(answer[28..30], 128_u16.to_le_bytes());
+    }
+    // Longer than an OID may be, with the prefix or without; and longer than the payload.
+    for (subids, prefix, there) in
+        [(129, 0, 129), (255, 0, 255), (124, 2, 124), (128, 1, 128), (128, 0, 60), (255, 255, 0)]
+    {
+        master.send(&get_of(subids, prefix, there));
+        assert_eq!(
+            master.receive()[24..26],
+            266_u16.to_le_bytes(),
+            "{subids} sub-identifiers, prefix {prefix}"
+        );
+    }
+    master.is_well();
+}
+
+#[test]
+fn ranges_that_end_before_they_start_are_empty() {
+    let mut master = Master::start(0, "");
+    let ranges = [
+        ("1.3.6.1.2.1.6.5", "1.3.6.1.2.1.6", true),
+        ("2", "1", false),
+        ("1.3.6.1.2.1.6.5", "1.3.6.1.2.1.6.5", false),
+    ];
+    let request = master.getnext(3, &ranges);
+    for (_, value) in list(master.ask(&request)) {
+        assert_eq!(value, agentx::encodings::Value::EndOfMibView);
+    }
+    master.is_well();
+}
+
+/// A tree in which the sockets take a moment to read.
+fn slow_tree(sockets: usize) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new(&tree("6.18")), folder.path());
+    let file = folder.path().join("1/net/tcp");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let last = text.lines().last().unwrap().to_owned() + "\n";
+    std::fs::write(&file, text + &last.repeat(sockets)).unwrap();
+    folder
+}
+
+/// While a reading goes on, requests wait; so many, and no more of them than fit.
+#[test]
+fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
+    let folder = slow_tree(60_000);
+    let configuration = "[refresh]\nsockets-max-age = \"100ms\"";
+    let mut master = Master::launch(program(), 0, folder.path().to_str().unwrap(), configuration);
+    master.accept();
+    master.works();
+    let before = master.agent.status("VmHWM");
+    std::thread::sleep(Duration::from_millis(200));
+    // Answers of more than 60 kB each: 36 MB if all of them waited at once.
+    let mut bulk = master.getbulk(0, 10_000, &[SOCKETS_OF_ALL, "1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
+    let mut reader = master.stream().try_clone().unwrap();
+    let mut stream = master.stream().try_clone().unwrap();
+    const FLOOD: u32 = 600;
+    let flood = std::thread::spawn(move || {
+        for packet in 0..FLOOD {
+            bulk[12..16].copy_from_slice(&packet.to_le_bytes());
+            stream.write_all(&bulk).unwrap();
+        }
+    });
+    let mut answered = vec![false; FLOOD as usize];
+    for _ in 0..FLOOD {
+        let mut header = [0; 20];
+        std::io::Read::read_exact(&mut reader, &mut header).unwrap();
+        let length = u32::from_le_bytes(header[16..20].try_into().unwrap()) as usize;
+        assert!((40_000..=65_536).contains(&length), "{length}");
+        std::io::Read::read_exact(&mut reader, &mut vec![0; length]).unwrap();
+        let packet = u32::from_le_bytes(header[12..16].try_into().unwrap()) as usize;
+        assert!(!std::mem::replace(&mut answered[packet], true), "{packet} twice");
+    }
+    flood.join().unwrap();
+    let highest = master.agent.status("VmHWM");
+    assert!(highest < before + 16_000, "{before} kB before, {highest} kB at most");
+    master.works();
+}
+
+/// Nor does one that never reads the answers to them make us grow, spin or hang.
+#[test]
+fn a_master_that_asks_for_what_must_wait_and_never_reads() {
+    let folder = slow_tree(60_000);
+    let configuration = "[refresh]\nsockets-max-age = \"100ms\"";
+    let mut master = Master::launch(program(), 0, folder.path().to_str().unwrap(), configuration);
+    master.accept();
+    master.works();
+    let before = master.agent.status("VmHWM");
+    std::thread::sleep(Duration::from_millis(200));
+    let bulk = master.getbulk(0, 10_000, &[SOCKETS_OF_ALL, "1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
+    master.stream().set_nonblocking(true).unwrap();
+    let end = Instant::now() + Duration::from_secs(3);
+    let mut sent = 0;
+    while Instant::now() < end {
+        while master.stream().write(&bulk).is_ok_and(|length| length == bulk.len()) {
+            sent += 1;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(sent > 256, "{sent}");
+    let highest = master.agent.status("VmHWM");
+    assert!(highest < before + 24_000, "{before} kB before, {highest} kB at most");
+    // It waits for room to write, and does nothing else.
+    let switches =
+        || master.agent.status("voluntary_ctxt_switches") + master.agent.status("nonvoluntary_ctxt_switches");
+    let waited = switches();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(switches() < waited + 20, "{waited} then {}", switches());
+    master.agent.process.signal("-TERM");
+    assert!(master.agent.process.wait(Duration::from_secs(3)).success());
+}
+
+/// snmpd sends a request again each second; one answer is enough, and two would be answers to nothing.
+#[test]
+fn a_request_sent_again_while_it_waits_is_answered_once() {
+    let folder = slow_tree(200_000);
+    let configuration = "[refresh]\nsockets-max-age = \"100ms\"";
+    let mut master = Master::launch(program(), 0, folder.path().to_str().unwrap(), configuration);
+    master.accept();
+    std::thread::sleep(Duration::from_millis(200));
+    let request = master.get(81, &[&format!("{SOCKETS_OF_ALL}.5")]);
+    let different = master.get(81, &[&format!("{SOCKETS_OF_ALL}.8")]);
+    for _ in 0..5 {
+        master.send(&request);
+    }
+    master.send(&different);
+    let answers: Vec<_> = (0..2).map(|_| list(master.answer())[0].0.clone()).collect();
+    assert_eq!(answers, [format!("{SOCKETS_OF_ALL}.5"), format!("{SOCKETS_OF_ALL}.8")]);
+    let request = master.get(82, &[ACTIVE_OPENS]);
+    let answer = master.ask(&request);
+    assert_eq!((answer.header.packet_id, answer.res_error), (82, pdu::ResError::NoAgentXError));
+}
