@@ -147,6 +147,14 @@ impl Snmpd {
 
     /// Starts it (again) and waits until it answers.
     pub fn restart(&mut self) {
+        self.spawn();
+        until(Duration::from_secs(10), "snmpd answers", || {
+            self.get(&[".1.3.6.1.2.1.1.3.0"]).contains("Timeticks")
+        });
+    }
+
+    /// Starts it (again).
+    pub fn spawn(&mut self) {
         self.process = None;
         let process = Command::new("snmpd")
             .args(self.options)
@@ -162,9 +170,6 @@ impl Snmpd {
             .spawn()
             .expect("snmpd");
         self.process = Some(Guard(process));
-        until(Duration::from_secs(10), "snmpd answers", || {
-            self.get(&[".1.3.6.1.2.1.1.3.0"]).contains("Timeticks")
-        });
     }
 
     fn tool(&self, tool: &str, community: &str, arguments: &[&str]) -> String {
