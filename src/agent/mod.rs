@@ -276,7 +276,7 @@ impl Agent {
             out.truncate(start);
             return false;
         }
-        self.refresher.answered_late(&late.stale);
+        self.refresher.answered_late(&late.stale, self.config.refresh.answer_within.into(), now);
         let snapshot = self.refresher.snapshot_mut();
         snapshot.used(touched, now);
         snapshot.agent.requests += 1;

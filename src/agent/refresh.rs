@@ -137,10 +137,12 @@ impl Refresher {
 
     /// Notes that an answer did not wait for these sources any longer. One line when that begins, one when a reading
     /// is quick enough again.
-    pub fn answered_late(&mut self, stale: &[SourceId]) {
+    pub fn answered_late(&mut self, stale: &[SourceId], answer_within: Duration, now: Instant) {
         for &id in stale {
-            let slow = self.under_way.values().any(|reading| reading.job.id == id && !reading.given_up);
-            if slow && self.late.insert(id) {
+            // One that has just begun since the answer waited for another source is not late.
+            let slow = |reading: &Reading| !reading.given_up && reading.begun + answer_within <= now;
+            let is_late = self.under_way.values().any(|reading| reading.job.id == id && slow(reading));
+            if is_late && self.late.insert(id) {
                 tracing::warn!(
                     source = id.name(),
                     "reading takes longer than answer-within: answers are from older figures meanwhile"

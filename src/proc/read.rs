@@ -128,7 +128,8 @@ fn malformed(path: &Path, cause: ParseError) -> ReadError {
 /// Reads a small file whole into `buffer`, replacing what was there.
 ///
 /// # Errors
-/// If it is absent, unreadable, empty (no kernel file that we read ever is) or over 4 MiB.
+/// If it is absent, unreadable, empty (no kernel file that we read ever is), over 4 MiB, or has a last line without its
+/// newline (the kernel always writes whole lines).
 pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
     buffer.clear();
     let limit = LARGEST_WHOLE as u64;
@@ -136,10 +137,15 @@ pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
     if buffer.len() > LARGEST_WHOLE {
         return Err(ReadError::TooLarge { path: path.into(), limit });
     }
-    if buffer.is_empty() {
-        return Err(malformed(path, ParseError::new(0, "empty")));
+    match buffer.last() {
+        None => Err(malformed(path, ParseError::new(0, "empty"))),
+        Some(b'\n') => Ok(()),
+        // The last number may have lost digits, and would be another one.
+        Some(_) => {
+            let line = 1 + memchr::memchr_iter(b'\n', buffer).count();
+            Err(malformed(path, ParseError::new(line, "cut short")))
+        }
     }
-    Ok(())
 }
 
 /// Reads a small file whole and parses it.
@@ -251,8 +257,10 @@ mod tests {
     #[test]
     fn whole_files_have_a_largest_size() {
         let mut buffer = Vec::new();
-        assert!(whole(file_with(b"abc").path(), &mut buffer).is_ok());
-        assert_eq!(buffer, b"abc");
+        assert!(whole(file_with(b"abc\n").path(), &mut buffer).is_ok());
+        assert_eq!(buffer, b"abc\n");
+        let cut = whole(file_with(b"abc\n12").path(), &mut buffer).unwrap_err().to_string();
+        assert!(cut.ends_with("line 2: cut short"), "{cut}");
         assert!(whole(Path::new("/dev/zero"), &mut buffer).unwrap_err().to_string().contains("larger than"));
         assert!(whole(file_with(b"").path(), &mut buffer).is_err());
     }
