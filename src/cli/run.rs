@@ -10,6 +10,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
+/// Descriptors that the subagent may need: a dozen at rest, and some for each of the four sources while it is read.
+const DESCRIPTORS: u64 = 32;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -31,9 +34,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             let _ = level.reload(LevelFilter::from(fixed.unwrap_or(config.log.level)));
         })
     };
+    enough_descriptors()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(agent::run(config, reload))?;
     Ok(())
+}
+
+/// The runtime panics where it cannot have the few that it needs.
+fn enough_descriptors() -> Result<(), Failure> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    match limit.filter(|limit| *limit < DESCRIPTORS) {
+        None => Ok(()),
+        Some(limit) => Err(Failure {
+            status: 1,
+            message: format!(
+                "{limit} descriptors are too few, {DESCRIPTORS} are enough: raise the limit \
+                 (LimitNOFILE= in the unit, 'ulimit -n' in a shell)"
+            ),
+        }),
+    }
 }
 
 /// A configuration that is not good is told, and the old one stays.

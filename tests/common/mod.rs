@@ -284,8 +284,28 @@ impl Agent {
     pub fn limit(&self, resource: &str, limits: &str) {
         let pid = self.pid().to_string();
         let limit = format!("--{resource}={limits}");
-        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+        let owner = fs::metadata(format!("/proc/{pid}")).map(|own| std::os::unix::fs::MetadataExt::uid(&own));
+        let owner = owner.unwrap().to_string();
+        // Root may have been robbed of the right to do this to others.
+        let become_owner = ["--reuid", &owner, "--regid", &owner, "--clear-groups", "prlimit"];
+        let become_owner = if is_root() && owner != "0" { &become_owner[..] } else { &["prlimit"][..] };
+        let mut command = Command::new(if become_owner.len() > 1 { "setpriv" } else { "env" });
+        assert!(command.args(become_owner).args(["--pid", &pid, &limit]).status().unwrap().success());
     }
+}
+
+/// The program as nobody, if we are root; a copy of it in `folder`, since whoever built it may have done so where nobody
+/// else may enter.
+pub fn unprivileged(folder: &Path) -> Command {
+    if !is_root() {
+        return program();
+    }
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let binary = folder.join("netstat-agentx");
+    fs::copy(env!("CARGO_BIN_EXE_netstat-agentx"), &binary).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]).arg(&binary);
+    command
 }
 
 /// The program with a clock of its own, as libfaketime has it; nothing else sees that clock.

@@ -1,0 +1,239 @@
+//! Out of something: descriptors, memory, threads, room for the log, time. What cannot be had takes away what needs it,
+//! and is back when it can be had.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+#[path = "common/master.rs"]
+mod master;
+
+use agentx::encodings::Value;
+use common::{copy, program, tree, unprivileged, until, with_clock};
+use master::{ACTIVE_OPENS, Master, list};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const BASE: &str = "1.3.6.1.4.1.8072.9999.9999.2741";
+const FRESH: &str = "[refresh]\ncounters-max-age = \"100ms\"\nsockets-max-age = \"100ms\"\n";
+
+fn value(master: &mut Master, name: &str) -> Value {
+    std::thread::sleep(Duration::from_millis(120));
+    let request = master.get(5, &[name]);
+    list(master.ask(&request)).remove(0).1
+}
+
+/// lnsAgentSourceError of a source.
+fn error(master: &mut Master, source: &str) -> String {
+    let octets: String = source.bytes().map(|octet| format!(".{octet}")).collect();
+    let request = master.get(6, &[&format!("{BASE}.1.5.8.1.6.{}{octets}", source.len())]);
+    format!("{:?}", list(master.ask(&request)).remove(0).1)
+}
+
+fn sessions(master: &mut Master) -> Value {
+    value(master, &format!("{BASE}.1.5.3.0"))
+}
+
+#[test]
+fn descriptors() {
+    let mut master = Master::start(0, FRESH);
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4));
+    // What is open stays open.
+    let (descriptors, none, usual) = (master.agent.descriptors(), "3:4096", "1024:4096");
+    master.agent.limit("nofile", none);
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::NoSuchInstance);
+    assert!(error(&mut master, "counters").contains("Too many open files"));
+    // What needs no file is there, and the session is the one it was.
+    assert_eq!(sessions(&mut master), Value::Counter32(1));
+    master.agent.limit("nofile", usual);
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4));
+    // None left for a connection either.
+    master.agent.limit("nofile", none);
+    master.stream = None;
+    until(Duration::from_secs(2), "told", || {
+        master.agent.log().contains("Too many open files (os error 24); trying again")
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    master.agent.limit("nofile", usual);
+    master.accept();
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4));
+    assert_eq!(master.agent.descriptors(), descriptors);
+    let log = master.agent.log();
+    assert_eq!(log.matches("cannot connect").count(), 1, "{log}");
+    assert!(log.lines().count() <= 8, "{log}");
+}
+
+/// Too few to begin with is told, whatever is missing.
+#[test]
+fn hardly_any_descriptors_from_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for limit in [4, 6, 8, 12, 31, 32] {
+        let script = format!(
+            "ulimit -n {limit}; exec timeout 1 {} run --config {}/none.toml",
+            env!("CARGO_BIN_EXE_netstat-agentx"),
+            folder.path().display()
+        );
+        std::fs::write(folder.path().join("none.toml"), "[agentx]\naddress = \"unix:/nowhere\"").unwrap();
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let text = common::text_of(&output);
+        assert!(!text.contains("panicked"), "{limit}: {text}");
+        // Either it says so and ends, or it runs until it is ended.
+        let status = output.status.code().unwrap();
+        assert!([1, 124].contains(&status) && !text.is_empty(), "{limit}: {status} {text}");
+    }
+}
+
+#[test]
+fn threads() {
+    let folder = tempfile::tempdir().unwrap();
+    // The limit is that of a user, and root has none.
+    let mut master = Master::launch(unprivileged(folder.path()), 0, &tree("6.18"), FRESH);
+    master.accept();
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4));
+    master.agent.limit("nproc", "1:");
+    // The request that finds out is still answered from what there was.
+    let _ = value(&mut master, ACTIVE_OPENS);
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::NoSuchInstance);
+    assert!(error(&mut master, "counters").contains("no thread can be started"), "{}", master.agent.log());
+    assert_eq!(sessions(&mut master), Value::Counter32(1));
+    master.agent.limit("nproc", "1000:");
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4));
+    assert!(!error(&mut master, "counters").contains("thread"));
+    assert!(!master.agent.log().contains("panicked"), "{}", master.agent.log());
+}
+
+/// No memory for the rows of a table: that table fails, and not the process.
+#[test]
+fn memory() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new(&tree("6.18")), folder.path());
+    let mut master = Master::launch(program(), 0, folder.path().to_str().unwrap(), FRESH);
+    master.accept();
+    // 400,000 rows of 24 octets and as much again to sort them: more than is left. Counting takes no memory.
+    let file = folder.path().join("1/net/tcp");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let row = good.lines().last().unwrap().to_owned() + "\n";
+    std::fs::write(&file, good.clone() + &row.repeat(400_000)).unwrap();
+    let count = format!("{BASE}.1.1.1.1.3.1.5");
+    until(Duration::from_secs(20), "counted", || matches!(value(&mut master, &count), Value::Gauge32(_)));
+    let now = master.agent.status("VmData") * 1024;
+    master.agent.limit("data", &format!("{}:", now + (8 << 20)));
+    let row_name = "1.3.6.1.2.1.6.13.1.1";
+    let request = master.getnext(7, &[(row_name, "", false)]);
+    until(Duration::from_secs(20), "the rows cannot be had", || {
+        master.ask(&request);
+        error(&mut master, "sockets").contains("no memory for the rows")
+    });
+    assert_eq!(sessions(&mut master), Value::Counter32(1));
+    assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4));
+    master.agent.limit("data", "unlimited:");
+    std::fs::write(&file, good).unwrap();
+    until(Duration::from_secs(20), "back", || {
+        let answer = list(master.ask(&request)).remove(0);
+        answer.0.starts_with("1.3.6.1.2.1.6.13.1.1.127.0.0.1.")
+            && error(&mut master, "sockets").contains("\"\"")
+    });
+    assert!(!master.agent.log().contains("panicked"), "{}", master.agent.log());
+}
+
+/// A disk without room for the log, a log that nobody reads any more.
+#[test]
+fn room_for_the_log() {
+    for redirected in ["2>/dev/full", "2>&-", "2>&1 | true"] {
+        let binary = env!("CARGO_BIN_EXE_netstat-agentx");
+        let mut shell = Command::new("sh");
+        // The arguments that follow are those of the program. Its process is the shell's, but for a pipe.
+        let script = match redirected.strip_suffix(" | true") {
+            Some(_) => format!("mkfifo $3.log; true <$3.log & exec {binary} \"$@\" 2>$3.log"),
+            None => format!("exec {binary} \"$@\" {redirected}"),
+        };
+        shell.args(["-c", &script, "sh"]);
+        let mut master = Master::launch(shell, 0, &tree("6.18"), &format!("{FRESH}[log]\nlevel = \"trace\""));
+        master.accept();
+        for _ in 0..3 {
+            // Each of these is something to tell.
+            master.send(&[9; 20]);
+            master.until_closed();
+            master.accept();
+            master.agent.process.signal("-HUP");
+        }
+        assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4), "{redirected}");
+        assert_eq!(sessions(&mut master), Value::Counter32(4), "{redirected}");
+        assert_eq!(master.agent.log(), "", "{redirected}");
+        master.agent.process.signal("-TERM");
+        let close = master.receive();
+        master.respond(&close);
+        assert!(master.agent.process.wait(Duration::from_secs(2)).success(), "{redirected}");
+    }
+}
+
+/// Somebody sets the clock a day back, then two days forward. Nothing here goes by it but the time in the log.
+#[test]
+fn a_clock_that_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clock");
+    let set = |offset: &str| std::fs::write(&file, offset).unwrap();
+    set("+0");
+    let clock = [
+        ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let mut master = Master::launch(with_clock(&clock), 0, &tree("6.18"), FRESH);
+    master.accept();
+    until(Duration::from_secs(2), "served", || master.agent.log().contains("serving"));
+    let age = format!("{BASE}.1.5.8.1.2.8.99.111.117.110.116.101.114.115");
+    for (offset, lines) in [("-1d", 3), ("+1d", 4)] {
+        set(offset);
+        assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4), "{offset}");
+        // It was read anew, and just now.
+        let Value::TimeTicks(hundredths) = value(&mut master, &age) else { panic!("no age") };
+        assert!(hundredths < 100, "{offset}: {hundredths}");
+        master.agent.process.signal("-HUP");
+        until(Duration::from_secs(2), "told", || master.agent.log().lines().count() >= lines);
+    }
+    assert_eq!(sessions(&mut master), Value::Counter32(1));
+    // The clock was set indeed.
+    let log = master.agent.log();
+    let days: Vec<_> = log.lines().map(|line| line[8..10].to_owned()).collect();
+    assert!(days[1] != days[2] && days[2] != days[3] && days[1] != days[3], "{log}");
+}
+
+/// What came while the process was stopped counts before its time-outs do. Sixty times as fast, a second is a minute.
+#[test]
+fn stopped_for_longer_than_an_answer_may_take() {
+    let fast = with_clock(&[("FAKETIME", "+0 x60")]);
+    let mut master = Master::launch(fast, 0, &tree("6.18"), "");
+    let (stream, _) = master.listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    master.stream = Some(stream);
+    let open = master.receive();
+    master.agent.process.signal("-STOP");
+    master.respond(&open);
+    std::thread::sleep(Duration::from_millis(1500));
+    master.agent.process.signal("-CONT");
+    // The registrations follow, on the same connection.
+    for _ in 0..12 {
+        let request = master.receive();
+        assert!([3, 16].contains(&request[1]), "type {}", request[1]);
+        master.respond(&request);
+    }
+    until(Duration::from_secs(1), "registered", || master.agent.log().contains("serving 11 of 11"));
+    assert!(!master.agent.log().contains("did not answer"), "{}", master.agent.log());
+}
+
+/// A request that waits for a process that is stopped is answered when it goes on, in the session it came in.
+#[test]
+fn stopped_for_a_while() {
+    let mut master = Master::start(0, FRESH);
+    master.agent.process.signal("-STOP");
+    let request = master.get(9, &[ACTIVE_OPENS]);
+    master.send(&request);
+    std::thread::sleep(Duration::from_secs(3));
+    let begun = Instant::now();
+    master.agent.process.signal("-CONT");
+    let answer = master.answer();
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert_eq!(list(answer)[0].1, Value::Counter32(4));
+    assert_eq!(sessions(&mut master), Value::Counter32(1));
+}
