@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{BASE, configured, copy, lines, on_tree, run, subids, tree};
+use common::{BASE, Guard, configured, copy, lines, on_tree, program, run, subids, tree, until};
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 const KERNELS: [&str; 5] = ["2.6.32", "3.10", "4.18", "5.15", "6.18"];
@@ -205,6 +206,59 @@ fn mistakes_are_told_with_status_2() {
     let (text, status) = run(&["check-config", "--config", file.path().to_str().unwrap()]);
     assert_eq!(status, 2);
     assert!(text.contains("line 3") && text.contains("priorty") && text.contains("`priority`"), "{text}");
+}
+
+/// `--log` holds whatever the configuration says, at the start and after SIGHUP; a line for each change has its fields.
+#[test]
+fn the_log_has_the_level_it_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let configuration = |level: &str| {
+        let text =
+            format!("[agentx]\naddress = \"unix:{}\"\n[log]\nlevel = \"{level}\"", path("none").display());
+        std::fs::write(path("config"), text).unwrap();
+    };
+    for (option, level, starts, warns) in [
+        (None, "info", true, true),
+        (None, "warn", false, true),
+        (None, "error", false, false),
+        (Some("error"), "trace", false, false),
+        (Some("warn"), "error", false, true),
+        (Some("info"), "error", true, true),
+    ] {
+        configuration(level);
+        let mut command = program();
+        command.args(["run", "--config"]).arg(path("config"));
+        command.args(option.iter().flat_map(|level| ["--log", level]));
+        command.stderr(std::fs::File::create(path("log")).unwrap());
+        let process = Guard(command.spawn().unwrap());
+        let log = || std::fs::read_to_string(path("log")).unwrap();
+        // SIGHUP is heard once the signals are; ERROR is the level of a configuration that is wrong.
+        until(Duration::from_secs(5), "it hears signals", || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap();
+            u64::from_str_radix(caught, 16).unwrap() & 1 == 1
+        });
+        std::thread::sleep(Duration::from_millis(200));
+        std::fs::write(path("config"), "[agentx]\npriority = 0").unwrap();
+        process.signal("-HUP");
+        until(Duration::from_secs(5), "the mistake", || {
+            log().contains("ERROR SIGHUP: the configuration stays")
+        });
+        let what = format!("{option:?} {level}: {}", log());
+        assert_eq!(log().contains("INFO netstat-agentx starts version="), starts, "{what}");
+        assert_eq!(log().contains("WARN cannot connect to the master agent"), warns, "{what}");
+        assert_eq!(log().contains(&format!("address=unix:{}", path("none").display())), warns, "{what}");
+        // The level of a configuration that is read again holds only if none was told.
+        configuration("debug");
+        process.signal("-HUP");
+        if option.is_none() || starts {
+            until(Duration::from_secs(5), "read again", || log().contains("configuration read again"));
+        } else {
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!log().contains("configuration read again"), "{what}");
+        }
+    }
 }
 
 #[test]

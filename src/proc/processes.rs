@@ -6,7 +6,7 @@
 
 use super::read::ProcRoot;
 use procfs::process::{FDTarget, Process};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -50,10 +50,24 @@ impl Owners {
     /// # Errors
     /// If the root itself cannot be listed.
     pub fn read(root: &ProcRoot) -> Result<Self, String> {
+        Self::read_matching(root, |_| true)
+    }
+
+    /// The same, and keeps those of `wanted` sockets alone: `/proc` has the processes of all network namespaces, and
+    /// the sockets of the others may be many.
+    ///
+    /// # Errors
+    /// If the root itself cannot be listed.
+    pub fn read_wanted(root: &ProcRoot, wanted: &[u64]) -> Result<Self, String> {
+        let wanted: HashSet<u64> = wanted.iter().copied().collect();
+        Self::read_matching(root, |inode| wanted.contains(&inode))
+    }
+
+    fn read_matching(root: &ProcRoot, keep: impl Fn(u64) -> bool) -> Result<Self, String> {
         let processes = list(root.path())?;
         let mut holders = HashMap::new();
         for &process in &processes {
-            for (inode, holder) in sockets(root.path(), process) {
+            for (inode, holder) in sockets(root.path(), process).filter(|(inode, _)| keep(*inode)) {
                 holders.insert(inode, holder);
             }
         }
@@ -66,7 +80,7 @@ impl Owners {
     /// If the root itself cannot be listed.
     pub fn search(&self, root: &ProcRoot, wanted: &[u64]) -> Result<Self, String> {
         if self.read_all.elapsed() >= READ_ALL_AFTER {
-            return Self::read(root);
+            return Self::read_wanted(root, wanted);
         }
         let mut next = Self {
             holders: HashMap::with_capacity(wanted.len()),
@@ -167,6 +181,8 @@ mod tests {
         let root = ProcRoot::new("/proc");
         let owners = Owners::read(&root).unwrap();
         assert_eq!(owners.of(inode), Some(std::process::id()));
+        let owners = Owners::read_wanted(&root, &[inode]).unwrap();
+        assert_eq!((owners.of(inode), owners.holders.len()), (Some(std::process::id()), 1));
         let again = owners.search(&root, &[inode]).unwrap();
         assert_eq!(again.of(inode), Some(std::process::id()));
         drop(socket);

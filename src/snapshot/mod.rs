@@ -285,10 +285,8 @@ impl Snapshot {
     pub fn known(&self, job: Job) -> Known {
         let owners = (job.id == SourceId::Processes).then(|| self.processes.data()).flatten();
         let sockets = self.sockets.data().filter(|sockets| sockets.rows.is_some());
-        Known {
-            owners: owners.zip(sockets).map(|(owners, sockets)| (Arc::clone(owners), sockets.inodes())),
-            recorder: self.recorder.clone(),
-        }
+        let wanted = (job.id == SourceId::Processes).then_some(sockets).flatten().map(Sockets::inodes);
+        Known { owners: owners.cloned(), wanted, recorder: self.recorder.clone() }
     }
 
     /// Puts a reading in place and says whether what is wrong with the source has changed.
@@ -382,8 +380,10 @@ pub struct Job {
 /// What a [`Job`] may build on.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// The process of each socket as of the reading before, and the sockets there are now.
-    owners: Option<(Arc<Owners>, Vec<u64>)>,
+    /// The process of each socket as of the reading before.
+    owners: Option<Arc<Owners>>,
+    /// The inodes of the sockets there are now, where their rows were read.
+    wanted: Option<Vec<u64>>,
     recorder: Option<Handle>,
 }
 
@@ -433,9 +433,10 @@ impl Job {
                 let recorded = known.recorder.map(|recorder| recorder.read());
                 Reading::Resets(recorded.unwrap_or_else(|| Err("resets are not recorded any more".into())))
             }
-            SourceId::Processes => Reading::Processes(match known.owners {
-                Some((owners, wanted)) => owners.search(root, &wanted),
-                None => Owners::read(root),
+            SourceId::Processes => Reading::Processes(match (known.owners, known.wanted) {
+                (Some(owners), Some(wanted)) => owners.search(root, &wanted),
+                (None, Some(wanted)) => Owners::read_wanted(root, &wanted),
+                (_, None) => Owners::read(root),
             }),
         };
         Done {
@@ -493,7 +494,8 @@ mod tests {
         let jobs = snapshot.stale(touched, Instant::now());
         assert_eq!(ids(&jobs), [SourceId::Processes]);
         snapshot.refresh_now(touched, &root);
-        assert!(snapshot.known(jobs[0]).owners.is_some(), "the next reading builds on this one");
+        let known = snapshot.known(jobs[0]);
+        assert!(known.owners.is_some() && known.wanted.is_some(), "the next reading builds on this one");
     }
 
     #[test]
