@@ -21,8 +21,8 @@ NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_
 PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
 ZABBIX = zabbix_server:zabbix-server-pgsql php:php-cli pg_ctlcluster:postgresql
 
-.PHONY: all build bench demo test test-consumers test-package deny mibs module pages consumer-files deb install uninstall \
-    clean
+.PHONY: all build bench soak demo test test-consumers test-package deny mibs module pages consumer-files deb install \
+    uninstall clean
 
 all: build
 
@@ -35,6 +35,14 @@ bench:
 	@/usr/bin/python3 -c 'import psutil' 2>/dev/null || tools/need psutil:python3-psutil
 	$(CARGO) bench --locked --bench bench
 
+# What takes longer than 'make test' has: snmpd restarted a hundred times, both sides stopped for minutes, and TIME of
+# everything that a busy host does to us, with figures at the end.
+TIME ?= 1h
+soak:
+	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux
+	$(CARGO) test --locked --test restarts -- --ignored --nocapture
+	$(CARGO) bench --locked --bench soak -- $(TIME)
+
 demo:
 	@tools/need snmpd:snmpd snmpwalk:snmp snmptranslate:snmp
 	@$(MAKE) --no-print-directory mibs build
@@ -43,7 +51,8 @@ demo:
 # Format, lints, unit tests, and the tests against a real snmpd in network namespaces.
 test:
 	tools/need snmpd:snmpd snmpwalk:snmp snmptrapd:snmptrapd smilint:smitools ip:iproute2 ss:iproute2 \
-	    unshare:util-linux perl:perl-base mandoc:mandoc setpriv:util-linux mount:mount
+	    unshare:util-linux setpriv:util-linux prlimit:util-linux mount:mount perl:perl-base mandoc:mandoc \
+	    faketime:faketime
 	$(MAKE) --no-print-directory mibs
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml

@@ -103,7 +103,7 @@ fn payloads_of_nonsense_in_every_type_of_pdu() {
             let length = (random.next() % 200) as usize & !3;
             let mut payload = random.bytes(length);
             // Half of them small numbers, as lengths and types are.
-            if random.next() % 2 == 0 {
+            if random.next().is_multiple_of(2) {
                 payload.iter_mut().for_each(|byte| *byte %= 8);
             }
             let mut pdu = Raw::of(kind).with(&payload);

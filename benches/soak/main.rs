@@ -11,6 +11,9 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
+#[path = "../../tests/common/probe.rs"]
+mod probe;
+
 mod churn;
 mod disturb;
 mod held;
@@ -116,7 +119,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_none() {
         let status = Command::new("unshare")
-            .arg("-n")
+            // With its own processes alone: those of others may hold sockets in any number.
+            .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .arg(std::env::current_exe().unwrap())
             .args(&arguments)
             .env("NETSTAT_AGENTX_NAMESPACE", "1")
