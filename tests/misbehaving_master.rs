@@ -316,11 +316,12 @@ fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
     master.works();
     let before = master.agent.status("VmHWM");
     std::thread::sleep(Duration::from_millis(200));
-    // Answers of more than 60 kB each: 36 MB if all of them waited at once.
+    // Answers of more than 60 kB each: 24 MB if all of them waited at once.
     let mut bulk = master.getbulk(0, 10_000, &[SOCKETS_OF_ALL, "1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
     let mut reader = master.stream().try_clone().unwrap();
     let mut stream = master.stream().try_clone().unwrap();
-    const FLOOD: u32 = 600;
+    reader.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    const FLOOD: u32 = 400;
     let flood = std::thread::spawn(move || {
         for packet in 0..FLOOD {
             bulk[12..16].copy_from_slice(&packet.to_le_bytes());
@@ -339,7 +340,8 @@ fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
     }
     flood.join().unwrap();
     let highest = master.agent.status("VmHWM");
-    assert!(highest < before + 16_000, "{before} kB before, {highest} kB at most");
+    println!("{before} kB before, {highest} kB at most");
+    assert!(highest < before + 12_000, "{before} kB before, {highest} kB at most");
     master.works();
 }
 

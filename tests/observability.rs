@@ -31,6 +31,13 @@ fn row(master: &mut Master) -> (u32, u64, String) {
     }
 }
 
+/// In one step: no reading may see half of it.
+fn replace(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
 fn lines_with(master: &Master, words: &[&str]) -> usize {
     master.agent.log().lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
 }
@@ -50,7 +57,7 @@ fn late_blind_and_cut_off() {
     // Late: the number of late answers, how long the reading takes, one line when it begins and one when it ends.
     assert_eq!(value(&mut master, "1.5.7.0"), Value::Counter64(0));
     let row_of_the_table = good.lines().last().unwrap().to_owned() + "\n";
-    std::fs::write(&file, good.clone() + &row_of_the_table.repeat(400_000)).unwrap();
+    replace(&file, &(good.clone() + &row_of_the_table.repeat(400_000)));
     for _ in 0..5 {
         pause();
         value(&mut master, sockets);
@@ -62,7 +69,7 @@ fn late_blind_and_cut_off() {
         lines_with(&master, &[" WARN reading takes longer than answer-within", "source=\"sockets\""]),
         1
     );
-    std::fs::write(&file, &good).unwrap();
+    replace(&file, &good);
     until(Duration::from_secs(10), "in time again", || {
         pause();
         value(&mut master, sockets);
@@ -72,7 +79,7 @@ fn late_blind_and_cut_off() {
     // Blind: the number of readings that failed, file and line, one line when it begins and one when it ends.
     let (_, failures, error) = row(&mut master);
     assert_eq!((failures, error.as_str()), (0, ""));
-    std::fs::write(&file, good.replacen(" 0A ", " ZZ ", 1)).unwrap();
+    replace(&file, &good.replacen(" 0A ", " ZZ ", 1));
     for _ in 0..3 {
         pause();
         assert_eq!(value(&mut master, sockets), Value::NoSuchInstance);
@@ -80,7 +87,7 @@ fn late_blind_and_cut_off() {
     let (_, failures, error) = row(&mut master);
     assert!(failures >= 3 && error.contains("1/net/tcp, line "), "{failures} {error}");
     assert_eq!(lines_with(&master, &[" WARN cannot be read", "source=\"sockets\"", "1/net/tcp, line "]), 1);
-    std::fs::write(&file, &good).unwrap();
+    replace(&file, &good);
     pause();
     assert!(matches!(value(&mut master, sockets), Value::Gauge32(_)));
     assert_eq!(row(&mut master).2, "");

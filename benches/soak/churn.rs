@@ -24,16 +24,13 @@ pub fn tcp(soak: &Soak, worker: u16) {
                 continue;
             };
             let (far, _) = listener.accept().unwrap();
-            if turn % 3 == 0 {
-                (&near).write_all(b"unread").unwrap();
-                drop(far);
-                drop(near);
-            } else if turn % 3 == 1 {
-                drop(near);
-                drop(far);
-            } else {
-                drop(far);
-                drop(near);
+            match turn % 3 {
+                0 => {
+                    (&near).write_all(b"unread").unwrap();
+                    drop((far, near));
+                }
+                1 => drop((near, far)),
+                _ => drop((far, near)),
             }
             soak.churned.fetch_add(2, Ordering::Relaxed);
         }
