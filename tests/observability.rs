@@ -48,7 +48,8 @@ fn late_blind_and_cut_off() {
     copy(Path::new(&tree("6.18")), folder.path());
     let file = folder.path().join("1/net/tcp");
     let good = std::fs::read_to_string(&file).unwrap();
-    let configuration = "[refresh]\nsockets-max-age = \"100ms\"\nanswer-within = \"100ms\"";
+    let configuration =
+        "[refresh]\nsockets-max-age = \"100ms\"\nanswer-within = \"100ms\"\n[log]\nlevel = \"debug\"";
     let mut master = Master::launch(program(), 0, folder.path().to_str().unwrap(), configuration);
     master.accept();
     let sockets = "1.1.1.1.3.1.5";
@@ -105,4 +106,7 @@ fn late_blind_and_cut_off() {
         lines_with(&master, &[" INFO serving 11 of 11 subtrees", &address, "sessions=2", "away_ms="]) == 1
     });
     assert_eq!(lines_with(&master, &[" WARN ", "trying again until it works", &address]), 1);
+    // More at level debug: each reading, each session.
+    assert!(lines_with(&master, &["DEBUG was read", "source=\"sockets\"", "took_ms="]) >= 5);
+    assert_eq!(lines_with(&master, &["DEBUG the session is open", &address]), 2);
 }

@@ -162,8 +162,12 @@ impl Refresher {
         let change = match self.tasks.join_next_with_id().await {
             None => std::future::pending().await,
             Some(Ok((id, Some(done)))) => {
-                self.under_way.remove(&id);
+                let reading = self.under_way.remove(&id);
                 let source = done.id;
+                if let Some(reading) = reading {
+                    let took_ms = reading.begun.elapsed().as_millis();
+                    tracing::debug!(source = source.name(), took_ms, "was read");
+                }
                 let change = if done.is_from(&self.root) { self.snapshot.accept(done) } else { None };
                 self.tell_in_time(source);
                 change

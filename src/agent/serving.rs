@@ -87,7 +87,10 @@ impl Serving {
     fn tell(&mut self, agent: &mut Agent, notice: &Notice) {
         let priority = u8::from(agent.config.agentx.priority);
         match notice {
-            Notice::Opened => agent.refresher.snapshot_mut().agent.sessions += 1,
+            Notice::Opened => {
+                agent.refresher.snapshot_mut().agent.sessions += 1;
+                tracing::debug!(address = %agent.config.agentx.address, "the session is open");
+            }
             Notice::Registered { registered, of } => {
                 self.registered = true;
                 let address = &agent.config.agentx.address;
