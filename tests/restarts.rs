@@ -1,7 +1,6 @@
 //! A real snmpd that is killed, stopped, restarted and moved: the tables are back within a second of the moment at which
 //! it can answer, and nothing piles up.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(clippy::print_stderr)]
 
 mod common;
 
@@ -70,7 +69,7 @@ fn restarts(rounds: u64) {
     assert!(log.matches("serving 11 of 11").count() > rounds, "{log}");
     assert!(!log.contains("ERROR"), "{log}");
     let most = *times.iter().max().unwrap();
-    eprintln!(
+    println!(
         "{rounds} restarts: back after {:.0?} (median), {most:.0?} at most; VmRSS {resident} kB then {now} kB, {lines} lines",
         median(&mut times)
     );
