@@ -1,5 +1,6 @@
 //! The configuration file: TOML, every key optional, every mistake told with its line and what is allowed.
 
+pub mod resets;
 pub mod threshold;
 
 use crate::agentx::transport::Address;
@@ -8,6 +9,7 @@ use crate::mib::oid::Oid;
 use crate::mib::view::Layout;
 use crate::proc::read::ProcRoot;
 use crate::snapshot::MaxAges;
+use resets::Resets;
 use serde::Deserialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -120,16 +122,6 @@ pub struct Refresh {
     pub processes_max_age: Age,
     /// How long a request may wait.
     pub answer_within: Patience,
-}
-
-/// Whether and how resets are traced.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Resets {
-    /// Whether they are.
-    pub enabled: bool,
-    /// How large the kernel's buffer for them is, for each CPU.
-    pub buffer: Buffer,
 }
 
 impl Default for AgentX {
@@ -284,39 +276,6 @@ impl TryFrom<String> for Patience {
 impl From<Patience> for Duration {
     fn from(patience: Patience) -> Self {
         patience.0
-    }
-}
-
-/// The size of a buffer in octets: 64 KiB to 64 MiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Buffer(u64);
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self(1 << 20)
-    }
-}
-
-impl TryFrom<String> for Buffer {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let allowed = "allowed: 64KiB to 64MiB, such as \"512KiB\" or \"1MiB\"";
-        let units = [("KiB", 10), ("MiB", 20)];
-        let sized = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), shift)));
-        let octets = sized.and_then(|(number, shift)| number.parse::<u64>().ok()?.checked_mul(1 << shift));
-        match octets {
-            Some(octets) if (64 << 10..=64 << 20).contains(&octets) => Ok(Self(octets)),
-            Some(_) => Err(format!("buffer '{text}' is out of range; {allowed}")),
-            None => Err(format!("buffer '{text}' is no size; {allowed}")),
-        }
-    }
-}
-
-impl From<Buffer> for u64 {
-    fn from(buffer: Buffer) -> Self {
-        buffer.0
     }
 }
 
@@ -512,14 +471,6 @@ mod tests {
         }
         let long = format!("[mib]\nbase-oid = \"1.3{}\"", ".1".repeat(39));
         assert!(Config::parse(&long).unwrap_err().contains("41 sub-identifiers"));
-    }
-
-    #[test]
-    fn sizes_of_buffers() {
-        let buffer = |text: &str| {
-            u64::from(Config::parse(&format!("[resets]\nbuffer = \"{text}\"")).unwrap().resets.buffer)
-        };
-        assert_eq!(["64KiB", "1 MiB", "1024KiB", "64MiB"].map(buffer), [1 << 16, 1 << 20, 1 << 20, 1 << 26]);
     }
 
     #[test]

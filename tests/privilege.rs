@@ -88,6 +88,13 @@ fn no_other_program_is_ever_started_and_no_file_written() {
         let text = std::fs::read_to_string(&path).unwrap();
         // Tests stand at the end of their file, or fill it.
         let code = text.split("[cfg(test)]").next().unwrap();
+        // What to trace is told to tracefs, in files that are there.
+        let code = if path.ends_with("src/trace/instance.rs") {
+            assert_eq!(code.matches(".write(true)").count(), 1);
+            &code.replace(".write(true)", "")
+        } else {
+            code
+        };
         for forbidden in [
             "process::Command",
             "File::create",

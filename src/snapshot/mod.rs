@@ -10,6 +10,7 @@ pub mod ports;
 pub mod sockets;
 pub mod sockstat;
 pub mod source;
+mod touched;
 
 use crate::proc::processes::Owners;
 use crate::proc::read::ProcRoot;
@@ -21,65 +22,7 @@ use sockstat::Sockstat;
 use source::Source;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-/// The sources that a [`Job`] can read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SourceId {
-    /// net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat
-    Counters,
-    /// net/sockstat, net/sockstat6 and the limits in sys/net/ipv4
-    Sockstat,
-    /// net/tcp, net/tcp6, net/udp, net/udp6
-    Sockets,
-    /// The descriptors of all processes
-    Processes,
-    /// The trace of resets, where it is wanted
-    Resets,
-}
-
-impl SourceId {
-    /// All of them, with the names they have in lnsAgentSourceTable.
-    pub const ALL: [(Self, &'static str); 5] = [
-        (Self::Counters, "counters"),
-        (Self::Sockstat, "sockstat"),
-        (Self::Sockets, "sockets"),
-        (Self::Processes, "processes"),
-        (Self::Resets, "resets"),
-    ];
-
-    /// The name of the source.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(id, _)| *id == self).map_or("", |(_, name)| name)
-    }
-}
-
-/// The sources that an answer was made from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Bits by [`SourceId`].
-    sources: u8,
-    /// Whether the rows of the socket tables were wanted, not their counts alone.
-    rows: bool,
-}
-
-impl Touched {
-    /// Notes a source.
-    #[must_use]
-    pub fn with(self, id: SourceId) -> Self {
-        Self { sources: self.sources | 1 << id as u8, ..self }
-    }
-
-    /// Notes the sockets source and its rows.
-    #[must_use]
-    pub fn with_rows(self) -> Self {
-        Self { rows: true, ..self.with(SourceId::Sockets) }
-    }
-
-    fn has(self, id: SourceId) -> bool {
-        self.sources & (1 << id as u8) != 0
-    }
-}
+pub use touched::{SourceId, Touched};
 
 /// How old a source may be when it answers, from `[refresh]` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

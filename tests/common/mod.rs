@@ -48,7 +48,7 @@ pub fn in_namespaces(test: &str, namespaces: &[&str]) -> bool {
     print!("{text}");
     // And what must be known of a test that passed, which cargo would not show.
     for note in text.lines().filter(|line| line.starts_with("note: ")) {
-        writeln!(std::io::stderr(), "{note}").unwrap();
+        std::io::stderr().write_all(format!("{note}\n").as_bytes()).unwrap();
     }
     false
 }
