@@ -13,6 +13,9 @@ use tokio::task::{Id, JoinSet};
 /// before it returns, so that threads cannot pile up.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 
+/// By how much a timer of ours is too late only if the whole process was stopped.
+const STOPPED: Duration = Duration::from_secs(2);
+
 /// The snapshot and the readings that are under way.
 pub struct Refresher {
     snapshot: Snapshot,
@@ -191,6 +194,12 @@ impl Refresher {
 
     /// Marks the sources as failed whose readings take too long.
     pub fn give_up_late(&mut self, now: Instant) {
+        // A timer that comes so much too late says that this process was stopped, and its readings with it.
+        for reading in self.under_way.values_mut().filter(|reading| !reading.given_up) {
+            if reading.begun + READ_WITHIN + STOPPED <= now {
+                reading.begun = now;
+            }
+        }
         let late = |reading: &&mut Reading| !reading.given_up && reading.begun + READ_WITHIN <= now;
         let mut failed: Vec<SourceId> = Vec::new();
         for reading in self.under_way.values_mut().filter(late) {
@@ -210,5 +219,27 @@ fn tell(change: &Change) {
         tracing::info!(source, "is read well again");
     } else {
         tracing::warn!(source, error = %change.error, "cannot be read; what comes from it has no instances");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reading_that_was_stopped_with_the_process_goes_on() {
+        let ages = crate::config::Config::default().max_ages();
+        let mut refresher = Refresher::new(ProcRoot::new("/proc"), ages);
+        let begun = Instant::now();
+        refresher.start(Job::first()[0], begun);
+        let late = begun + READ_WITHIN + STOPPED;
+        refresher.give_up_late(late);
+        assert_eq!(refresher.deadline(), Some(late + READ_WITHIN));
+        refresher.give_up_late(late + READ_WITHIN);
+        assert_eq!(refresher.deadline(), None);
+        assert!(refresher.snapshot.counters.error.contains("longer than 30 s"));
+        // And when it ends after all, what it brings counts.
+        refresher.done().await;
+        assert!(refresher.snapshot.counters.error.is_empty() && refresher.snapshot.counters.data().is_some());
     }
 }
