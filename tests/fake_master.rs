@@ -126,7 +126,7 @@ fn getbulk_repeats_what_repeats() {
     let repeated: Vec<_> = values[1..].iter().step_by(2).map(|(name, _)| name.as_str()).collect();
     assert_eq!(repeated, ["1.3.6.1.2.1.7.1.0", "1.3.6.1.2.1.7.2.0", "1.3.6.1.2.1.7.3.0"]);
     // At the end, the last name comes back with endOfMibView, until all have ended.
-    let request = master.getbulk(0, 10, &["1.3.6.1.4.1.8072.9999.9999.2741.1.5.8.1.6.9"]);
+    let request = master.getbulk(0, 10, &["1.3.6.1.4.1.8072.9999.9999.2741.1.6.1.1.9"]);
     let values = list(master.ask(&request));
     assert_eq!(values.len(), 2);
     assert_eq!(values[0].0, values[1].0);

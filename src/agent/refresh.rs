@@ -231,7 +231,8 @@ mod tests {
         let ages = crate::config::Config::default().max_ages();
         let mut refresher = Refresher::new(ProcRoot::new("/proc"), ages);
         let begun = Instant::now();
-        refresher.start(Job::first()[0], begun);
+        let job = refresher.snapshot.first()[0];
+        refresher.start(job, begun);
         let late = begun + READ_WITHIN + STOPPED;
         refresher.give_up_late(late);
         assert_eq!(refresher.deadline(), Some(late + READ_WITHIN));
