@@ -361,7 +361,7 @@ fn where_tracing_is_not_possible_it_is_told_why() {
     // It is tried again whenever somebody asks.
     let tracing = format!("{BASE}.1.6.2.0");
     until(Duration::from_secs(5), "tracing begins", || snmpd.get(&[&tracing]).contains("INTEGER: 1"));
-    assert!(agent.log().contains("reads well again"), "{}", agent.log());
+    assert!(agent.log().contains("read well again"), "{}", agent.log());
     // As ProtectKernelTunables has it.
     assert!(mount(&["--bind", TRACEFS, TRACEFS]).status.success());
     assert!(mount(&["-o", "remount,bind,ro", TRACEFS]).status.success());
