@@ -195,7 +195,8 @@ fn a_session_with_snmpd_has_nothing_malformed() {
     std::thread::sleep(Duration::from_millis(200));
     agent.process.signal("-TERM");
     assert!(agent.process.wait(Duration::from_secs(3)).success());
-    std::thread::sleep(Duration::from_millis(200));
+    // The capture hands on what it has with a delay.
+    std::thread::sleep(Duration::from_secs(2));
     capture.stop();
 
     // Both directions, each in its order.
