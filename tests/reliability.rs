@@ -15,7 +15,10 @@ fn every_test_that_the_document_names_exists() {
         let test = format!("fn {name}()");
         let (before, _) = source.split_once(&test).unwrap_or_else(|| panic!("{file} has no {name}"));
         let attributes = before.rsplit_once('}').map_or(before, |(_, own)| own);
-        assert!(attributes.contains("#[test]"), "{file}: {name} is no test");
+        assert!(
+            attributes.contains("#[test]") || attributes.contains("#[tokio::test]"),
+            "{file}: {name} is no test"
+        );
     }
     // A fault without a test is none that we know to be survived.
     for line in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")) {
