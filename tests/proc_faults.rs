@@ -113,7 +113,7 @@ impl Host {
                 |file: &str| [":", ","].iter().any(|end| errors.contains(&format!("1/net/{file}{end}")));
             match own(file) {
                 Own::GoneAndTold => {
-                    assert!(values[position] == Value::NoSuchInstance && told(file), "{what}")
+                    assert!(values[position] == Value::NoSuchInstance && told(file), "{what}");
                 }
                 Own::Gone => assert!(values[position] == Value::NoSuchInstance && !told(file), "{what}"),
                 Own::Whatever => {}
