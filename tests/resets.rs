@@ -307,6 +307,35 @@ fn the_instance_goes_with_its_process() {
 }
 
 #[test]
+fn sighup_begins_and_ends_tracing() {
+    let test = "sighup_begins_and_ends_tracing";
+    if !in_namespaces(test, &["--net", "--mount"]) || !tracing_is_possible(test) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let configure = |resets: &str| {
+        format!("[agentx]\naddress = \"unix:{}/none\"\n[resets]\n{resets}", folder.path().display())
+    };
+    let agent = Agent::start(folder.path(), &configure("enabled = false"));
+    let instance = instance(&agent.process);
+    until(Duration::from_secs(5), "it runs", || agent.log().contains("cannot connect"));
+    assert!(!instance.exists());
+    let size = || fs::read_to_string(instance.join("buffer_size_kb")).ok()?.trim().parse::<u64>().ok();
+    for (resets, sizes) in [
+        ("enabled = true", Some(1024..1100)),
+        ("enabled = true\nbuffer = \"256KiB\"", Some(256..300)),
+        ("enabled = false", None),
+    ] {
+        fs::write(&agent.config, configure(resets)).unwrap();
+        agent.process.signal("-HUP");
+        until(Duration::from_secs(5), resets, || match &sizes {
+            Some(sizes) => size().is_some_and(|size| sizes.contains(&size)),
+            None => !instance.exists(),
+        });
+    }
+}
+
+#[test]
 fn whoever_reads_the_list_may_have_enough_of_it() {
     let test = "whoever_reads_the_list_may_have_enough_of_it";
     if !in_namespaces(test, &["--net", "--mount"]) || !tracing_is_possible(test) {

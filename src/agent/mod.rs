@@ -19,6 +19,7 @@ use crate::agentx::wire::{Header, Query, Response};
 use crate::config::Config;
 use crate::mib::context::Context;
 use crate::mib::view::View;
+use crate::snapshot::{SourceId, Touched};
 use crate::trace::instance;
 use outage::Outage;
 use parked::{Parked, Request};
@@ -136,6 +137,8 @@ impl Agent {
         self.configure_thresholds();
         if again {
             self.record_resets();
+            // Recording begins with the first reading, and it is told why if it cannot.
+            self.refresher.refresh(Touched::default().with(SourceId::Resets), Instant::now());
         }
     }
 

@@ -32,6 +32,14 @@ struct Reading {
     job: Job,
     begun: Instant,
     given_up: bool,
+    /// It is of a recorder that is gone.
+    outdated: bool,
+}
+
+impl Reading {
+    fn is_waited_for(&self) -> bool {
+        !self.given_up && !self.outdated
+    }
 }
 
 /// How fresh the sources are that an answer touched.
@@ -63,6 +71,9 @@ impl Refresher {
             let started = Recorder::start(buffer, ProcRoot::clone(&self.root));
             started.inspect_err(|error| tracing::error!("resets cannot be recorded: {error}")).ok()
         });
+        for reading in self.under_way.values_mut().filter(|reading| reading.job.id == SourceId::Resets) {
+            reading.outdated = true;
+        }
         self.snapshot.record_resets(self.recorder.as_ref().map(Recorder::handle));
     }
 
@@ -109,7 +120,8 @@ impl Refresher {
         let stale = self.snapshot.stale(touched, now);
         let mut late = Late { stale: Vec::new(), waiting: false };
         for job in stale {
-            let running = self.under_way.values().find(|reading| reading.job.id == job.id);
+            let is_it = |reading: &&Reading| reading.job.id == job.id && !reading.outdated;
+            let running = self.under_way.values().find(is_it);
             late.waiting |= match running {
                 Some(reading) => !reading.given_up,
                 None => self.start(job, now),
@@ -134,7 +146,7 @@ impl Refresher {
             return false;
         }
         let task = self.tasks.spawn(async { reading.await.ok() });
-        self.under_way.insert(task.id(), Reading { job, begun: now, given_up: false });
+        self.under_way.insert(task.id(), Reading { job, begun: now, given_up: false, outdated: false });
         true
     }
 
@@ -143,7 +155,7 @@ impl Refresher {
     pub fn answered_late(&mut self, stale: &[SourceId], answer_within: Duration, now: Instant) {
         for &id in stale {
             // One that has just begun since the answer waited for another source is not late.
-            let slow = |reading: &Reading| !reading.given_up && reading.begun + answer_within <= now;
+            let slow = |reading: &Reading| reading.is_waited_for() && reading.begun + answer_within <= now;
             let is_late = self.under_way.values().any(|reading| reading.job.id == id && slow(reading));
             if is_late && self.late.insert(id) {
                 tracing::warn!(
@@ -166,12 +178,12 @@ impl Refresher {
             None => std::future::pending().await,
             Some(Ok((id, Some(done)))) => {
                 let reading = self.under_way.remove(&id);
-                let source = done.id;
+                let (source, outdated) = (done.id, reading.as_ref().is_some_and(|reading| reading.outdated));
                 if let Some(reading) = reading {
                     let took_ms = reading.begun.elapsed().as_millis();
                     tracing::debug!(source = source.name(), took_ms, "was read");
                 }
-                let change = if done.is_from(&self.root) { self.snapshot.accept(done) } else { None };
+                let change = if done.is_from(&self.root) && !outdated { self.snapshot.accept(done) } else { None };
                 self.tell_in_time(source);
                 change
             }
@@ -182,25 +194,25 @@ impl Refresher {
     }
 
     fn broke_off(&mut self, task: Id) -> Option<Change> {
-        let reading = self.under_way.remove(&task)?;
+        let reading = self.under_way.remove(&task).filter(|reading| !reading.outdated)?;
         self.snapshot.fail(reading.job.id, "the reading broke off; please report this")
     }
 
     /// When the next reading will have taken too long.
     pub fn deadline(&self) -> Option<Instant> {
-        let waited_for = self.under_way.values().filter(|reading| !reading.given_up);
+        let waited_for = self.under_way.values().filter(|reading| reading.is_waited_for());
         waited_for.map(|reading| reading.begun + READ_WITHIN).min()
     }
 
     /// Marks the sources as failed whose readings take too long.
     pub fn give_up_late(&mut self, now: Instant) {
         // A timer that comes so much too late says that this process was stopped, and its readings with it.
-        for reading in self.under_way.values_mut().filter(|reading| !reading.given_up) {
+        for reading in self.under_way.values_mut().filter(|reading| reading.is_waited_for()) {
             if reading.begun + READ_WITHIN + STOPPED <= now {
                 reading.begun = now;
             }
         }
-        let late = |reading: &&mut Reading| !reading.given_up && reading.begun + READ_WITHIN <= now;
+        let late = |reading: &&mut Reading| reading.is_waited_for() && reading.begun + READ_WITHIN <= now;
         let mut failed: Vec<SourceId> = Vec::new();
         for reading in self.under_way.values_mut().filter(late) {
             reading.given_up = true;

@@ -137,7 +137,8 @@ impl Snapshot {
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
         let rows_missing = touched.rows && self.sockets.data().is_some_and(|sockets| sockets.rows.is_none());
         let is_stale = |id: SourceId| {
-            touched.has(id) && {
+            // Resets are there to be read only where somebody records them.
+            touched.has(id) && (id != SourceId::Resets || self.records_resets()) && {
                 let (age, max) = match id {
                     SourceId::Counters => (self.counters.since_read(now), self.ages.counters),
                     SourceId::Sockstat => (self.sockstat.since_read(now), self.ages.counters),
