@@ -28,8 +28,9 @@ pub struct Format {
     print: String,
 }
 
-/// No record is larger: a page of the buffer holds at most 64 KiB.
-const LARGEST: usize = 64 * 1024;
+/// No field is larger. The largest is what a page of the buffer holds: pages are of the machine's size, up to 64 KiB,
+/// unless somebody made them larger (`buffer_subbuf_size_kb`).
+const LARGEST: usize = 8 << 20;
 
 impl Format {
     /// Reads a `format` file.

@@ -414,6 +414,42 @@ mod tests {
         assert_eq!(events.decode(&idle).unwrap().thread, None);
     }
 
+    /// Formats and pages with a few octets changed: whatever comes of it, it comes to an end.
+    #[test]
+    fn damage_does_no_harm() {
+        let header = include_bytes!("../../tests/trace/6.18/header_page");
+        let page = include_bytes!("../../tests/trace/6.18/trace_pipe_raw");
+        let mut seed = 1_u64;
+        let mut random = move |below: usize| {
+            // Marsaglia's xorshift
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % below as u64).unwrap()
+        };
+        let mut damaged = |contents: &[u8]| {
+            let mut contents = contents.to_vec();
+            for _ in 0..random(4) {
+                let at = random(contents.len());
+                contents[at] = u8::try_from(random(256)).unwrap();
+            }
+            contents
+        };
+        let (mut events, mut records) = (0, 0);
+        for _ in 0..20_000 {
+            let formats = (Format::parse(&damaged(SENT)), Format::parse(&damaged(RECEIVED)));
+            let (Ok(sent), Ok(received)) = formats else { continue };
+            let (Ok(both), Ok(layout)) = (Events::new(&sent, &received), Layout::parse(&damaged(header)))
+            else {
+                continue;
+            };
+            events += 1;
+            let page = damaged(page);
+            records += layout.records(&page).flatten().filter(|record| both.decode(record).is_some()).count();
+        }
+        assert!(events > 1000 && records > 20_000, "{events} {records}");
+    }
+
     #[test]
     fn a_reason_that_no_table_has_is_its_number() {
         let events = running();
