@@ -183,7 +183,8 @@ impl Refresher {
                     let took_ms = reading.begun.elapsed().as_millis();
                     tracing::debug!(source = source.name(), took_ms, "was read");
                 }
-                let change = if done.is_from(&self.root) && !outdated { self.snapshot.accept(done) } else { None };
+                let change =
+                    if done.is_from(&self.root) && !outdated { self.snapshot.accept(done) } else { None };
                 self.tell_in_time(source);
                 change
             }

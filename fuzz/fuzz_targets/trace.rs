@@ -1,0 +1,98 @@
+//! What the kernel says of its trace events and buffers: formats, the header of a page, a page, what was lost. The first
+//! octet says which of them is to come; the others are those of a running kernel.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use netstat_agentx::resets::table::{LARGEST, Table};
+use netstat_agentx::trace::format::Format;
+use netstat_agentx::trace::page::{Layout, lost};
+use netstat_agentx::trace::reset::Events;
+use std::sync::LazyLock;
+
+const SENT: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_send_reset");
+const RECEIVED: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_receive_reset");
+const HEADER: &[u8] = include_bytes!("../../tests/trace/6.18/header_page");
+const PAGE: &[u8] = include_bytes!("../../tests/trace/6.18/trace_pipe_raw");
+
+struct Kernel {
+    sent: Format,
+    received: Format,
+    events: Events,
+    layout: Layout,
+}
+
+static KERNEL: LazyLock<Kernel> = LazyLock::new(|| {
+    let (sent, received) = (Format::parse(SENT).unwrap(), Format::parse(RECEIVED).unwrap());
+    let events = Events::new(&sent, &received).unwrap();
+    Kernel { sent, received, events, layout: Layout::parse(HEADER).unwrap() }
+});
+
+/// Counts what a page holds, which is no more than there is room for.
+fn count(layout: &Layout, events: &Events, page: &[u8]) {
+    let (mut table, mut resets, mut octets) = (Table::default(), 0, 0);
+    let records: Vec<_> = layout.records(page).collect();
+    for (position, record) in records.iter().enumerate() {
+        let Ok(record) = record else {
+            assert_eq!(position + 1, records.len(), "something behind what is broken");
+            break;
+        };
+        octets += 4 + record.len();
+        if let Some(reset) = events.decode(record) {
+            assert!((1..=64).contains(&events.reason(reset.reason).len()));
+            table.count(&reset);
+            resets += 1;
+        }
+    }
+    assert!(octets <= page.len());
+    assert!(table.rows().count() <= LARGEST.get());
+    assert_eq!(table.rows().map(|(_, row)| row.count).sum::<u64>() + table.displaced_resets, resets);
+}
+
+/// A format as it is read, if it makes sense.
+fn format(text: &[u8]) -> Option<Format> {
+    let format = Format::parse(text).ok()?;
+    let said = String::from_utf8_lossy(text);
+    assert!(format.fields.iter().all(|field| said.contains(&field.name)));
+    for (_, name) in format.symbols("reason") {
+        assert!(!name.contains('"') && said.contains(&name));
+    }
+    Some(format)
+}
+
+/// The three kinds of events that stats counts as lost, by splitting alone.
+fn lost_by_splitting(stats: &[u8]) -> u64 {
+    let labels: [&[u8]; 3] = [b"overrun", b"commit overrun", b"dropped events"];
+    let mut sum = 0_u64;
+    for line in stats.split(|&octet| octet == b'\n') {
+        let Some(colon) = line.iter().position(|&octet| octet == b':') else { continue };
+        let (label, number) = (&line[..colon], &line[colon + 1..]);
+        let digits = number.strip_prefix(b" ").filter(|digits| digits.iter().all(u8::is_ascii_digit));
+        let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        sum = sum.saturating_add(number.filter(|_| labels.contains(&label)).unwrap_or(0));
+    }
+    sum
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((which, contents)) = input.split_first() else { return };
+    let kernel = &*KERNEL;
+    match which % 5 {
+        0 => {
+            let events = format(contents).and_then(|sent| Events::new(&sent, &kernel.received).ok());
+            events.iter().for_each(|events| count(&kernel.layout, events, PAGE));
+        }
+        1 => {
+            let events = format(contents).and_then(|received| Events::new(&kernel.sent, &received).ok());
+            events.iter().for_each(|events| count(&kernel.layout, events, PAGE));
+        }
+        2 => {
+            if let Ok(layout) = Layout::parse(contents) {
+                // A page is read into memory.
+                assert!(layout.size() <= 16 << 20);
+                count(&layout, &kernel.events, PAGE);
+            }
+        }
+        3 => count(&kernel.layout, &kernel.events, contents),
+        _ => assert_eq!(lost(contents), lost_by_splitting(contents)),
+    }
+});
