@@ -142,7 +142,10 @@ struct Pending {
 enum Registration {
     Asked,
     Ours,
+    /// With what res.error.
     Refused(u16),
+    /// Refused before, and asked for again: not to be asked for a second time meanwhile, which would be refused.
+    AskedAgain(u16),
 }
 
 /// A session, from its Open to its end.
@@ -324,7 +327,7 @@ impl Session {
         let before = std::mem::replace(registration, outcome);
         if let Registration::Refused(error) = outcome {
             self.register_again.get_or_insert(now + REGISTER_AGAIN);
-            if before != outcome {
+            if before != outcome && before != Registration::AskedAgain(error) {
                 let subtree = Box::new(self.settings.subtrees.get(subtree).cloned().unwrap_or_default());
                 actions.push(Action::Tell(Notice::Refused { subtree, error }));
             }
@@ -347,11 +350,13 @@ impl Session {
         }
         if self.register_again.is_some_and(|again| again <= now) {
             self.register_again = None;
-            let all = self.registrations.iter().enumerate();
-            let refused: Vec<_> = all
-                .filter(|(_, registration)| matches!(registration, Registration::Refused(_)))
-                .map(|(subtree, _)| Asked::Register(subtree))
-                .collect();
+            let mut refused = Vec::new();
+            for (subtree, registration) in self.registrations.iter_mut().enumerate() {
+                if let Registration::Refused(error) = *registration {
+                    *registration = Registration::AskedAgain(error);
+                    refused.push(Asked::Register(subtree));
+                }
+            }
             return self.ask(&refused, now);
         }
         if self.last_heard + PING_AFTER <= now && self.is_open() {
@@ -608,6 +613,27 @@ mod tests {
         }
         let registered = Notice::Registered { registered: 2, of: 2 };
         assert_eq!(response(&mut session, 7, 0, now), [Action::Tell(registered)]);
+    }
+
+    // 7.1.4: a second request for a subtree that was ours already would be refused, and be believed.
+    #[test]
+    fn a_subtree_is_not_asked_for_twice_at_a_time() {
+        let start = Instant::now();
+        let (mut session, _) = Session::open(settings(""), start);
+        for (packet_id, error) in [(1, 0), (2, 0), (3, 263)] {
+            let _ = response(&mut session, packet_id, error, start);
+        }
+        let now = start + REGISTER_AGAIN;
+        let asked = session.handle(Event::Timer, now);
+        assert_eq!(sent(&asked[0])[0].3, 5);
+        // The other one is refused while that is not answered.
+        let _ = response(&mut session, 4, 263, now);
+        let asked = session.handle(Event::Timer, now + REGISTER_AGAIN);
+        assert_eq!(sent(&asked[0]).iter().map(|pdu| pdu.3).collect::<Vec<_>>(), [6]);
+        let ours = |registered| [Action::Tell(Notice::Registered { registered, of: 2 })];
+        assert_eq!(response(&mut session, 5, 0, now), ours(1));
+        assert_eq!(response(&mut session, 6, 0, now), ours(2));
+        assert_eq!(session.deadline(), now + PING_AFTER);
     }
 
     // 7.2.2: responses are matched by packet ID, requests of the master agent with the same number are not.
