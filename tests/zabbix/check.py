@@ -49,9 +49,22 @@ SEVERE = {
     "netstat-agentx answers from old figures", "Port 80: many sockets in CLOSE_WAIT",
     "Listener 127.0.0.1:80: connections wait to be accepted",
 }
-DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "sockets")}
+DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "sockets", "resets")}
 SILENT = {"SNMP agent (snmpd) does not answer", "netstat-agentx does not answer"}
+# Items that have a value only where resets are traced.
+OF_TRACING = {'netstat.rate[lnsResetLostEvents]', 'netstat[lnsAgentSourceRefreshTime.resets]'}
 RESTARTED = "netstat-agentx was restarted"
+
+# Resets are those of all network namespaces; nobody else knocks here.
+KNOCKED = 7998
+KNOCK = f"""
+import socket, time
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", {KNOCKED}))
+    except ConnectionRefusedError:
+        time.sleep(0.25)
+"""
 
 
 def load(listen, fails, resets, segments, udp):
@@ -145,6 +158,16 @@ class Check:
                                 ("2026-1-1,1:59:59.5,+2:0", "1767225599")):
             got = subprocess.check_output(["zabbix_js", "-s", script, "-p", given], text=True).strip()
             assert got == expected, (given, got, expected)
+        peer = next(item for item in self.api("itemprototype.get", templateids=self.template,
+                                              selectPreprocessing="extend") if "resets.peer" in item["key_"])
+        script.write_text(next(step["params"] for step in peer["preprocessing"] if "octets" in step["params"]))
+        for given, expected in (("7F 00 00 01 ", "127.0.0.1"), ("ABCD", "65.66.67.68"), ("unknown", "unknown"),
+                                ("00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 ", "::1"),
+                                ("20 01 0D B8 00 00 00 00 00 01 00 00 00 00 00 10", "2001:db8::1:0:0:10"),
+                                ("20 01 0D B8 00 00 00 01 00 00 00 00 00 00 00 00", "2001:db8:0:1::"),
+                                ("00 00 " * 8, "::"), ("ABCDEFGHIJKLMNOP", "4142:4344:4546:4748:494a:4b4c:4d4e:4f50")):
+            got = subprocess.check_output(["zabbix_js", "-s", script, "-p", given], text=True).strip()
+            assert got == expected, (given, got, expected)
 
     # Hosts
 
@@ -235,6 +258,31 @@ class Check:
         until("it is over", lambda: not any(waiting in problem for problem in self.problems(host)), 40)
         self.say("accept queue: problem with {$NETSTAT.ACCEPT_QUEUE.MAX} at 0, over at 50")
 
+    def resets(self, host):
+        """Somebody knocks at a port where nothing listens: the problem says which port, why, and who it was."""
+        tracing = lambda: self.values(host, "lnsResetTracing").get("netstat[lnsResetTracing]")
+        until("it is known whether resets are traced", tracing, 40)
+        if tracing() != "1":
+            self.say("note: resets cannot be traced on this machine, so that their discovery was not tested")
+            return
+        until("all about tracing has a value", lambda: OF_TRACING <= set(self.values(host)), 40)
+        name = f"TCP resets sent, local port {KNOCKED}, NO_SOCKET"
+        knocking = subprocess.Popen([*self.namespace.prefix, "python3", "-B", "-c", KNOCK])
+
+        def events():
+            return {problem["name"] for problem in self.api("problem.get", hostids=host, output=["name"])}
+        try:
+            until("the port that resets is a problem", lambda: f"{name}, last peer 127.0.0.1" in events(), 60)
+        finally:
+            knocking.kill()
+            knocking.wait()
+        got = self.values(host, "netstat.resets")
+        of = f"sent,local,{KNOCKED},NO_SOCKET]"
+        rate = float(got[f"netstat.resets[{of}"])
+        assert 1 < rate < 8 and got[f"netstat.resets.peer[{of}"] == "127.0.0.1", got
+        until("it is over", lambda: not any(name in problem for problem in events()), 40)
+        self.say(f"resets: a problem '{name}, last peer 127.0.0.1' at {rate:.1f}/s, over when nobody knocks")
+
     def threshold(self, host, name, value):
         macro = f"{{$NETSTAT.{name}}}"
         there = self.api("usermacro.get", hostids=host, filter={"macro": macro})
@@ -300,12 +348,14 @@ class Check:
             tree.write("xfrm_stat", "XfrmInError\tmany\n")
             tree.write("sockstat", saved["sockstat"].replace("orphan 0", "orphan some"))
             tree.write("tcp6", saved["tcp6"] + "   7: nonsense\n")
+        machine.reconfigure(self.on_tree + "[resets]\nenabled = true\n")
         self.await_problems(host, DAMAGED, "damaged files")
         for file, text in saved.items():
             with tree.lock:
                 tree.write(file, text)
+        machine.reconfigure(self.on_tree)
         until("they are read again", lambda: not self.problems(host), 60)
-        self.say("damaged files: three sources in problem state, over when repaired")
+        self.say("damaged files and no tracefs: four sources in problem state, over when repaired and not wanted")
 
     def figures(self, host):
         """Rates and percentages, as the load of MILD_LOAD makes them."""
@@ -390,9 +440,11 @@ class Check:
         self.on_tree = f'[proc]\nroot = "{tree.root}"\n[refresh]\ncounters-max-age = "100ms"\n' \
                        'sockets-max-age = "100ms"\n'
         old = f'[proc]\nroot = "{arguments.trees}/2.6.32"\n'
-        make = lambda name, port, more="": Host(self.namespace, folder, name, port, arguments.program, more)
+        make = lambda name, port, more="", **options: Host(self.namespace, folder, name, port, arguments.program, more,
+                                                           **options)
         real, counters, late, ancient = self.machines = [
-            make("sockets", 20161), make("counters", 20162, self.on_tree), make("late", 20163), make("ancient", 20164, old)]
+            make("sockets", 20161, "[resets]\nenabled = true\n", tracefs=True),
+            make("counters", 20162, self.on_tree), make("late", 20163), make("ancient", 20164, old)]
         for machine in (real, counters, ancient):
             machine.start("snmpd")
             machine.start("agent")
@@ -405,16 +457,17 @@ class Check:
         v2 = {"version": 2, "community": "public"}
         v3 = {"version": 3, "securityname": USER["name"], "securitylevel": 2, "authprotocol": 3,
               "authpassphrase": USER["authentication"], "privprotocol": 1, "privpassphrase": USER["privacy"]}
-        real_host = self.host("sockets", 20161, v2)
+        real_host = self.host("sockets", 20161, v2, **{"RESETS.PORT.MATCHES": f"^{KNOCKED}$", "RESETS.MIN": "1"})
         counters_host = self.host("counters", 20162, v3)
         late_host = self.host("late", 20163, v2)
         ancient_host = self.host("ancient", 20164, v2)
         self.zabbix.reload()
         self.states_equal_ss(real_host)
         self.accept_queue(real_host)
+        self.resets(real_host)
         self.requests_per_cycle(real_host, 20161)
         wanted = self.api("item.get", templateids=self.template, output=["key_"])
-        wanted = {item["key_"] for item in wanted}
+        wanted = {item["key_"] for item in wanted} - OF_TRACING
         until("every item of a host on Linux 6.18 has a value",
               lambda: wanted <= set(self.values(counters_host)), 60)
         self.say(f"all {len(wanted)} items have a value on Linux 6.18, over SNMPv3")

@@ -36,7 +36,13 @@ class Namespace:
 class Host:
     """A private snmpd on a port of its own, and the subagent."""
 
-    def __init__(self, namespace, folder, name, port, program, configuration=""):
+    # In a mount namespace of its own: whatever the machine has mounted, tracefs is there or it is not.
+    MOUNTS = """umount -q -l /sys/kernel/tracing /sys/kernel/debug
+        [ $0 = no ] || mount -t tracefs tracefs /sys/kernel/tracing
+        exec "$@" """
+
+    def __init__(self, namespace, folder, name, port, program, configuration="", tracefs=False):
+        self.tracefs = "tracefs" if tracefs else "no"
         self.namespace, self.program, self.name, self.port = namespace, program, name, port
         self.folder = pathlib.Path(folder) / name
         self.folder.mkdir()
@@ -58,7 +64,7 @@ class Host:
     def start(self, which):
         command = {
             "snmpd": ["snmpd", "-f", "-C", "-I", "-smux", "-c", self.folder / "snmpd.conf", "-Lf", self.folder / "snmpd.log"],
-            "agent": [self.program, "run", "--config", self.folder / "netstat-agentx.toml"],
+            "agent": ["unshare", "-m", "sh", "-c", self.MOUNTS, self.tracefs, self.program, "run", "--config", self.folder / "netstat-agentx.toml"],
         }
         environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self.folder), "MIBS": "",
                        "PATH": os.environ["PATH"] + ":/usr/sbin"}

@@ -1,12 +1,15 @@
 //! Items of the subagent about itself.
 
-use super::export::{Item, tag, uuid};
+use super::export::{Item, Step, tag, uuid};
 use super::items::{INTERVAL, asked, gauge, heartbeat, rate, step, value_key};
 use crate::object::Object;
 use netstat_agentx::mib::object::Syntax;
 
 /// Sources of the subagent, without those that no item reads from.
-pub const SOURCES: [&str; 3] = ["counters", "sockstat", "sockets"];
+pub const SOURCES: [&str; 4] = ["counters", "sockstat", "sockets", RESETS];
+
+/// The source that is there only where it is enabled.
+const RESETS: &str = "resets";
 
 /// The key of snmpd's own sysUpTime.
 pub const SNMPD_UPTIME: &str = "netstat[sysUpTime]";
@@ -51,10 +54,15 @@ pub fn items() -> Vec<Item> {
     }
     for source in SOURCES {
         let quoted = |column: &str| format!("{column}.\"{source}\"").leak();
-        items.push(text(
-            quoted("lnsAgentSourceError"),
-            &format!("netstat-agentx: what is wrong with the source {source}"),
-        ));
+        let shown = format!("netstat-agentx: what is wrong with the source {source}");
+        let mut error = text(quoted("lnsAgentSourceError"), &shown);
+        if source == RESETS {
+            // A discarded value would leave the last error standing after tracing was switched off.
+            error
+                .preprocessing
+                .push(Step { error_handler: "CUSTOM_VALUE", ..step("CHECK_NOT_SUPPORTED", "") });
+        }
+        items.push(error);
         let shown = format!("netstat-agentx: time to read the source {source}");
         let mut time = gauge(quoted("lnsAgentSourceRefreshTime"), shown, "agent");
         // From microseconds to a time that Zabbix can write.

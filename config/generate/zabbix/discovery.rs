@@ -4,18 +4,19 @@ use super::export::{Condition, Filter, Item, Rule, tag, uuid};
 use super::graphs::{graph, lines};
 use super::items::{INTERVAL, column, discard_not_supported, state_word, step};
 use super::macros::{m, m_of};
+use super::resets;
 use super::triggers::{Alarm, lasting};
 use crate::graphs::GRAPHS;
 use netstat_agentx::mib::lns_sockets::TCP_STATE;
 
-const DISCOVERY_INTERVAL: &str = "{$NETSTAT.DISCOVERY.INTERVAL}";
-const LIFETIME: &str = "{$NETSTAT.LIFETIME}";
+pub const DISCOVERY_INTERVAL: &str = "{$NETSTAT.DISCOVERY.INTERVAL}";
+pub const LIFETIME: &str = "{$NETSTAT.LIFETIME}";
 
 pub const LISTENER_GRAPH: &str = "Listener {#ENDPOINT}: accept queue";
 pub const PORT_GRAPH: &str = "Port {#PORT}: TCP sockets by state";
 
 pub fn rules() -> Vec<Rule> {
-    vec![listeners(), ports()]
+    vec![listeners(), ports(), resets::rule()]
 }
 
 fn listeners() -> Rule {
@@ -102,7 +103,7 @@ fn ports() -> Rule {
     }
 }
 
-fn filter(name: &'static str, macros: &str) -> Filter {
+pub fn filter(name: &'static str, macros: &str) -> Filter {
     let condition = |operator, formulaid, suffix: &str| Condition {
         name,
         value: m(&format!("{macros}.{suffix}")),
@@ -113,7 +114,7 @@ fn filter(name: &'static str, macros: &str) -> Filter {
     Filter { evaltype: "AND", conditions }
 }
 
-fn prototype(key: String, name: String, of: &str, instance: &str, about: &str) -> Item {
+pub fn prototype(key: String, name: String, of: &str, instance: &str, about: &str) -> Item {
     Item {
         uuid: uuid("item-prototype", &key),
         name,
@@ -123,7 +124,7 @@ fn prototype(key: String, name: String, of: &str, instance: &str, about: &str) -
         delay: INTERVAL,
         history: "7d",
         description: format!("{about}\n\nObject: {of}"),
-        // What has stopped listening has no instance, until discovery takes its items away.
+        // What has stopped listening, or resetting, has no instance, until discovery takes its items away.
         preprocessing: vec![discard_not_supported()],
         tags: vec![tag("component", "listeners")],
         ..Item::default()

@@ -92,6 +92,11 @@ pub struct Step {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub parameters: [String; 1],
+    /// Empty for what the step does by default when it fails.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub error_handler: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub error_handler_params: &'static str,
 }
 
 #[derive(Serialize, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +112,9 @@ pub struct Trigger {
     pub recovery_mode: &'static str,
     pub recovery_expression: String,
     pub name: String,
+    /// Empty for the name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub event_name: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub opdata: String,
     pub priority: &'static str,
@@ -141,6 +149,7 @@ pub struct Rule {
     pub lifetime: &'static str,
     pub description: &'static str,
     pub item_prototypes: Vec<Item>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub graph_prototypes: Vec<Graph>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub preprocessing: Vec<Step>,

@@ -2,7 +2,7 @@
 
 use super::export::{Item, Named, Step, TEMPLATE, tag, uuid};
 use super::macros::m;
-use super::{agent, calculated};
+use super::{agent, calculated, resets};
 use crate::graphs::GRAPHS;
 use crate::object::{Object, base};
 use netstat_agentx::counters::{self, Concern, Kind, Registered};
@@ -44,6 +44,7 @@ pub fn items(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
     all.extend(counters(watched));
     all.extend(calculated::items());
     all.extend(agent::items());
+    all.extend(resets::items());
     let by_key: BTreeMap<String, Item> = all.into_iter().map(|item| (item.key.clone(), item)).collect();
     by_key.into_values().collect()
 }
@@ -89,7 +90,7 @@ pub fn discard_not_supported() -> Step {
 }
 
 pub fn step(kind: &'static str, parameter: &str) -> Step {
-    Step { kind, parameters: [parameter.to_owned()] }
+    Step { kind, parameters: [parameter.to_owned()], error_handler: "", error_handler_params: "" }
 }
 
 fn states() -> Vec<Item> {

@@ -24,6 +24,15 @@ pub const MACROS: &[(&str, &str, &str)] = &[
         "Listening TCP ports whose sockets are counted by state: a regular expression on the port.",
     ),
     ("PORT.NOT_MATCHES", "^$", "Ports to leave out, likewise."),
+    (
+        "RESETS.MAX",
+        "1",
+        "TCP resets per second of one port and reason that are too many, where they are traced; context: the port.",
+    ),
+    ("RESETS.MIN", "10", "Fewer resets of a port since tracing began are not watched."),
+    ("RESETS.ROWS", "50", "How many ports that reset are watched at most."),
+    ("RESETS.PORT.MATCHES", ".*", "Ports whose resets are watched: a regular expression on the port."),
+    ("RESETS.PORT.NOT_MATCHES", "^$", "Ports to leave out, likewise."),
     ("CLOSE_WAIT.MAX", "500", "Sockets in CLOSE_WAIT that are too many."),
     ("CLOSE_WAIT.MIN", "20", "Below so many, growth of CLOSE_WAIT is no matter."),
     (

@@ -8,12 +8,14 @@ mod graphs;
 mod items;
 mod macros;
 mod readme;
+mod resets;
 mod triggers;
 
 use calculated::MEMORY_STATE;
 use export::{Export, File, Group, Item, Mapping, TEMPLATE, Template, Trigger, VERSION, ValueMap, tag, uuid};
 use items::{RTO_ALGORITHM, at};
 use netstat_agentx::mib::object::Object as Declared;
+use resets::TRACING;
 use std::collections::BTreeSet;
 
 /// Zabbix's own group for such templates, with the UUID that it has everywhere.
@@ -86,11 +88,14 @@ fn keys(expression: &str) -> Vec<String> {
 }
 
 fn value_maps() -> Vec<ValueMap> {
-    let algorithms = netstat_agentx::mib::GROUPS.iter().flat_map(|group| group.objects);
-    let algorithm = algorithms.into_iter().find_map(|object| match object {
-        Declared::Scalar(scalar) if scalar.name == RTO_ALGORITHM => Some(scalar.syntax.labels()),
-        _ => None,
-    });
+    let declared = |name: &str| {
+        let objects = netstat_agentx::mib::GROUPS.iter().flat_map(|group| group.objects);
+        let labels = objects.into_iter().find_map(|object| match object {
+            Declared::Scalar(scalar) if scalar.name == name => Some(scalar.syntax.labels()),
+            _ => None,
+        });
+        labels.unwrap()
+    };
     let map = |name: &'static str, labels: &[(u32, &str)]| ValueMap {
         uuid: uuid("valuemap", name),
         name,
@@ -101,6 +106,7 @@ fn value_maps() -> Vec<ValueMap> {
     };
     vec![
         map(MEMORY_STATE, &[(0, "within its limits"), (1, "under pressure"), (2, "at its limit")]),
-        map(RTO_ALGORITHM, algorithm.unwrap()),
+        map(TRACING, declared(TRACING)),
+        map(RTO_ALGORITHM, declared(RTO_ALGORITHM)),
     ]
 }

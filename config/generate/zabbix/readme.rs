@@ -29,6 +29,10 @@ moved the private module to a number of your own (`base-oid`), move the template
 Everything is plain OIDs in GETs of many variable bindings, which `walk[]` items of later versions would not make cheaper.
 What a kernel does not have (SCTP, IPv6, a counter of a newer version; limits in a container) is discarded, not an
 error. To poll more slowly, or to watch some ports only, set a macro on the host.
+
+Ports with TCP resets are discovered where the subagent traces resets, which is off by default (`[resets]`, drop-in
+`resets.conf` of the systemd unit). The problem then names the culprit: \"TCP resets sent, local port 7211, NO_SOCKET,
+last peer 127.0.0.1\". On the host, `netstat-agentx resets` shows the process too.
 ";
 
 pub fn page(export: &Export) -> String {
@@ -36,8 +40,8 @@ pub fn page(export: &Export) -> String {
     let mut out = String::from(HEAD);
     let _ = writeln!(
         out,
-        "It has {} items, {} discovery rules (listeners with their accept queue, listening ports by state), {} triggers and \
-         {} trigger prototypes, {} graphs and a dashboard. Items are described by the same texts as\n`netstat-agentx explain`.",
+        "It has {} items, {} discovery rules (listeners with their accept queue, listening ports by state, ports \
+         with TCP resets), {} triggers and\n{} trigger prototypes, {} graphs and a dashboard. Items are described by the same texts as\n`netstat-agentx explain`.",
         template.items.len(),
         template.discovery_rules.len(),
         triggers(export).len(),

@@ -22,6 +22,7 @@ impl Alarm {
             recovery_mode: "RECOVERY_EXPRESSION",
             recovery_expression: recovers,
             name: name.into(),
+            event_name: String::new(),
             opdata: "now {ITEM.LASTVALUE1}".into(),
             priority,
             description: String::new(),
