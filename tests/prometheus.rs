@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Agent, Guard, Snmpd, in_namespace, proc_counters, text_of, until};
+use common::{Agent, Guard, Snmpd, in_namespace, in_namespaces, proc_counters, text_of, until};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -266,6 +266,45 @@ fn scraped_figures_equal_ss_and_proc() {
     for form in &forms {
         let samples = form.scrape("linux_netstat", &snmpd, || ());
         assert!(samples.keys().all(|name| name.starts_with("snmp_")), "{samples:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs snmp_exporter: make test-consumers"]
+fn resets_are_scraped_by_port_and_reason() {
+    if !in_namespaces("resets_are_scraped_by_port_and_reason", &["--net", "--mount"]) {
+        return;
+    }
+    // It may be there already, or not to be had.
+    let _ = Command::new("mount").args(["-t", "tracefs", "tracefs", "/sys/kernel/tracing"]).output().unwrap();
+    let snmpd = Snmpd::start("");
+    let _agent = Agent::at(&snmpd, "[resets]\nenabled = true\n[refresh]\ncounters-max-age = \"100ms\"\n");
+    // The events are those of the whole machine: a port that nobody else uses.
+    const PORT: u16 = 7996;
+    for form in forms() {
+        let _exporter = form.exporter();
+        let before = form.scrape("linux_netstat_resets", &snmpd, || ());
+        if before["lnsResetTracing"] != 1.0 {
+            println!("note: resets cannot be traced on this machine, so that scraping them was not tested");
+            return;
+        }
+        // Labels come in alphabetical order.
+        let row = |metric: &str, peer: &str| {
+            format!(
+                "{metric}{{lnsResetDirection=\"sent\",{peer}lnsResetPort=\"{PORT}\",lnsResetReason=\"NO_SOCKET\",\
+                 lnsResetSide=\"local\"}}"
+            )
+        };
+        let count = row("lnsResetCount", "");
+        for _ in 0..3 {
+            assert!(TcpStream::connect(("127.0.0.1", PORT)).is_err());
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let after = form.scrape("linux_netstat_resets", &snmpd, || ());
+        assert_eq!(after.get(&count).unwrap_or(&0.0) - before.get(&count).unwrap_or(&0.0), 3.0, "{after:?}");
+        let peer = row("lnsResetLastPeer", "lnsResetLastPeer=\"127.0.0.1\",");
+        assert!(after.contains_key(&peer), "{after:?}");
+        assert_eq!(after["lnsResetLostEvents"], 0.0);
     }
 }
 

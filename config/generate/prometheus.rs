@@ -26,7 +26,7 @@ struct Module {
     max_repetitions: u8,
 }
 
-const MODULES: [Module; 3] = [
+const MODULES: [Module; 4] = [
     Module {
         name: "linux_netstat",
         about: "Sockets by state, listeners with their accept queues, sockets in use against limits, every counter \
@@ -52,6 +52,12 @@ const MODULES: [Module; 3] = [
         about: "Every counter of the kernel by the kernel's own name, those included that are newer than this module.",
         walk: &["lnsCounterTable"],
         max_repetitions: 25,
+    },
+    Module {
+        name: "linux_netstat_resets",
+        about: "TCP resets by direction, port and reason, where the subagent traces them.",
+        walk: &["lnsResets"],
+        max_repetitions: 40,
     },
 ];
 
