@@ -139,14 +139,16 @@ fn memory() {
 /// A disk without room for the log, a log that nobody reads any more.
 #[test]
 fn room_for_the_log() {
-    for redirected in ["2>/dev/full", "2>&-", "2>&1 | true"] {
-        let binary = env!("CARGO_BIN_EXE_netstat-agentx");
+    // The arguments behind the script are those of the program, the third is its configuration.
+    for redirected in [
+        "exec $0 \"$@\" 2>/dev/full",
+        "exec $0 \"$@\" 2>&-",
+        "mkfifo $3.log; true <$3.log & exec $0 \"$@\" 2>$3.log",
+        // A pipe that is full, and held open by somebody who does not read.
+        "mkfifo $3.log; exec 3<>$3.log; head -c 65536 /dev/zero >&3; exec $0 \"$@\" 2>&3",
+    ] {
+        let script = redirected.replace("$0", env!("CARGO_BIN_EXE_netstat-agentx"));
         let mut shell = Command::new("sh");
-        // The arguments that follow are those of the program. Its process is the shell's, but for a pipe.
-        let script = match redirected.strip_suffix(" | true") {
-            Some(_) => format!("mkfifo $3.log; true <$3.log & exec {binary} \"$@\" 2>$3.log"),
-            None => format!("exec {binary} \"$@\" {redirected}"),
-        };
         shell.args(["-c", &script, "sh"]);
         let mut master = Master::launch(shell, 0, &tree("6.18"), &format!("{FRESH}[log]\nlevel = \"trace\""));
         master.accept();

@@ -4,6 +4,7 @@ mod check;
 mod check_config;
 mod explain;
 mod local;
+mod log;
 mod mib;
 mod pages;
 mod resets;

@@ -1,5 +1,6 @@
 //! `run`: the subagent.
 
+use super::log::Log;
 use super::{ConfigArgument, Failure};
 use crate::agent;
 use crate::config::{Config, Level};
@@ -25,9 +26,20 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = arguments.config.config.clone();
     let config = Config::read(path.as_deref()).map_err(Failure::usage)?;
-    let level = start_log(arguments.log.unwrap_or(config.log.level));
+    let log = Log::start(io::stderr());
+    let level = start_log(arguments.log.unwrap_or(config.log.level), log.clone());
+    let outcome = serve(config, path, arguments.log, level);
+    log.flush();
+    outcome
+}
+
+fn serve(
+    config: Config,
+    path: Option<PathBuf>,
+    fixed: Option<Level>,
+    level: reload::Handle<LevelFilter, Registry>,
+) -> Result<(), Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %config.agentx.address, "netstat-agentx starts");
-    let fixed = arguments.log;
     let reload = move || {
         read_again(&path).inspect(|config| {
             // The filter is ours and lives as long as the process.
@@ -66,10 +78,10 @@ fn read_again(path: &Option<PathBuf>) -> Option<Config> {
     }
 }
 
-fn start_log(level: Level) -> reload::Handle<LevelFilter, Registry> {
+fn start_log(level: Level, log: Log) -> reload::Handle<LevelFilter, Registry> {
     let (filter, handle) = reload::Layer::new(LevelFilter::from(level));
     let lines = fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(log)
         .with_ansi(false)
         .with_target(false)
         // It would tell of a full disk on the same stderr, and panic when that fails.
