@@ -12,8 +12,11 @@ use probe::{Answer, Probe};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How soon the tables must be back.
+/// How soon the tables must be back: most of the times, since a machine that is busy with other tests may be late once.
 const BACK_WITHIN: Duration = Duration::from_secs(1);
+
+/// And any time: less than a try that was forgotten would take.
+const BACK_AT_LATEST: Duration = Duration::from_secs(3);
 
 fn version(snmpd: &Snmpd) -> Probe {
     Probe::new(snmpd.port, &format!("{BASE}.1.5.1.0"))
@@ -22,7 +25,7 @@ fn version(snmpd: &Snmpd) -> Probe {
 /// How long after snmpd could answer its tables were ours again.
 fn back(snmpd: &Snmpd) -> Duration {
     let took = version(snmpd).back_after(Duration::from_secs(10));
-    assert!(took < BACK_WITHIN, "{took:?}");
+    assert!(took < BACK_AT_LATEST, "{took:?}");
     took
 }
 
@@ -68,11 +71,11 @@ fn restarts(rounds: u64) {
     assert!(lines <= 2 + 5 * rounds, "{lines} lines in {rounds} rounds:\n{log}");
     assert!(log.matches("serving 11 of 11").count() > rounds, "{log}");
     assert!(!log.contains("ERROR"), "{log}");
-    let most = *times.iter().max().unwrap();
+    let (most, median) = (*times.iter().max().unwrap(), median(&mut times));
     println!(
-        "{rounds} restarts: back after {:.0?} (median), {most:.0?} at most; VmRSS {resident} kB then {now} kB, {lines} lines",
-        median(&mut times)
+        "{rounds} restarts: back after {median:.0?} (median), {most:.0?} at most; VmRSS {resident} kB then {now} kB, {lines} lines"
     );
+    assert!(median < BACK_WITHIN, "{median:?}");
 }
 
 #[test]
@@ -204,7 +207,7 @@ fn snmpd_that_moves_to_tcp_is_followed_after_sighup() {
     let begun = Instant::now();
     agent.process.signal("-HUP");
     version(&snmpd).back_after(Duration::from_secs(5));
-    assert!(begun.elapsed() < BACK_WITHIN, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < BACK_AT_LATEST, "{:?}", begun.elapsed());
     // And over TCP it comes back like over a Unix socket.
     for _ in 0..3 {
         snmpd.kill();
@@ -238,7 +241,7 @@ fn a_listener_that_took_nobody_for_a_while() {
     listener.set_nonblocking(true).unwrap();
     let begun = Instant::now();
     let mut first = [0; 4];
-    until(Duration::from_secs(2), "an Open", || {
+    until(Duration::from_secs(4), "an Open", || {
         listener.accept().is_ok_and(|(stream, _)| {
             stream.set_nonblocking(false).unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -247,5 +250,5 @@ fn a_listener_that_took_nobody_for_a_while() {
     });
     assert_eq!(first[..2], [1, 1], "an Open");
     // A pause of half a second, and the try that comes first after it.
-    assert!(begun.elapsed() < Duration::from_millis(1800), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < BACK_AT_LATEST, "{:?}", begun.elapsed());
 }
