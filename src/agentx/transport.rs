@@ -210,6 +210,9 @@ impl Connection {
                 Ok(sent) => self.sent += sent,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // What is sent must not stay where the master agent always leaves something unread.
+                    self.out.drain(..self.sent);
+                    self.sent = 0;
                     self.watch_writes(true)?;
                     ready!(self.stream()?.poll_write_ready(cx))?.clear_ready();
                 }
@@ -313,6 +316,25 @@ mod tests {
             "/var/agentx/master",
         ] {
             assert!(address(bad).unwrap_err().contains("unix:/path"), "{bad}");
+        }
+    }
+
+    /// A master agent that reads as fast as we write, but always leaves something.
+    #[tokio::test]
+    async fn what_is_sent_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let mut connection = Connection::open(&Address::Unix(path)).await.unwrap();
+        let (mut master, _) = listener.accept().unwrap();
+        let mut part = vec![0; 64 << 10];
+        connection.out.extend(vec![0; 1 << 20]);
+        for _ in 0..100 {
+            let pause = Duration::from_millis(1);
+            assert!(tokio::time::timeout(pause, connection.flush()).await.is_err(), "all was read");
+            std::io::Read::read_exact(&mut master, &mut part).unwrap();
+            connection.out.extend_from_slice(&part);
+            assert!(connection.out.len() < 2 << 20, "{}", connection.out.len());
         }
     }
 }
