@@ -41,6 +41,7 @@ enum Step {
     Timer,
     Notify(u8),
     Shutdown,
+    Reload,
     Wait(u16),
 }
 
@@ -250,6 +251,7 @@ impl Model {
                 self.handle(Event::Notify(&list));
             }
             Step::Shutdown => self.handle(Event::Shutdown),
+            Step::Reload => self.handle(Event::Reload),
             Step::Wait(milliseconds) => self.now += Duration::from_millis(milliseconds.into()),
         }
     }

@@ -155,8 +155,9 @@ impl Serving {
 
     /// Closes the session; what comes after it follows when the master agent has answered.
     pub fn leave(&mut self, agent: &mut Agent, then: Outcome, out: &mut Vec<u8>) {
+        let event = if matches!(then, Outcome::Reload) { Event::Reload } else { Event::Shutdown };
         self.leaving = Some((then, Instant::now() + CLOSE_WITHIN));
-        self.event(agent, Event::Shutdown, out);
+        self.event(agent, event, out);
     }
 
     pub fn outcome(self, why: &str) -> Outcome {

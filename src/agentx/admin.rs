@@ -9,6 +9,8 @@ use agentx::pdu;
 /// c.reason of a Close (section 6.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
+    /// reasonOther
+    Other,
     /// reasonParseError
     ParseError,
     /// reasonShutdown
@@ -38,6 +40,7 @@ impl Encoder<'_> {
     #[must_use]
     pub fn close(&self, reason: CloseReason) -> Option<Vec<u8>> {
         let mut close = pdu::Close::new(match reason {
+            CloseReason::Other => pdu::CloseReason::Other,
             CloseReason::ParseError => pdu::CloseReason::ParseError,
             CloseReason::Shutdown => pdu::CloseReason::Shutdown,
         });

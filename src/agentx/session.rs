@@ -50,6 +50,8 @@ pub enum Event<'a> {
     Notify(&'a [(Oid, Value)]),
     /// We want to end.
     Shutdown,
+    /// We want a session with other settings.
+    Reload,
 }
 
 /// What the driver has to do, in order.
@@ -128,7 +130,7 @@ enum Asked {
     Register(usize),
     Ping,
     Notify,
-    Close,
+    Close(CloseReason),
 }
 
 #[derive(Debug)]
@@ -159,8 +161,8 @@ pub struct Session {
     told_registered: bool,
     register_again: Option<Instant>,
     last_heard: Instant,
-    /// An empty TestSet is the only one that succeeds; a CommitSet may follow it.
-    test_ok: bool,
+    /// The transaction of an empty TestSet, which is the only one that succeeds; a CommitSet may follow it.
+    tested: Option<u32>,
 }
 
 type Actions<'a> = Vec<Action<'a>>;
@@ -178,7 +180,7 @@ impl Session {
             told_registered: false,
             register_again: None,
             last_heard: now,
-            test_ok: false,
+            tested: None,
         };
         let actions = session.ask(&[Asked::Open], now);
         (session, actions)
@@ -214,10 +216,15 @@ impl Session {
             }
             Event::Timer => self.timer(now),
             Event::Notify(varbinds) => self.notify(varbinds, now),
-            Event::Shutdown => match self.session_id {
-                Some(_) => self.ask(&[Asked::Close], now),
-                None => vec![Action::Disconnect(Ended::ByUs)],
-            },
+            Event::Shutdown => self.leave(CloseReason::Shutdown, now),
+            Event::Reload => self.leave(CloseReason::Other, now),
+        }
+    }
+
+    fn leave(&mut self, reason: CloseReason, now: Instant) -> Actions<'static> {
+        match self.session_id {
+            Some(_) => self.ask(&[Asked::Close(reason)], now),
+            None => vec![Action::Disconnect(Ended::ByUs)],
         }
     }
 
@@ -251,25 +258,28 @@ impl Session {
             // Section 7.2.4.1: nothing can be written, so the first variable binding fails. snmpd waits for this
             // answer before it answers anybody else.
             Body::TestSet(varbinds) => {
-                self.test_ok = varbinds == 0;
+                self.tested = (varbinds == 0).then_some(header.transaction_id);
                 let (error, index) =
-                    if self.test_ok { (error::NO_ERROR, 0) } else { (error::NOT_WRITABLE, 1) };
+                    if varbinds == 0 { (error::NO_ERROR, 0) } else { (error::NOT_WRITABLE, 1) };
                 vec![reply(&header, error, index)]
             }
             // Section 7.2.4.2: without a TestSet that succeeded there is nothing to commit.
             Body::CommitSet => {
-                let (error, index) =
-                    if self.test_ok { (error::NO_ERROR, 0) } else { (error::COMMIT_FAILED, 1) };
+                let (error, index) = if self.tested == Some(header.transaction_id) {
+                    (error::NO_ERROR, 0)
+                } else {
+                    (error::COMMIT_FAILED, 1)
+                };
                 vec![reply(&header, error, index)]
             }
             // Section 7.2.4.3: and nothing to undo, which always succeeds.
             Body::UndoSet => {
-                self.test_ok = false;
+                self.tested = None;
                 vec![reply(&header, error::NO_ERROR, 0)]
             }
             // Section 7.2.4.4: no response is sent.
             Body::CleanupSet => {
-                self.test_ok = false;
+                self.tested = None;
                 Vec::new()
             }
             Body::Close(reason) => {
@@ -292,7 +302,7 @@ impl Session {
             return Vec::new();
         };
         let asked = self.pending.swap_remove(position).asked;
-        if error == error::NOT_OPEN && !matches!(asked, Asked::Open | Asked::Close) {
+        if error == error::NOT_OPEN && !matches!(asked, Asked::Open | Asked::Close(_)) {
             return vec![Action::Disconnect(Ended::Unknown)];
         }
         match asked {
@@ -309,7 +319,7 @@ impl Session {
                 vec![Action::Tell(Notice::CapabilitiesRefused(error))]
             }
             Asked::Register(subtree) => self.registered(subtree, error, now),
-            Asked::Close => vec![Action::Disconnect(Ended::ByUs)],
+            Asked::Close(_) => vec![Action::Disconnect(Ended::ByUs)],
             Asked::Notify if error != error::NO_ERROR => {
                 vec![Action::Tell(Notice::NotificationRefused(error))]
             }
@@ -409,7 +419,7 @@ impl Session {
             Asked::Capabilities => encoder.add_agent_caps(),
             Asked::Register(subtree) => encoder.register(self.settings.subtrees.get(subtree)?),
             Asked::Ping => encoder.ping(),
-            Asked::Close => encoder.close(CloseReason::Shutdown),
+            Asked::Close(reason) => encoder.close(reason),
             // Made where its variable bindings are.
             Asked::Notify => None,
         }
@@ -696,6 +706,27 @@ mod tests {
         let varbinds = [[2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0]; 3].concat();
         let actions = handle(&mut session, PduType::TestSet, &varbinds);
         assert_eq!(replied(&actions), (error::NOT_WRITABLE, 1));
+    }
+
+    // 7.2.4: the steps of a set have one transaction.
+    #[test]
+    fn what_one_transaction_tested_another_does_not_commit() {
+        let mut session = opened(Instant::now());
+        assert_eq!(replied(&handle(&mut session, PduType::TestSet, &[])), (0, 0));
+        let other = Header { transaction_id: 1234, ..header(PduType::CommitSet, 42, 77) };
+        let actions = session.handle(Event::Received(other, &[]), Instant::now());
+        assert_eq!(replied(&actions), (error::COMMIT_FAILED, 1));
+        assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (0, 0));
+    }
+
+    // 6.2.2: c.reason is why.
+    #[test]
+    fn a_close_says_why() {
+        for (event, reason) in [(Event::Shutdown, 5), (Event::Reload, 1)] {
+            let actions = opened(Instant::now()).handle(event, Instant::now());
+            let Action::Send(bytes) = &actions[0] else { panic!("{actions:?}") };
+            assert_eq!((bytes[1], &bytes[HEADER..]), (2, &[reason, 0, 0, 0][..]));
+        }
     }
 
     // 7.2.4.3, 7.3.1: UndoSet ends the transaction as CleanupSet does.
