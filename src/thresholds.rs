@@ -133,7 +133,7 @@ impl Watch {
             Some(grown) => grown,
             // A Counter32 goes on from 0 (RFC 2578 section 7.1.6).
             None if wraps => count + (1 << 32) - earlier,
-            // The kernel's own counters begin anew with a new kernel only; nothing can be said of this once.
+            // A row of resets that made way and came back begins anew; nothing can be said of this once.
             None => return Measured::NotYet,
         };
         let rate = float(grown) / seconds;

@@ -258,9 +258,17 @@ fn the_command_names_the_culprit() {
     assert!(report["seconds"].as_f64().unwrap() >= 1.0 && report["lost"].is_u64(), "{report:#}");
 }
 
-/// Our instances under tracefs, those of other processes on the machine left out.
-fn instance(process: &Guard) -> PathBuf {
-    Path::new(TRACEFS).join(format!("instances/netstat-agentx-{}-0", process.0.id()))
+/// The trace instance of a process, if it has one.
+fn instance(process: &Guard) -> Option<PathBuf> {
+    let prefix = format!("netstat-agentx-{}-", process.0.id());
+    let mut instances = fs::read_dir(Path::new(TRACEFS).join("instances")).unwrap().flatten();
+    let found = instances.find(|instance| instance.file_name().to_str().unwrap().starts_with(&prefix));
+    found.map(|instance| instance.path())
+}
+
+fn await_instance(process: &Guard) -> PathBuf {
+    until(Duration::from_secs(5), "the instance is made", || instance(process).is_some());
+    instance(process).unwrap()
 }
 
 #[test]
@@ -278,8 +286,7 @@ fn the_instance_goes_with_its_process() {
     for start in [&command as &dyn Fn() -> Guard, &subagent] {
         for signal in ["-INT", "-TERM"] {
             let mut process = start();
-            let instance = instance(&process);
-            until(Duration::from_secs(5), "the instance is made", || instance.exists());
+            let instance = await_instance(&process);
             std::thread::sleep(Duration::from_millis(200));
             process.signal(signal);
             assert_eq!(process.wait(Duration::from_secs(5)).code(), Some(0));
@@ -288,8 +295,7 @@ fn the_instance_goes_with_its_process() {
     }
     // One that was killed leaves it behind; the next one takes it away, but none that is in use.
     let (mut killed, running) = (command(), command());
-    let (left, used) = (instance(&killed), instance(&running));
-    until(Duration::from_secs(5), "the instances are made", || left.exists() && used.exists());
+    let (left, used) = (await_instance(&killed), await_instance(&running));
     std::thread::sleep(Duration::from_millis(200));
     killed.signal("-KILL");
     killed.wait(Duration::from_secs(5));
@@ -317,10 +323,10 @@ fn sighup_begins_and_ends_tracing() {
         format!("[agentx]\naddress = \"unix:{}/none\"\n[resets]\n{resets}", folder.path().display())
     };
     let agent = Agent::start(folder.path(), &configure("enabled = false"));
-    let instance = instance(&agent.process);
+    let instance = || instance(&agent.process);
     until(Duration::from_secs(5), "it runs", || agent.log().contains("cannot connect"));
-    assert!(!instance.exists());
-    let size = || fs::read_to_string(instance.join("buffer_size_kb")).ok()?.trim().parse::<u64>().ok();
+    assert_eq!(instance(), None);
+    let size = || fs::read_to_string(instance()?.join("buffer_size_kb")).ok()?.trim().parse::<u64>().ok();
     for (resets, sizes) in [
         ("enabled = true", Some(1024..1100)),
         ("enabled = true\nbuffer = \"256KiB\"", Some(256..300)),
@@ -330,7 +336,7 @@ fn sighup_begins_and_ends_tracing() {
         agent.process.signal("-HUP");
         until(Duration::from_secs(5), resets, || match &sizes {
             Some(sizes) => size().is_some_and(|size| sizes.contains(&size)),
-            None => !instance.exists(),
+            None => instance().is_none(),
         });
     }
 }
@@ -349,9 +355,9 @@ fn whoever_reads_the_list_may_have_enough_of_it() {
             .spawn()
             .unwrap(),
     );
-    let instance = instance(&process);
     let mut out = process.0.stdout.take().unwrap();
     out.read_exact(&mut [0]).unwrap();
+    let instance = await_instance(&process);
     drop(out);
     process.wait(Duration::from_secs(5));
     let mut told = String::new();

@@ -114,7 +114,7 @@ impl Agent {
         };
         agent.configure_thresholds();
         agent.record_resets();
-        if !agent.config.resets.enabled {
+        if agent.wanted_resets().is_none() {
             // Of a run that was killed when they were: its buffers take memory until somebody removes them.
             let _ = instance::tracefs().map(|tracefs| instance::remove_left_overs(&tracefs));
         }
@@ -123,19 +123,21 @@ impl Agent {
 
     /// Begins to record resets if they are wanted, and somebody could see them.
     fn record_resets(&mut self) {
+        self.refresher.record_resets(self.wanted_resets());
+    }
+
+    /// The size of the buffers.
+    fn wanted_resets(&self) -> Option<u64> {
         let Config { resets, mib, .. } = &self.config;
-        let buffer = (resets.enabled && mib.private).then(|| resets.buffer.into());
-        self.refresher.record_resets(buffer);
+        (resets.enabled && mib.private).then(|| resets.buffer.into())
     }
 
     /// Puts a configuration in place.
     fn configure(&mut self, config: Config) {
-        let again = config.resets != self.config.resets
-            || config.mib.private != self.config.mib.private
-            || config.proc != self.config.proc;
+        let before = self.wanted_resets();
         self.config = config;
         self.configure_thresholds();
-        if again {
+        if self.wanted_resets() != before {
             self.record_resets();
             // Recording begins with the first reading, and it is told why if it cannot.
             self.refresher.refresh(Touched::default().with(SourceId::Resets), Instant::now());
@@ -186,8 +188,6 @@ impl Agent {
         let address = self.config.agentx.address.clone();
         let connected = tokio::select! {
             connected = Connection::open(&address) => connected,
-            // A TCP connection may take minutes to fail.
-            never = self.supervisor.turning() => match never {},
             wanted = signals.next() => {
                 if wanted == Wanted::End {
                     return Outcome::Shutdown;

@@ -23,6 +23,9 @@ pub struct Refresher {
     /// One for each reading, which waits for its thread; `None` if that broke off.
     tasks: JoinSet<Option<Done>>,
     under_way: HashMap<Id, Reading>,
+    /// The size of the buffers that resets are recorded with, if they are wanted.
+    buffer: Option<u64>,
+    /// There is one from the first reading on.
     recorder: Option<Recorder>,
     /// Sources that answers did not wait for, until they are read in time again.
     late: BTreeSet<SourceId>,
@@ -32,7 +35,7 @@ struct Reading {
     job: Job,
     begun: Instant,
     given_up: bool,
-    /// It is of a recorder that is gone.
+    /// It is of another root, or of a recorder that is gone.
     outdated: bool,
 }
 
@@ -58,6 +61,7 @@ impl Refresher {
             root: Arc::new(root),
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
+            buffer: None,
             recorder: None,
             late: BTreeSet::new(),
         }
@@ -65,16 +69,17 @@ impl Refresher {
 
     /// Begins or ends the recording of resets; `buffer` is `None` where they are not wanted.
     pub fn record_resets(&mut self, buffer: Option<u64>) {
-        // The one before must have removed its trace instance.
         self.recorder = None;
-        self.recorder = buffer.and_then(|buffer| {
-            let started = Recorder::start(buffer, ProcRoot::clone(&self.root));
-            started.inspect_err(|error| tracing::error!("resets cannot be recorded: {error}")).ok()
-        });
-        for reading in self.under_way.values_mut().filter(|reading| reading.job.id == SourceId::Resets) {
+        self.buffer = buffer;
+        self.outdate(|id| id == SourceId::Resets);
+        self.snapshot.want_resets(buffer.is_some());
+    }
+
+    /// What these sources' readings bring will count no more.
+    fn outdate(&mut self, are: impl Fn(SourceId) -> bool) {
+        for reading in self.under_way.values_mut().filter(|reading| are(reading.job.id)) {
             reading.outdated = true;
         }
-        self.snapshot.record_resets(self.recorder.as_ref().map(Recorder::handle));
     }
 
     pub fn reconfigure(&mut self, root: ProcRoot, ages: MaxAges) {
@@ -82,6 +87,7 @@ impl Refresher {
         if *self.root != root {
             self.root = Arc::new(root);
             // What was read from another root must not be served as this one's.
+            self.outdate(|id| id != SourceId::Resets);
             self.snapshot.forget();
         }
     }
@@ -133,6 +139,20 @@ impl Refresher {
 
     /// Starts a reading, on a thread of its own: the runtime's pool panics where the system has no thread left.
     fn start(&mut self, job: Job, now: Instant) -> bool {
+        if let Err(error) = self.try_start(job, now) {
+            let error = format!("no thread can be started to read it: {error}");
+            self.snapshot.fail(job.id, &error).iter().for_each(tell);
+            return false;
+        }
+        true
+    }
+
+    fn try_start(&mut self, job: Job, now: Instant) -> std::io::Result<()> {
+        if let (SourceId::Resets, None, Some(buffer)) = (job.id, &self.recorder, self.buffer) {
+            let recorder = Recorder::start(buffer)?;
+            self.snapshot.recorded_by(recorder.handle());
+            self.recorder = Some(recorder);
+        }
         let root = Arc::clone(&self.root);
         let known = self.snapshot.known(job);
         let (done, reading) = oneshot::channel();
@@ -140,14 +160,10 @@ impl Refresher {
             // Nobody waits for it any more when the process ends.
             let _ = done.send(job.run(&root, known));
         };
-        if let Err(error) = std::thread::Builder::new().name(job.id.name().into()).spawn(read) {
-            let error = format!("no thread can be started to read it: {error}");
-            self.snapshot.fail(job.id, &error).iter().for_each(tell);
-            return false;
-        }
+        std::thread::Builder::new().name(job.id.name().into()).spawn(read)?;
         let task = self.tasks.spawn(async { reading.await.ok() });
         self.under_way.insert(task.id(), Reading { job, begun: now, given_up: false, outdated: false });
-        true
+        Ok(())
     }
 
     /// Notes that an answer did not wait for these sources any longer. One line when that begins, one when a reading
@@ -183,8 +199,7 @@ impl Refresher {
                     let took_ms = reading.begun.elapsed().as_millis();
                     tracing::debug!(source = source.name(), took_ms, "was read");
                 }
-                let change =
-                    if done.is_from(&self.root) && !outdated { self.snapshot.accept(done) } else { None };
+                let change = if outdated { None } else { self.snapshot.accept(done) };
                 self.tell_in_time(source);
                 change
             }
@@ -238,6 +253,24 @@ fn tell(change: &Change) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn another_root_is_read_though_the_reading_of_the_one_before_hangs() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("1/net")).unwrap();
+        let ages = crate::config::Config::default().max_ages();
+        let mut refresher = Refresher::new(ProcRoot::new(folder.path()), ages);
+        let touched = Touched::default().with(SourceId::Counters);
+        let now = Instant::now();
+        assert!(refresher.refresh(touched, now).waiting);
+        refresher.give_up_late(now + READ_WITHIN);
+        refresher.reconfigure(ProcRoot::new("/proc"), ages);
+        assert!(refresher.refresh(touched, now).waiting, "it waits for a reading of the new root");
+        assert_eq!(refresher.under_way.len(), 2);
+        refresher.done().await;
+        refresher.done().await;
+        assert!(refresher.snapshot.counters.error.is_empty() && refresher.snapshot.counters.data().is_some());
+    }
 
     #[tokio::test]
     async fn a_reading_that_was_stopped_with_the_process_goes_on() {

@@ -2,11 +2,10 @@
 
 use super::{ConfigArgument, Failure};
 use crate::config::{Config, duration};
-use crate::resets::pace::Pace;
+use crate::resets::counting::{Counting, ephemeral};
 use crate::resets::processes::{Process, Processes};
-use crate::resets::recorder::ephemeral;
-use crate::resets::table::{Key, Row, Table};
-use crate::trace::instance::{Instance, TraceError, tracefs};
+use crate::resets::table::{Key, Row};
+use crate::trace::instance::TraceError;
 use crate::trace::reset::{Direction, Side};
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -55,18 +54,19 @@ async fn watch(arguments: &Arguments, config: &Config, out: &mut impl Write) -> 
     let mut watch = Watch::begin(config)?;
     let mut report = Instant::now() + arguments.interval;
     loop {
-        let next = watch.pace.due().min(report);
+        let next = watch.counting.due().min(report);
         tokio::select! {
             () = tokio::time::sleep_until(next.into()) => {}
             _ = interrupted.recv() => return Ok(()),
             _ = terminated.recv() => return Ok(()),
             _ = hung_up.recv() => return Ok(()),
         }
-        watch.empty()?;
+        watch.empty();
         if Instant::now() < report {
             continue;
         }
-        report += arguments.interval;
+        // After a pause there is nothing to catch up with.
+        report = Instant::now() + arguments.interval;
         let seen = watch.report();
         if arguments.json {
             writeln!(out, "{}", seen.json())?;
@@ -84,43 +84,39 @@ async fn watch(arguments: &Arguments, config: &Config, out: &mut impl Write) -> 
 const INTERVALS: usize = 5;
 
 struct Watch {
-    instance: Instance,
-    pace: Pace,
-    table: Table,
+    counting: Counting,
     processes: Option<Processes>,
+    /// What is wrong, told once.
+    problem: String,
     /// The counts at the end of the last intervals, oldest first.
     before: VecDeque<(Instant, HashMap<Key, u64>)>,
 }
 
 impl Watch {
     fn begin(config: &Config) -> Result<Self, Failure> {
-        let tracefs = tracefs()?;
-        let buffer = config.resets.buffer.into();
-        let instance = Instance::make(&tracefs, buffer)?;
-        if !instance.events.has_those_without_socket() {
+        let mut counting = Counting::begin(config.resets.buffer.into())?;
+        if !counting.events().has_those_without_socket() {
             // stderr may be gone; the list is what counts.
             let _ = writeln!(
                 io::stderr(),
                 "netstat-agentx: before Linux 6.10, resets of ports where nothing listens are not traced"
             );
         }
-        let mut table = Table::default();
-        table.set_ephemeral(ephemeral(&config.proc_root()));
-        let now = Instant::now();
+        counting.table.set_ephemeral(ephemeral(&config.proc_root()));
         Ok(Self {
-            instance,
-            pace: Pace::new(buffer, now),
-            table,
-            processes: Processes::new(config.proc_root(), &tracefs),
-            before: VecDeque::from([(now, HashMap::new())]),
+            processes: Processes::new(config.proc_root(), &counting.tracefs),
+            counting,
+            problem: String::new(),
+            before: VecDeque::from([(Instant::now(), HashMap::new())]),
         })
     }
 
-    fn empty(&mut self) -> Result<(), Failure> {
-        let now = Instant::now();
-        let drained = self.instance.drain(Pace::budget(now), |_, reset| self.table.count(&reset))?;
-        self.pace.emptied(drained.fullest, drained.cut_short, now);
-        Ok(())
+    fn empty(&mut self) {
+        let problem = self.counting.empty().map_or_else(|error| error.to_string(), |()| String::new());
+        if !problem.is_empty() && problem != self.problem {
+            let _ = writeln!(io::stderr(), "netstat-agentx: {problem}");
+        }
+        self.problem = problem;
     }
 
     fn report(&mut self) -> Report {
@@ -128,29 +124,32 @@ impl Watch {
         let (begun, counts) = self.before.front().cloned().unwrap_or((now, HashMap::new()));
         let seconds = now.saturating_duration_since(begun).as_secs_f64();
         let mut lines = Vec::new();
-        for (key, row) in self.table.rows() {
+        // Most rows of a scan are of one thread.
+        let mut looked_up = HashMap::new();
+        let processes = &mut self.processes;
+        let mut process = |thread: Option<u32>| {
+            let (processes, thread) = (processes.as_mut()?, thread?);
+            looked_up.entry(thread).or_insert_with(|| processes.of(thread)).clone()
+        };
+        for (key, row) in self.counting.table.rows() {
             // A row that made way begins anew.
             let resets = row.count.checked_sub(counts.get(key).copied().unwrap_or(0)).unwrap_or(row.count);
             if resets > 0 {
-                lines.push(Line::new(
-                    key,
-                    row,
-                    resets,
-                    self.instance.events.reason(key.reason),
-                    &mut self.processes,
-                ));
+                let reason = self.counting.events().reason(key.reason);
+                lines.push(Line::new(key, row, resets, reason, &mut process));
             }
         }
         lines.sort_by(|a, b| b.resets.cmp(&a.resets).then_with(|| a.key.cmp(&b.key)));
         if self.before.len() >= INTERVALS {
             self.before.pop_front();
         }
-        self.before.push_back((now, self.table.rows().map(|(key, row)| (*key, row.count)).collect()));
+        self.before
+            .push_back((now, self.counting.table.rows().map(|(key, row)| (*key, row.count)).collect()));
         Report {
             lines,
             seconds,
-            lost: self.instance.lost() + self.table.displaced_resets,
-            without_socket: self.instance.events.has_those_without_socket(),
+            lost: self.counting.lost(),
+            without_socket: self.counting.events().has_those_without_socket(),
         }
     }
 }
@@ -173,8 +172,13 @@ struct Party {
 }
 
 impl Line {
-    fn new(key: &Key, row: &Row, resets: u64, reason: String, processes: &mut Option<Processes>) -> Self {
-        let mut process = |thread: Option<u32>| processes.as_mut()?.of(thread?);
+    fn new(
+        key: &Key,
+        row: &Row,
+        resets: u64,
+        reason: String,
+        process: &mut impl FnMut(Option<u32>) -> Option<Process>,
+    ) -> Self {
         let local = Party { address: row.local, process: process(row.local_thread.thread()) };
         let remote = Party { address: row.remote, process: process(row.remote_thread.thread()) };
         let (service, client) = match key.side {

@@ -11,7 +11,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
-/// Descriptors that the subagent may need: a dozen at rest, and some for each of the four sources while it is read.
+/// Descriptors that the subagent may need: a dozen at rest, and some for each source while it is read. Tracing resets
+/// takes one more for each CPU, without which it says so.
 const DESCRIPTORS: u64 = 32;
 
 #[derive(clap::Args)]

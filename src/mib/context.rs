@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
 
     /// Resets by port and reason; none where they are not recorded.
     pub fn resets(&self) -> Option<&'a Resets> {
-        if !self.snapshot.records_resets() {
+        if !self.snapshot.wants_resets() {
             return None;
         }
         self.touch(SourceId::Resets);

@@ -5,6 +5,7 @@ use super::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Ta
 use super::oid::Oid;
 use super::value::Value;
 use crate::snapshot::SourceId;
+use crate::snapshot::source::{Source, Timing};
 use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 
@@ -170,7 +171,7 @@ const SOURCES: [SourceId; 5] =
     [SourceId::Resets, SourceId::Sockets, SourceId::Counters, SourceId::Sockstat, SourceId::Processes];
 
 fn sources(cx: &Context<'_>) -> &'static [SourceId] {
-    SOURCES.get(usize::from(!cx.snapshot.records_resets())..).unwrap_or_default()
+    SOURCES.get(usize::from(!cx.snapshot.wants_resets())..).unwrap_or_default()
 }
 
 struct Sources;
@@ -185,10 +186,10 @@ struct Health<'a> {
 }
 
 fn health<'a>(cx: &Context<'a>, id: SourceId) -> Health<'a> {
-    fn of<'a, T>(source: &'a crate::snapshot::source::Source<T>, cx: &Context<'a>) -> Health<'a> {
+    fn of<'a, T>(source: &'a Source<T>, cx: &Context<'a>) -> Health<'a> {
         Health {
-            age: source.age(cx.now),
-            refresh_time: source.refresh_time(),
+            age: source.timing().map(|timing| timing.age(cx.now)),
+            refresh_time: source.timing().map(Timing::refresh_time),
             refreshes: source.refreshes,
             failures: source.failures,
             error: &source.error,

@@ -93,7 +93,7 @@ pub static GROUP: Group = Group {
             description: "Whether resets are traced: off unless configured; notPossible where they are configured but \
                 cannot be traced, for the reason in lnsAgentSourceError. Before Linux 6.10 the kernel does not trace \
                 resets that no socket sends, such as for a port where nothing listens, also where this is on.",
-            read: Read::With(|cx| Some(Value::Integer(tracing(cx)))),
+            read: Read::With(|cx| tracing(cx).map(Value::Integer)),
         }),
         Object::Scalar(Scalar {
             subid: 3,
@@ -108,11 +108,12 @@ pub static GROUP: Group = Group {
     ],
 };
 
-fn tracing(cx: &Context<'_>) -> i32 {
-    match (cx.snapshot.records_resets(), cx.resets()) {
-        (false, _) => 2,
-        (true, Some(_)) => 1,
-        (true, None) => 3,
+fn tracing(cx: &Context<'_>) -> Option<i32> {
+    match (cx.snapshot.wants_resets(), cx.resets()) {
+        (false, _) => Some(2),
+        (true, Some(_)) => Some(1),
+        // Nothing is known before the first reading.
+        (true, None) => (!cx.snapshot.resets.error.is_empty()).then_some(3),
     }
 }
 
@@ -159,7 +160,8 @@ mod tests {
     fn served(recorder: Option<Handle>) -> Vec<String> {
         let config = Config::default();
         let mut snapshot = Snapshot::new(config.max_ages());
-        snapshot.record_resets(recorder);
+        snapshot.want_resets(recorder.is_some());
+        recorder.into_iter().for_each(|recorder| snapshot.recorded_by(recorder));
         let view = View::new(config.layout());
         let base = "1.3.6.1.4.1.8072.9999.9999.2741";
         let walk = |snapshot: &mut Snapshot, subtree: &str| {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 /// Where nothing happens. A burst that fills a buffer of 1 MiB within it has 11,000 resets.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Under attack. With [`BUDGET`] it bounds the share of a CPU that tracing can take: 5 of every 55 ms.
+/// Under attack. With [`BUDGET`] it bounds the share of a CPU that tracing can take, to 5 of every 50 ms; and what it takes
+/// when somebody asks.
 const SHORTEST: Duration = Duration::from_millis(50);
 
 /// How long one emptying may take.

@@ -3,20 +3,23 @@
 //! It is the only one that touches the trace instance, and makes it when it is first asked: where tracing is not
 //! possible, nothing happens but that whoever asks is told why, and it is tried again when somebody asks again.
 
-use super::pace::Pace;
-use super::table::{EPHEMERAL, Table};
-use crate::proc::read::{self, ProcRoot};
-use crate::proc::sockstat::numbers;
-use crate::trace::instance::{Instance, TraceError, tracefs};
+use super::counting::Counting;
+use crate::trace::instance::TraceError;
 use crate::trace::reset::{Direction, Side};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 /// How often it is told at most that rows made way.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// How soon it is tried again at the earliest to begin.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// How long the end waits for the kernel to let go of the instance.
+const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// A row of lnsResetTable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +50,9 @@ pub struct Resets {
 }
 
 enum Order {
-    Read(SyncSender<Result<Resets, String>>),
+    /// With the ports that are ephemeral, which the thread does not find out itself: it touches nothing but tracefs,
+    /// so that no /proc of somebody else's can hold it up.
+    Read(RangeInclusive<u16>, SyncSender<Result<Resets, String>>),
     Stop,
 }
 
@@ -55,7 +60,8 @@ enum Order {
 #[derive(Debug)]
 pub struct Recorder {
     handle: Handle,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
 }
 
 /// Asks a recorder, from any thread.
@@ -67,9 +73,9 @@ impl Handle {
     ///
     /// # Errors
     /// Says why resets cannot be traced here.
-    pub fn read(&self) -> Result<Resets, String> {
+    pub fn read(&self, ephemeral: RangeInclusive<u16>) -> Result<Resets, String> {
         let (answer, answered) = sync_channel(1);
-        let asked = self.0.send(Order::Read(answer)).ok();
+        let asked = self.0.send(Order::Read(ephemeral, answer)).ok();
         let answer = asked.and_then(|()| answered.recv().ok());
         answer.unwrap_or_else(|| Err("the recorder of resets has ended".into()))
     }
@@ -80,11 +86,15 @@ impl Recorder {
     ///
     /// # Errors
     /// If the system has no thread to give.
-    pub fn start(buffer: u64, root: ProcRoot) -> std::io::Result<Self> {
+    pub fn start(buffer: u64) -> std::io::Result<Self> {
         let (sender, orders) = channel();
-        let recording = Recording { buffer, root, table: Table::default(), traced: None, told: None };
-        let thread = Builder::new().name("resets".into()).spawn(move || recording.run(&orders))?;
-        Ok(Self { handle: Handle(sender), thread: Some(thread) })
+        let (alive, ended) = sync_channel(0);
+        let recording = Recording { buffer, counting: None, failed: None, told: None };
+        Builder::new().name("resets-trace".into()).spawn(move || {
+            recording.run(&orders);
+            drop(alive);
+        })?;
+        Ok(Self { handle: Handle(sender), ended })
     }
 
     /// To ask it.
@@ -96,24 +106,18 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // Whether it ended before or ends now: its instance must be removed before the process ends.
+        // Its instance must be removed before the process ends, or another recorder begins; if the kernel does not
+        // let go of it, the next one removes what is left over.
         let _ = self.handle.0.send(Order::Stop);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.ended.recv_timeout(END_WITHIN);
     }
-}
-
-struct Traced {
-    instance: Instance,
-    pace: Pace,
 }
 
 struct Recording {
     buffer: u64,
-    root: ProcRoot,
-    table: Table,
-    traced: Option<Traced>,
+    counting: Option<Counting>,
+    /// When it was tried in vain to begin, and why.
+    failed: Option<(Instant, String)>,
     /// When it was told that rows made way, and how many they were.
     told: Option<(Instant, u64)>,
 }
@@ -121,9 +125,9 @@ struct Recording {
 impl Recording {
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
-            let order = match &self.traced {
-                Some(traced) => {
-                    orders.recv_timeout(traced.pace.due().saturating_duration_since(Instant::now()))
+            let order = match &self.counting {
+                Some(counting) => {
+                    orders.recv_timeout(counting.due().saturating_duration_since(Instant::now()))
                 }
                 None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
@@ -132,64 +136,70 @@ impl Recording {
                     // It is told when somebody asks.
                     let _ = self.empty();
                 }
-                Ok(Order::Read(answer)) => {
-                    let reading = self.read();
+                Ok(Order::Read(ephemeral, answer)) => {
                     // Nobody waits for it any more, if that fails.
-                    let _ = answer.send(reading);
+                    let _ = answer.send(self.read(ephemeral));
                 }
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn read(&mut self) -> Result<Resets, String> {
-        self.table.set_ephemeral(ephemeral(&self.root));
+    fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<Resets, String> {
+        self.begin()?;
+        if let Some(counting) = &mut self.counting {
+            counting.table.set_ephemeral(ephemeral);
+        }
         let problem = self.empty().map_or_else(|error| error.to_string(), |()| String::new());
-        let Some(Traced { instance, .. }) = &self.traced else {
+        let Some(counting) = &self.counting else {
             return Err(problem);
         };
-        let rows = self.table.rows().map(|(key, row)| Row {
+        let rows = counting.table.rows().map(|(key, row)| Row {
             direction: key.direction,
             side: key.side,
             port: key.port,
-            reason: instance.events.reason(key.reason),
+            reason: counting.events().reason(key.reason),
             count: row.count,
             peer: row.remote,
         });
-        Ok(Resets { rows: ordered(rows.collect()), lost: self.lost(instance), problem })
+        Ok(Resets { rows: ordered(rows.collect()), lost: counting.lost(), problem })
     }
 
-    fn lost(&self, instance: &Instance) -> u64 {
-        instance.lost() + self.table.displaced_resets
+    /// Begins to count, unless it is done already, or was tried in vain a moment ago: each try has the kernel make
+    /// buffers for every CPU.
+    fn begin(&mut self) -> Result<(), String> {
+        if self.counting.is_some() {
+            return Ok(());
+        }
+        if let Some((_, why)) = self.failed.as_ref().filter(|(when, _)| when.elapsed() < TRY_AGAIN) {
+            return Err(why.clone());
+        }
+        let counting = Counting::begin(self.buffer).map_err(|error| {
+            let why = error.to_string();
+            self.failed = Some((Instant::now(), why.clone()));
+            why
+        })?;
+        tracing::info!("tracing resets");
+        if !counting.events().has_those_without_socket() {
+            tracing::warn!(
+                "this kernel does not trace resets that no socket sends, such as for a port where nothing listens; \
+                 Linux does since 6.10"
+            );
+        }
+        self.counting = Some(counting);
+        Ok(())
     }
 
-    /// Makes the instance if there is none, and counts what its buffers hold.
     fn empty(&mut self) -> Result<(), TraceError> {
-        let traced = match &mut self.traced {
-            Some(traced) => traced,
-            none => {
-                let instance = Instance::make(&tracefs()?, self.buffer)?;
-                tracing::info!("tracing resets");
-                if !instance.events.has_those_without_socket() {
-                    tracing::warn!(
-                        "this kernel does not trace resets that no socket sends, such as for a port where nothing \
-                         listens; Linux does since 6.10"
-                    );
-                }
-                none.insert(Traced { instance, pace: Pace::new(self.buffer, Instant::now()) })
-            }
-        };
-        let now = Instant::now();
-        let drained = traced.instance.drain(Pace::budget(now), |_, reset| self.table.count(&reset));
-        let (fullest, cut_short) =
-            drained.as_ref().map_or((0, false), |drained| (drained.fullest, drained.cut_short));
-        traced.pace.emptied(fullest, cut_short, now);
-        self.tell_displaced(now);
-        drained.map(|_| ())
+        let Some(counting) = &mut self.counting else { return Ok(()) };
+        let emptied = counting.empty();
+        let rows = counting.table.displaced;
+        self.tell_displaced(rows);
+        emptied
     }
 
-    fn tell_displaced(&mut self, now: Instant) {
-        let rows = self.table.displaced;
+    fn tell_displaced(&mut self, rows: u64) {
+        let now = Instant::now();
         let (last, told) = self.told.map_or((None, 0), |(when, told)| (Some(when), told));
         if rows > told && last.is_none_or(|last| now.saturating_duration_since(last) >= TELL_AGAIN) {
             tracing::warn!(
@@ -208,6 +218,7 @@ fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
         let same = index(row) == index(first);
         if same {
             first.count += row.count;
+            first.peer = first.peer.or(row.peer);
         }
         same
     });
@@ -218,27 +229,16 @@ fn index(row: &Row) -> (Direction, Side, u16, usize, &str) {
     (row.direction, row.side, row.port, row.reason.len(), &row.reason)
 }
 
-/// net.ipv4.ip_local_port_range, for IPv6 too; that of this network namespace, though the resets are of all.
-#[must_use]
-pub fn ephemeral(root: &ProcRoot) -> RangeInclusive<u16> {
-    let path = root.sysctl_ipv4("ip_local_port_range");
-    let read = path.and_then(|path| read::parsed(&path, &mut Vec::new(), numbers).ok());
-    let port = |number: u64| u16::try_from(number).ok();
-    match read.as_deref() {
-        Some(&[low, high]) => port(low).zip(port(high)).map_or(EPHEMERAL, |(low, high)| low..=high),
-        _ => EPHEMERAL,
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::resets::table::EPHEMERAL;
 
     /// A handle that is always given the same answer.
     pub(crate) fn answering(answer: Result<Resets, String>) -> Handle {
         let (sender, orders) = channel();
         std::thread::spawn(move || {
-            while let Ok(Order::Read(asked)) = orders.recv() {
+            while let Ok(Order::Read(_, asked)) = orders.recv() {
                 asked.send(answer.clone()).unwrap();
             }
         });
@@ -272,19 +272,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn ephemeral_ports_are_the_kernels_or_the_default() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(ephemeral(&ProcRoot::new(folder.path())), EPHEMERAL);
-        let told = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
-        let ports: Vec<u16> = told.split_whitespace().map(|port| port.parse().unwrap()).collect();
-        assert_eq!(ephemeral(&ProcRoot::new("/proc")), ports[0]..=ports[1]);
-    }
-
-    #[test]
     fn a_recorder_that_has_ended_says_so() {
-        let recorder = Recorder::start(1 << 20, ProcRoot::new("/proc")).unwrap();
+        let recorder = Recorder::start(1 << 20).unwrap();
         let handle = recorder.handle();
         drop(recorder);
-        assert_eq!(handle.read(), Err("the recorder of resets has ended".into()));
+        assert_eq!(handle.read(EPHEMERAL), Err("the recorder of resets has ended".into()));
     }
 }

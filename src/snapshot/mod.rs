@@ -14,12 +14,13 @@ mod touched;
 
 use crate::proc::processes::Owners;
 use crate::proc::read::ProcRoot;
+use crate::resets::counting::ephemeral;
 use crate::resets::recorder::{Handle, Resets};
 use crate::thresholds::Thresholds;
 use counters::Counters;
 use sockets::{Detail, Sockets};
 use sockstat::Sockstat;
-use source::Source;
+use source::{Source, Timing};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 pub use touched::{SourceId, Touched};
@@ -67,7 +68,8 @@ pub struct Snapshot {
     pub processes: Source<Arc<Owners>>,
     /// Resets by port and reason.
     pub resets: Source<Resets>,
-    /// Who records resets; nobody where they are not wanted.
+    resets_wanted: bool,
+    /// Who records resets; nobody before the first reading.
     recorder: Option<Handle>,
     /// The subagent itself.
     pub agent: AgentStatistics,
@@ -91,6 +93,7 @@ impl Snapshot {
             sockets: Source::default(),
             processes: Source::default(),
             resets: Source::default(),
+            resets_wanted: false,
             recorder: None,
             agent: AgentStatistics {
                 start: SystemTime::now(),
@@ -106,16 +109,24 @@ impl Snapshot {
         }
     }
 
-    /// Has resets read from a recorder from now on, or from none.
-    pub fn record_resets(&mut self, recorder: Option<Handle>) {
+    /// Begins anew with resets, or ends with them; [`Self::recorded_by`] says who has them.
+    pub fn want_resets(&mut self, wanted: bool) {
         self.resets = Source::default();
-        self.recorder = recorder;
+        self.recorder = None;
+        self.resets_wanted = wanted;
+        // The counts of before are another's.
+        self.thresholds.forget();
+    }
+
+    /// Has resets read from a recorder from now on.
+    pub fn recorded_by(&mut self, recorder: Handle) {
+        self.recorder = Some(recorder);
     }
 
     /// Whether resets are wanted, possible or not.
     #[must_use]
-    pub fn records_resets(&self) -> bool {
-        self.recorder.is_some()
+    pub fn wants_resets(&self) -> bool {
+        self.resets_wanted
     }
 
     /// Drops all that was read below a root, which resets are not.
@@ -137,16 +148,14 @@ impl Snapshot {
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
         let rows_missing = touched.rows && self.sockets.data().is_some_and(|sockets| sockets.rows.is_none());
         let is_stale = |id: SourceId| {
-            // Resets are there to be read only where somebody records them.
-            touched.has(id) && (id != SourceId::Resets || self.records_resets()) && {
-                let (age, max) = match id {
-                    SourceId::Counters => (self.counters.since_read(now), self.ages.counters),
-                    SourceId::Sockstat => (self.sockstat.since_read(now), self.ages.counters),
-                    SourceId::Sockets => (self.sockets.since_read(now), self.ages.sockets),
-                    SourceId::Processes => (self.processes.since_read(now), self.ages.processes),
-                    SourceId::Resets => (self.resets.since_read(now), self.ages.counters),
+            touched.has(id) && (id != SourceId::Resets || self.resets_wanted) && {
+                let max = match id {
+                    SourceId::Counters | SourceId::Sockstat | SourceId::Resets => self.ages.counters,
+                    SourceId::Sockets => self.ages.sockets,
+                    SourceId::Processes => self.ages.processes,
                 };
-                age.is_none_or(|age| age >= max) || (id == SourceId::Sockets && rows_missing)
+                let is_fresh = self.timing(id).is_some_and(|timing| timing.since_read(now) < max);
+                !is_fresh || (id == SourceId::Sockets && rows_missing)
             }
         };
         // Which processes to read depends on the sockets there are: those come first.
@@ -168,7 +177,8 @@ impl Snapshot {
 
     /// Whether reading the rows may take longer than an answer can wait: twice the time of counting, to be safe.
     fn is_slow(&self) -> bool {
-        self.sockets.refresh_time().is_some_and(|took| took * 2 > self.ages.answer_within)
+        let took = self.sockets.timing().map(Timing::refresh_time);
+        took.is_some_and(|took| took * 2 > self.ages.answer_within)
     }
 
     /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
@@ -176,21 +186,24 @@ impl Snapshot {
     #[must_use]
     pub fn first(&self) -> Vec<Job> {
         let always = [SourceId::Counters, SourceId::Sockstat, SourceId::Sockets];
-        let resets = self.recorder.as_ref().map(|_| SourceId::Resets);
+        let resets = self.resets_wanted.then_some(SourceId::Resets);
         always.into_iter().chain(resets).map(|id| Job { id, detail: Detail::Counts }).collect()
     }
 
     /// Whether the latest reading of a source took less than an answer waits.
     #[must_use]
     pub fn is_in_time(&self, id: SourceId) -> bool {
-        let took = match id {
-            SourceId::Counters => self.counters.refresh_time(),
-            SourceId::Sockstat => self.sockstat.refresh_time(),
-            SourceId::Sockets => self.sockets.refresh_time(),
-            SourceId::Processes => self.processes.refresh_time(),
-            SourceId::Resets => self.resets.refresh_time(),
-        };
-        took.is_some_and(|took| took < self.ages.answer_within)
+        self.timing(id).is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
+    }
+
+    fn timing(&self, id: SourceId) -> Option<Timing> {
+        match id {
+            SourceId::Counters => self.counters.timing(),
+            SourceId::Sockstat => self.sockstat.timing(),
+            SourceId::Sockets => self.sockets.timing(),
+            SourceId::Processes => self.processes.timing(),
+            SourceId::Resets => self.resets.timing(),
+        }
     }
 
     /// What to read after the first readings, before anybody may ask.
@@ -214,14 +227,8 @@ impl Snapshot {
     /// When the oldest of the readings that were touched began; `None` before the first.
     #[must_use]
     pub fn read_at(&self, touched: Touched) -> Option<Instant> {
-        let begun = |id: SourceId| match id {
-            SourceId::Counters => self.counters.begun(),
-            SourceId::Sockstat => self.sockstat.begun(),
-            SourceId::Sockets => self.sockets.begun(),
-            SourceId::Processes => self.processes.begun(),
-            SourceId::Resets => self.resets.begun(),
-        };
-        SourceId::ALL.into_iter().filter(|(id, _)| touched.has(*id)).filter_map(|(id, _)| begun(id)).min()
+        let touched = SourceId::ALL.into_iter().filter(|(id, _)| touched.has(*id));
+        touched.filter_map(|(id, _)| Some(self.timing(id)?.begun)).min()
     }
 
     /// What is known already that makes a reading cheaper.
@@ -336,17 +343,8 @@ pub struct Known {
 pub struct Done {
     /// The source.
     pub id: SourceId,
-    root: ProcRoot,
-    timing: source::Timing,
+    timing: Timing,
     reading: Reading,
-}
-
-impl Done {
-    /// Whether it was read below this root.
-    #[must_use]
-    pub fn is_from(&self, root: &ProcRoot) -> bool {
-        self.root == *root
-    }
 }
 
 #[derive(Debug)]
@@ -374,8 +372,8 @@ impl Job {
             SourceId::Sockstat => Reading::Sockstat(Sockstat::read(root)),
             SourceId::Sockets => Reading::Sockets(Box::new(Sockets::read(root, self.detail))),
             SourceId::Resets => {
-                let recorded = known.recorder.map(|recorder| recorder.read());
-                Reading::Resets(recorded.unwrap_or_else(|| Err("resets are not recorded any more".into())))
+                let recorded = known.recorder.map(|recorder| recorder.read(ephemeral(root)));
+                Reading::Resets(recorded.unwrap_or_else(|| Err("nobody records resets".into())))
             }
             SourceId::Processes => Reading::Processes(match (known.owners, known.wanted) {
                 (Some(owners), Some(wanted)) => owners.search(root, &wanted),
@@ -383,12 +381,7 @@ impl Job {
                 (_, None) => Owners::read(root),
             }),
         };
-        Done {
-            id: self.id,
-            root: root.clone(),
-            timing: source::Timing { begun, ended: Instant::now() },
-            reading,
-        }
+        Done { id: self.id, timing: Timing { begun, ended: Instant::now() }, reading }
     }
 }
 

@@ -3,12 +3,32 @@
 use std::time::{Duration, Instant};
 
 /// When a reading began and ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// Nothing in the reading is older than this.
     pub begun: Instant,
     /// Max-age counts from here, so that a reading that takes longer than its max-age is not stale at birth.
     pub ended: Instant,
+}
+
+impl Timing {
+    /// How old the oldest figure in the reading may be.
+    #[must_use]
+    pub fn age(self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.begun)
+    }
+
+    /// How long ago the reading ended.
+    #[must_use]
+    pub fn since_read(self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.ended)
+    }
+
+    /// How long the reading took.
+    #[must_use]
+    pub fn refresh_time(self) -> Duration {
+        self.ended.saturating_duration_since(self.begun)
+    }
 }
 
 /// The latest reading of a source, and its statistics.
@@ -42,28 +62,10 @@ impl<T> Source<T> {
         self.data.as_mut()
     }
 
-    /// When the reading began.
+    /// When the reading began and ended; `None` before the first one.
     #[must_use]
-    pub fn begun(&self) -> Option<Instant> {
-        self.timing.map(|timing| timing.begun)
-    }
-
-    /// How old the oldest figure in the reading may be; `None` before the first reading.
-    #[must_use]
-    pub fn age(&self, now: Instant) -> Option<Duration> {
-        self.timing.map(|timing| now.saturating_duration_since(timing.begun))
-    }
-
-    /// How long ago the reading ended.
-    #[must_use]
-    pub fn since_read(&self, now: Instant) -> Option<Duration> {
-        self.timing.map(|timing| now.saturating_duration_since(timing.ended))
-    }
-
-    /// How long the reading took.
-    #[must_use]
-    pub fn refresh_time(&self) -> Option<Duration> {
-        self.timing.map(|timing| timing.ended.saturating_duration_since(timing.begun))
+    pub fn timing(&self) -> Option<Timing> {
+        self.timing
     }
 
     /// Puts a reading in place; returns what is wrong with it if that is not what was wrong before.
@@ -110,13 +112,11 @@ mod tests {
 
     #[test]
     fn age_counts_from_the_beginning_and_freshness_from_the_end() {
-        let mut source = Source::<()>::default();
         let begun = Instant::now();
-        let ended = begun + Duration::from_secs(2);
-        source.accept(Timing { begun, ended }, Some(()), String::new());
+        let timing = Timing { begun, ended: begun + Duration::from_secs(2) };
         let now = begun + Duration::from_secs(5);
-        assert_eq!(source.age(now), Some(Duration::from_secs(5)));
-        assert_eq!(source.since_read(now), Some(Duration::from_secs(3)));
-        assert_eq!(source.refresh_time(), Some(Duration::from_secs(2)));
+        assert_eq!(timing.age(now), Duration::from_secs(5));
+        assert_eq!(timing.since_read(now), Duration::from_secs(3));
+        assert_eq!(timing.refresh_time(), Duration::from_secs(2));
     }
 }

@@ -13,7 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// What the folders of our instances are called; the process behind it.
 const PREFIX: &str = "netstat-agentx-";
@@ -88,18 +88,14 @@ impl From<ReadError> for TraceError {
 /// # Errors
 /// If it is not mounted.
 pub fn tracefs() -> Result<PathBuf, TraceError> {
-    let (mut found, mut debugfs) = (None, None);
     // Whatever root is configured for /proc: what we open is found by our own mounts.
-    let read = read::lines(Path::new("/proc/self/mountinfo"), |_, line| {
-        match mount(line) {
-            Some((b"tracefs", path)) => found = found.take().or(Some(path)),
-            Some((b"debugfs", path)) => debugfs = debugfs.take().or(Some(path.join("tracing"))),
-            _ => {}
-        }
-        Ok(())
-    });
-    read?;
-    found.or(debugfs).ok_or(TraceError::NotMounted)
+    let mut mounts = Vec::new();
+    read::whole(Path::new("/proc/self/mountinfo"), &mut mounts)?;
+    let of = |wanted: &[u8]| {
+        let mut mounts = mounts.split(|&b| b == b'\n').filter_map(mount);
+        mounts.find_map(|(kind, path)| (kind == wanted).then_some(path))
+    };
+    of(b"tracefs").or_else(|| Some(of(b"debugfs")?.join("tracing"))).ok_or(TraceError::NotMounted)
 }
 
 /// Type and mount point of a line of mountinfo, if it is the whole of a file system that is mounted there (proc(5)).
@@ -173,15 +169,12 @@ struct Folder(PathBuf);
 impl Folder {
     /// Several processes of the same number may share tracefs, each in a process namespace of its own.
     fn make(tracefs: &Path) -> Result<Self, TraceError> {
-        let instances = tracefs.join("instances");
-        let mut number = 0_u8;
-        loop {
-            let path = instances.join(format!("{PREFIX}{}-{number}", std::process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(cause) if cause.kind() == ErrorKind::AlreadyExists && number < u8::MAX => number += 1,
-                Err(cause) => return Err(failed(&path)(cause)),
-            }
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let number = since.map_or(0, |since| since.subsec_nanos());
+        let path = tracefs.join("instances").join(format!("{PREFIX}{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => Ok(Self(path)),
+            Err(cause) => Err(failed(&path)(cause)),
         }
     }
 
@@ -231,27 +224,21 @@ impl Instance {
         folder.write("buffer_size_kb", &(buffer / 1024).to_string())?;
         let mut instance =
             Self { pipes, folder, layout, events: events_of_tcp, page: vec![0; layout.size()], first: 0 };
-        instance.enable(true)?;
+        instance.enable()?;
         instance.read_lost(|_| true);
         Ok(instance)
     }
 
-    fn enable(&self, on: bool) -> Result<(), TraceError> {
+    fn enable(&self) -> Result<(), TraceError> {
         for event in [SENT, RECEIVED] {
-            self.folder.write(&format!("events/tcp/{event}/enable"), if on { "1" } else { "0" })?;
+            self.folder.write(&format!("events/tcp/{event}/enable"), "1")?;
         }
         Ok(())
     }
 
-    /// Takes the events out of the buffers until they are empty or time is up.
-    ///
-    /// # Errors
-    /// If a buffer cannot be read or makes no sense; what could be read was taken out all the same.
-    pub fn drain(
-        &mut self,
-        until: Instant,
-        mut take: impl FnMut(&Events, Reset),
-    ) -> Result<Drained, TraceError> {
+    /// Takes the events out of the buffers until they are empty or time is up, and says if one of them could not be
+    /// read or made no sense; what could be read was taken out all the same.
+    pub fn drain(&mut self, until: Instant, mut take: impl FnMut(Reset)) -> (Drained, Option<TraceError>) {
         let (mut drained, mut problem) = (Drained::default(), None);
         let mut touched = vec![false; self.pipes.len()];
         // Another one comes first each time, so that none is forgotten for good where time is short.
@@ -264,7 +251,7 @@ impl Instance {
                 let read = match pipe.file.read(&mut self.page) {
                     Ok(read @ 1..) => read,
                     Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
-                    Err(cause) if cause.kind() != ErrorKind::WouldBlock => {
+                    Err(cause) if !has_nothing(&cause) => {
                         problem =
                             Some(TraceError::Io { path: pipe.stats.with_file_name("trace_pipe_raw"), cause });
                         break;
@@ -280,7 +267,7 @@ impl Instance {
                     match record {
                         Ok(record) => {
                             if let Some(reset) = self.events.decode(record) {
-                                take(&self.events, reset);
+                                take(reset);
                             }
                         }
                         Err(broken) => problem = Some(TraceError::Unknown(broken.to_string())),
@@ -294,7 +281,7 @@ impl Instance {
         }
         // Where nothing was written nothing was lost.
         self.read_lost(|position| touched.get(position) == Some(&true));
-        problem.map_or(Ok(drained), Err)
+        (drained, problem)
     }
 
     fn read_lost(&mut self, wanted: impl Fn(usize) -> bool) {
@@ -316,10 +303,16 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        // An instance whose events are enabled, or whose buffers somebody reads, cannot be removed.
-        let _ = self.enable(false);
+        // An instance whose buffers somebody reads cannot be removed.
         self.pipes.clear();
     }
+}
+
+/// Whether a buffer is empty, or one of a CPU that is not there: all that may come have a folder, and only those that
+/// came once have a buffer (ring_buffer_alloc_read_page(), kernel/trace/ring_buffer.c).
+fn has_nothing(cause: &io::Error) -> bool {
+    let absent = rustix::io::Errno::NODEV.raw_os_error();
+    cause.kind() == ErrorKind::WouldBlock || cause.raw_os_error() == Some(absent)
 }
 
 fn pipes(instance: &Path) -> Result<Vec<Pipe>, TraceError> {
@@ -367,6 +360,15 @@ mod tests {
         assert!(told(ErrorKind::NotFound).starts_with("/t/instances: "));
         let absent = ReadError::Absent { path: "/t/events/tcp/tcp_send_reset/format".into() };
         assert!(TraceError::from(absent).to_string().contains("since 4.16"));
+    }
+
+    /// A machine that could have more CPUs than it has.
+    #[test]
+    fn a_cpu_that_is_not_there_has_nothing() {
+        let absent = io::Error::from_raw_os_error(rustix::io::Errno::NODEV.raw_os_error());
+        assert!(has_nothing(&absent) && has_nothing(&ErrorKind::WouldBlock.into()));
+        let failed = io::Error::from_raw_os_error(rustix::io::Errno::NOMEM.raw_os_error());
+        assert!(!has_nothing(&failed));
     }
 
     /// A folder that looks like tracefs to begin with.

@@ -1,0 +1,91 @@
+//! A trace instance, the pace at which its buffers are emptied, and the table that its resets are counted in: what the
+//! subagent's recorder and the command `resets` share.
+
+use super::pace::Pace;
+use super::table::{EPHEMERAL, Table};
+use crate::proc::read::{self, ProcRoot};
+use crate::proc::sockstat::numbers;
+use crate::trace::instance::{Instance, TraceError, tracefs};
+use crate::trace::reset::Events;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Resets being counted. The trace instance goes with it.
+#[derive(Debug)]
+pub struct Counting {
+    instance: Instance,
+    pace: Pace,
+    /// What was counted.
+    pub table: Table,
+    /// Where tracefs is.
+    pub tracefs: PathBuf,
+}
+
+impl Counting {
+    /// Makes a trace instance with a buffer of so many octets for each CPU.
+    ///
+    /// # Errors
+    /// If tracing is not possible here.
+    pub fn begin(buffer: u64) -> Result<Self, TraceError> {
+        let tracefs = tracefs()?;
+        let instance = Instance::make(&tracefs, buffer)?;
+        Ok(Self { instance, pace: Pace::new(buffer, Instant::now()), table: Table::default(), tracefs })
+    }
+
+    /// When to empty the buffers next.
+    #[must_use]
+    pub fn due(&self) -> Instant {
+        self.pace.due()
+    }
+
+    /// Counts what the buffers hold, or part of it if that would take long.
+    ///
+    /// # Errors
+    /// If one of them could not be read or made no sense; what could be read was counted.
+    pub fn empty(&mut self) -> Result<(), TraceError> {
+        let now = Instant::now();
+        let (drained, problem) = self.instance.drain(Pace::budget(now), |reset| self.table.count(&reset));
+        self.pace.emptied(drained.fullest, drained.cut_short, now);
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// How many resets are in no row: those that the kernel had no room for, and those of rows that made way.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.instance.lost().saturating_add(self.table.displaced_resets)
+    }
+
+    /// What the running kernel's events look like.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.instance.events
+    }
+}
+
+/// net.ipv4.ip_local_port_range, for IPv6 too; that of this network namespace, though the resets are of all. The
+/// kernel's default where the root shows another one.
+#[must_use]
+pub fn ephemeral(root: &ProcRoot) -> RangeInclusive<u16> {
+    let path = root.sysctl_ipv4("ip_local_port_range");
+    let read = path.and_then(|path| read::parsed(&path, &mut Vec::new(), numbers).ok());
+    let port = |number: u64| u16::try_from(number).ok();
+    match read.as_deref() {
+        Some(&[low, high]) => port(low).zip(port(high)).map_or(EPHEMERAL, |(low, high)| low..=high),
+        _ => EPHEMERAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ephemeral_ports_are_the_kernels_or_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(ephemeral(&ProcRoot::new(folder.path())), EPHEMERAL);
+        let told = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+        let ports: Vec<u16> = told.split_whitespace().map(|port| port.parse().unwrap()).collect();
+        assert_eq!(ephemeral(&ProcRoot::new("/proc")), ports[0]..=ports[1]);
+    }
+}
