@@ -560,6 +560,17 @@ mod tests {
         assert!(sent(&actions[1]).iter().all(|pdu| pdu.1 & NON_DEFAULT_CONTEXT != 0));
         let Action::Send(bytes) = &actions[1] else { panic!() };
         assert_eq!(&bytes[HEADER..HEADER + 8], b"\0\0\0\x04blue");
+        for packet_id in 2..=4 {
+            let _ = response(&mut session, packet_id, 0, now);
+        }
+        let ping = session.handle(Event::Timer, now + PING_AFTER);
+        let Action::Send(bytes) = &ping[0] else { panic!() };
+        assert_eq!((bytes[1], bytes[2] & NON_DEFAULT_CONTEXT), (13, NON_DEFAULT_CONTEXT));
+        assert_eq!(&bytes[HEADER..], b"\0\0\0\x04blue");
+        let close = session.handle(Event::Shutdown, now + PING_AFTER);
+        let Action::Send(bytes) = &close[0] else { panic!() };
+        assert_eq!((bytes[1], bytes[2] & NON_DEFAULT_CONTEXT), (2, 0));
+        assert_eq!(bytes[HEADER..], [5, 0, 0, 0], "c.reason and what is reserved");
     }
 
     // 5, 6.1: what is reserved is zero, payloads are multiples of four. 6.2.1: no timeout of our own, an id, a
@@ -658,17 +669,35 @@ mod tests {
         assert!(response(&mut session, 2, 263, now) == [Action::Tell(Notice::CapabilitiesRefused(263))]);
     }
 
-    // 7.2.2: notOpen for a session that is not ours.
+    // 7.2.2: notOpen for a session that is not ours, and for any before the Open is answered. Nothing ends by it.
     #[test]
     fn other_sessions_are_not_open() {
-        let mut session = opened(Instant::now());
-        for kind in [PduType::Get, PduType::CommitSet, PduType::UndoSet] {
-            let actions = session.handle(Event::Received(header(kind, 43, 77), &[]), Instant::now());
-            assert_eq!(replied(&actions), (error::NOT_OPEN, 0));
+        let now = Instant::now();
+        let (unopened, _) = Session::open(settings(""), now);
+        for (mut session, number) in [(opened(now), 43), (unopened, 0)] {
+            let mut handle =
+                |kind, payload| session.handle(Event::Received(header(kind, number, 77), payload), now);
+            let requests: [(_, &'static [u8]); 7] = [
+                (PduType::Get, &[]),
+                (PduType::GetNext, &[]),
+                (PduType::GetBulk, &[0; 4]),
+                (PduType::TestSet, &[]),
+                (PduType::CommitSet, &[]),
+                (PduType::UndoSet, &[]),
+                (PduType::Close, &[5, 0, 0, 0]),
+            ];
+            for (kind, payload) in requests {
+                let actions = handle(kind, payload);
+                assert_eq!((actions.len(), replied(&actions)), (1, (257, 0)), "{kind:?} of {number}");
+            }
+            assert_eq!(handle(PduType::CleanupSet, &[]), []);
+            // It goes on: with its own number, or with the answer to its Open.
+            if number == 0 {
+                assert_eq!(response(&mut session, 1, 0, now)[0], Action::Tell(Notice::Opened));
+            }
+            let get = session.handle(Event::Received(header(PduType::Get, 42, 77), &[]), now);
+            assert!(matches!(get[..], [Action::Answer(..)]));
         }
-        let cleanup =
-            session.handle(Event::Received(header(PduType::CleanupSet, 43, 77), &[]), Instant::now());
-        assert!(cleanup.is_empty());
     }
 
     // 7.2.2: parseError when the header can be read; a response is dropped; nothing answers a CleanupSet.
@@ -686,13 +715,18 @@ mod tests {
         }
     }
 
-    // 7.2.4.1: notWritable with the index of the first; 7.2.4.2: nothing to commit; 7.2.4.3: nothing to undo.
+    // 7.2.4.1: notWritable with the index of the first, in any context; 7.2.4.2: nothing to commit; 7.2.4.3: nothing to undo.
     #[test]
     fn sets_are_refused_in_every_step() {
         let mut session = opened(Instant::now());
         let varbind = [2, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0];
         let actions = handle(&mut session, PduType::TestSet, &varbind);
         assert!(matches!(actions[..], [Action::Refuse(_)]));
+        assert_eq!(replied(&actions), (error::NOT_WRITABLE, 1));
+        let mut elsewhere = header(PduType::TestSet, 42, 77);
+        elsewhere.flags = NON_DEFAULT_CONTEXT;
+        let payload = [&[4, 0, 0, 0][..], b"blue", &varbind].concat();
+        let actions = session.handle(Event::Received(elsewhere, &payload), Instant::now());
         assert_eq!(replied(&actions), (error::NOT_WRITABLE, 1));
         assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (error::COMMIT_FAILED, 1));
         assert_eq!(replied(&handle(&mut session, PduType::UndoSet, &[])), (0, 0));
@@ -749,6 +783,17 @@ mod tests {
         assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (error::COMMIT_FAILED, 1));
     }
 
+    // 7.3.1: what was tested in a session cannot be committed once it is lost, nor in the next one.
+    #[test]
+    fn a_set_ends_with_its_session() {
+        let mut session = opened(Instant::now());
+        assert_eq!(replied(&handle(&mut session, PduType::TestSet, &[])), (0, 0));
+        let _ = handle(&mut session, PduType::Close, &[5, 0, 0, 0]);
+        assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (error::NOT_OPEN, 0));
+        let mut next = opened(Instant::now());
+        assert_eq!(replied(&handle(&mut next, PduType::CommitSet, &[])), (error::COMMIT_FAILED, 1));
+    }
+
     // 7.1.8, 7.2.2: a Close is answered, and the session is over.
     #[test]
     fn a_close_is_answered() {
@@ -802,7 +847,8 @@ mod tests {
         let error = WireError::Version(9);
         let actions = session.handle(Event::Garbage(error), Instant::now());
         let Action::Send(bytes) = &actions[0] else { panic!() };
-        assert_eq!((bytes[1], bytes[HEADER]), (2, 2), "Close, reasonParseError");
+        assert_eq!(sent(&actions[0]), [(2, NETWORK_BYTE_ORDER, 42, 5)], "a Close of our session");
+        assert_eq!(bytes[HEADER..], [2, 0, 0, 0], "reasonParseError, and what is reserved");
         assert_eq!(actions[1], Action::Disconnect(Ended::Garbage(error)));
     }
 }

@@ -510,6 +510,20 @@ mod tests {
         let Body::Query(query) = decode(&header(PduType::Get, flags), &payload).unwrap() else { panic!() };
         assert_eq!(query.context, b"abc");
         assert_eq!(query.ranges.count(), 1);
+        let varbind = [0, 5, 0, 0, 0, 0, 0, 0];
+        let testset = [&payload[..8], &varbind].concat();
+        assert_eq!(decode(&header(PduType::TestSet, flags), &testset), Ok(Body::TestSet(1)));
+        assert!(decode(&header(PduType::TestSet, flags), &varbind).is_err(), "no context where one belongs");
+        // PDUs that have none have none with the flag either.
+        for (kind, body) in [
+            (PduType::CommitSet, Body::CommitSet),
+            (PduType::UndoSet, Body::UndoSet),
+            (PduType::CleanupSet, Body::CleanupSet),
+        ] {
+            assert_eq!(decode(&header(kind, flags), &[]), Ok(body));
+            assert_eq!(decode(&header(kind, flags), &payload[..8]), Err(WireError::Trailing(8)));
+        }
+        assert_eq!(decode(&header(PduType::Close, flags), &[5, 0, 0, 0]), Ok(Body::Close(5)));
     }
 
     #[test]
@@ -521,6 +535,39 @@ mod tests {
         assert_eq!(decode(&header(PduType::TestSet, 0), &payload), Ok(Body::TestSet(3)));
         payload.extend([9, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(decode(&header(PduType::TestSet, 0), &payload), Err(WireError::Invalid("v.type")));
+    }
+
+    /// Section 5.4.
+    #[test]
+    fn every_type_of_value_is_read_and_no_other() {
+        let octets = [3, 0, 0, 0, b'a', b'b', b'c', 0];
+        let values: [(u8, &[u8]); 13] = [
+            (2, &[0xff; 4]),
+            (4, &octets),
+            (5, &[]),
+            (6, &[1, 2, 0, 0, 1, 0, 0, 0]),
+            (64, &[4, 0, 0, 0, 192, 168, 0, 1]),
+            (65, &[0xff; 4]),
+            (66, &[0xff; 4]),
+            (67, &[0xff; 4]),
+            (68, &octets),
+            (70, &[0xff; 8]),
+            (128, &[]),
+            (129, &[]),
+            (130, &[]),
+        ];
+        let head = header(PduType::TestSet, 0);
+        let varbind = |kind: u8, data: &[u8]| [&[kind, 0, 0, 0, 0, 0, 0, 0], data].concat();
+        let all: Vec<u8> = values.iter().flat_map(|(kind, data)| varbind(*kind, data)).collect();
+        assert_eq!(decode(&head, &all), Ok(Body::TestSet(13)));
+        for (kind, data) in values {
+            let whole = varbind(kind, data);
+            assert_eq!(decode(&head, &whole), Ok(Body::TestSet(1)), "{kind}");
+            assert!(decode(&head, &whole[..whole.len() - 1]).is_err(), "{kind} that is cut");
+        }
+        for kind in (0..=255).filter(|kind| values.iter().all(|(listed, _)| listed != kind)) {
+            assert_eq!(decode(&head, &varbind(kind, &[])), Err(WireError::Invalid("v.type")), "{kind}");
+        }
     }
 
     #[test]
