@@ -332,7 +332,7 @@ mod tests {
         for _ in 0..100 {
             let pause = Duration::from_millis(1);
             assert!(tokio::time::timeout(pause, connection.flush()).await.is_err(), "all was read");
-            std::io::Read::read_exact(&mut master, &mut part).unwrap();
+            master.read_exact(&mut part).unwrap();
             connection.out.extend_from_slice(&part);
             assert!(connection.out.len() < 2 << 20, "{}", connection.out.len());
         }
