@@ -283,7 +283,19 @@ fn the_instance_goes_with_its_process() {
     // No master agent is there: tracing needs none.
     let address = format!("[agentx]\naddress = \"unix:{}/none\"\n{CONFIGURATION}", folder.path().display());
     let subagent = || Agent::start(folder.path(), &address).process;
-    for start in [&command as &dyn Fn() -> Guard, &subagent] {
+    // Nor does it matter whether anybody reads the list: this pipe is full.
+    let unread = || {
+        let script = "rm -f $1; mkfifo $1; exec 3<>$1; head -c 65536 /dev/zero >&3; exec $0 resets --interval 100ms >&3";
+        let fifo = folder.path().join("fifo");
+        Guard(
+            Command::new("sh")
+                .args(["-c", script, env!("CARGO_BIN_EXE_netstat-agentx")])
+                .arg(fifo)
+                .spawn()
+                .unwrap(),
+        )
+    };
+    for start in [&command as &dyn Fn() -> Guard, &subagent, &unread] {
         for signal in ["-INT", "-TERM"] {
             let mut process = start();
             let instance = await_instance(&process);

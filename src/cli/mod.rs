@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
         Command::Walk(arguments) => walk::walk(&arguments, &mut out),
         Command::Get(arguments) => walk::get(&arguments, &mut out),
         Command::Explain(arguments) => explain::run(&arguments, &mut out),
-        Command::Resets(arguments) => resets::run(&arguments, &mut out),
+        Command::Resets(arguments) => resets::run(&arguments),
         Command::Check(arguments) => return check::run(&arguments, &mut out),
         Command::Mib(arguments) => mib::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),

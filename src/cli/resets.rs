@@ -9,10 +9,13 @@ use crate::trace::instance::TraceError;
 use crate::trace::reset::{Direction, Side};
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -39,45 +42,62 @@ impl From<TraceError> for Failure {
     }
 }
 
-pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(watch(arguments, &config, out))
+    runtime.block_on(watch(arguments, &config))
 }
 
 /// Prints until a signal ends it. The trace instance goes with the end, however it comes about.
-async fn watch(arguments: &Arguments, config: &Config, out: &mut impl Write) -> Result<(), Failure> {
+async fn watch(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
     // Before the instance is made, which a signal would leave behind.
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut watch = Watch::begin(config)?;
     let mut report = Instant::now() + arguments.interval;
+    let mut writing: Option<oneshot::Receiver<io::Result<()>>> = None;
     loop {
-        let next = watch.counting.due().min(report);
+        let next = if writing.is_some() { watch.counting.due() } else { watch.counting.due().min(report) };
         tokio::select! {
             () = tokio::time::sleep_until(next.into()) => {}
+            written = async { writing.as_mut()?.await.ok() }, if writing.is_some() => {
+                writing = None;
+                // A thread that is gone has written nothing.
+                written.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))?;
+                if arguments.once {
+                    return Ok(());
+                }
+            }
             _ = interrupted.recv() => return Ok(()),
             _ = terminated.recv() => return Ok(()),
             _ = hung_up.recv() => return Ok(()),
         }
         watch.empty();
-        if Instant::now() < report {
+        if Instant::now() < report || writing.is_some() {
             continue;
         }
         // After a pause there is nothing to catch up with.
         report = Instant::now() + arguments.interval;
         let seen = watch.report();
-        if arguments.json {
-            writeln!(out, "{}", seen.json())?;
+        let text = if arguments.json {
+            format!("{}\n", seen.json())
         } else {
-            seen.print(out, !arguments.once && io::stdout().is_terminal())?;
-        }
-        out.flush()?;
-        if arguments.once {
-            return Ok(());
-        }
+            seen.text(!arguments.once && io::stdout().is_terminal())
+        };
+        writing = Some(write(text)?);
     }
+}
+
+/// Writes on another thread: whoever reads the list may stop for a while, and signals are heard all the same.
+fn write(text: String) -> io::Result<oneshot::Receiver<io::Result<()>>> {
+    let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let (done, written) = oneshot::channel();
+    std::thread::Builder::new().name("report".into()).spawn(move || {
+        // Nobody waits for it any more at the end.
+        let _ = done.send(out.write_all(text.as_bytes()));
+    })?;
+    Ok(written)
 }
 
 /// How many intervals the rates are of.
@@ -265,31 +285,31 @@ const MOST: usize = 40;
 const CLEAR: &str = "\x1b[H\x1b[J";
 
 impl Report {
-    fn print(&self, out: &mut impl Write, live: bool) -> io::Result<()> {
-        let mut room = MOST;
+    fn text(&self, live: bool) -> String {
+        let (mut text, mut room) = (String::new(), MOST);
         if live {
             let rows = rustix::termios::tcgetwinsize(io::stdout()).map_or(24, |size| size.ws_row);
             room = usize::from(rows).saturating_sub(6).max(1);
-            writeln!(
-                out,
-                "{CLEAR}TCP resets of the last {:.0} s, most frequent first; Ctrl-C ends\n",
+            text += &format!(
+                "{CLEAR}TCP resets of the last {:.0} s, most frequent first; Ctrl-C ends\n\n",
                 self.seconds
-            )?;
+            );
         }
         for line in self.lines.iter().take(room) {
-            writeln!(out, "{}", line.text(self.seconds))?;
+            text += &line.text(self.seconds);
+            text.push('\n');
         }
         if let Some(others @ [_, ..]) = self.lines.get(room..) {
             let resets: u64 = others.iter().map(|line| line.resets).sum();
-            writeln!(out, "and {:.1}/s of {} others", per_second(resets, self.seconds), others.len())?;
+            text += &format!("and {:.1}/s of {} others\n", per_second(resets, self.seconds), others.len());
         }
         if self.lines.is_empty() {
-            writeln!(out, "no resets in {:.0} s", self.seconds)?;
+            text += &format!("no resets in {:.0} s\n", self.seconds);
         }
         if self.lost > 0 {
-            writeln!(out, "{} more since the beginning, for which there was no room", self.lost)?;
+            text += &format!("{} more since the beginning, for which there was no room\n", self.lost);
         }
-        Ok(())
+        text
     }
 
     fn json(&self) -> Value {
