@@ -20,17 +20,31 @@ use tempfile::TempDir;
 const BASE: &str = "1.3.6.1.4.1.8072.9999.9999.2741";
 
 /// Each file with an instance that is made from it alone.
-const FILES: [(&str, &str); 10] = [
-    ("snmp", "1.3.6.1.2.1.6.5.0"),
-    ("netstat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.6.24.0"),
-    ("snmp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.9.1.0"),
-    ("xfrm_stat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.14.1.0"),
-    ("sockstat", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.2.0"),
-    ("sockstat6", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.13.0"),
-    ("tcp", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.1.5"),
-    ("tcp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.2.5"),
-    ("udp", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.2.1.2.1"),
-    ("udp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.2.1.2.2"),
+const FILES: [(&str, &str); 15] = [
+    ("1/net/snmp", "1.3.6.1.2.1.6.5.0"),
+    ("1/net/netstat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.6.24.0"),
+    ("1/net/snmp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.9.1.0"),
+    ("1/net/xfrm_stat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.14.1.0"),
+    ("1/net/sockstat", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.2.0"),
+    ("1/net/sockstat6", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.13.0"),
+    ("1/net/tcp", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.1.5"),
+    ("1/net/tcp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.2.5"),
+    ("1/net/udp", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.2.1.2.1"),
+    ("1/net/udp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.2.1.2.2"),
+    ("1/net/sctp/snmp", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.13.1.0"),
+    ("sys/net/ipv4/tcp_mem", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.19.0"),
+    ("sys/net/ipv4/udp_mem", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.22.0"),
+    ("sys/net/ipv4/tcp_max_orphans", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.25.0"),
+    ("sys/net/ipv4/tcp_max_tw_buckets", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.26.0"),
+];
+
+/// The last five of them, which the captured tree does not have: no SCTP there, and the captor's own namespace.
+const ADDED: [(&str, &str); 5] = [
+    ("1/net/sctp/snmp", "SctpCurrEstab                   \t7\nSctpActiveEstabs                \t12\n"),
+    ("sys/net/ipv4/tcp_mem", "287832\t383779\t575664\n"),
+    ("sys/net/ipv4/udp_mem", "575667\t767559\t1151334\n"),
+    ("sys/net/ipv4/tcp_max_orphans", "131072\n"),
+    ("sys/net/ipv4/tcp_max_tw_buckets", "131071\n"),
 ];
 
 /// What may become of the file's own instance.
@@ -40,8 +54,10 @@ enum Own {
     GoneAndTold,
     /// There is none, as on a host whose kernel has no such file.
     Gone,
-    /// Whatever the file says now.
-    Whatever,
+    /// It is zero, as on a host without such sockets, and that is no error.
+    Zero,
+    /// It is so much more than it was, at last.
+    More(u32),
 }
 
 /// A subagent on a tree of its own that reads it anew for every answer.
@@ -61,6 +77,15 @@ impl Host {
         let folder = tempfile::tempdir().unwrap();
         copy(Path::new(&tree("6.18")), folder.path());
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        for (file, contents) in ADDED {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, contents).unwrap();
+        }
+        // Limits are those of the reader's namespace: they count only where process 1 of the tree is in it too.
+        std::fs::create_dir_all(folder.path().join("1/ns")).unwrap();
+        let namespace = std::fs::read_link("/proc/self/ns/net").unwrap();
+        symlink(namespace, folder.path().join("1/ns/net")).unwrap();
         let configuration =
             "[refresh]\ncounters-max-age = \"100ms\"\nsockets-max-age = \"100ms\"\nanswer-within = \"900ms\"";
         let mut master = Master::launch(command, 0, folder.path().to_str().unwrap(), configuration);
@@ -74,7 +99,7 @@ impl Host {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.tree.path().join("1/net").join(name)
+        self.tree.path().join(name)
     }
 
     /// The instance of each file, read now. Never later than a master agent waits.
@@ -100,23 +125,41 @@ impl Host {
         list(self.master.ask(&request)).into_iter().map(|(_, value)| format!("{value:?} ")).collect()
     }
 
+    /// Waits for one instance to be so much more, if reading takes longer than an answer may: until then it is what it
+    /// was, and never in between.
+    fn grown(&mut self, position: usize, more: u32) -> Vec<Value> {
+        let Value::Gauge32(before) = self.good[position] else { panic!("no gauge") };
+        let mut values = Vec::new();
+        until(Duration::from_secs(20), "all lines are counted", || {
+            values = self.values();
+            let grown = values[position] == Value::Gauge32(before + more);
+            assert!(grown || values[position] == self.good[position], "{before}, {more}: {values:?}");
+            grown
+        });
+        values
+    }
+
     /// Damages one file after the other; `own` says what may become of its instance.
     fn inflict(&mut self, damage: &str, inflict: impl Fn(&Path, Vec<u8>), own: impl Fn(&str) -> Own) {
         for (position, (file, _)) in FILES.into_iter().enumerate() {
             let path = self.file(file);
             let contents = std::fs::read(&path).unwrap();
             inflict(&path, contents.clone());
-            let values = self.values();
+            let own = own(file);
+            let values = match own {
+                Own::More(more) => self.grown(position, more),
+                _ => self.values(),
+            };
             let errors = self.errors();
             let what = format!("{file}, {damage}: {:?}, {errors}", values[position]);
-            let told =
-                |file: &str| [":", ","].iter().any(|end| errors.contains(&format!("1/net/{file}{end}")));
-            match own(file) {
+            let told = |file: &str| [":", ","].iter().any(|end| errors.contains(&format!("/{file}{end}")));
+            match own {
                 Own::GoneAndTold => {
                     assert!(values[position] == Value::NoSuchInstance && told(file), "{what}");
                 }
                 Own::Gone => assert!(values[position] == Value::NoSuchInstance && !told(file), "{what}"),
-                Own::Whatever => {}
+                Own::Zero => assert!(values[position] == Value::Gauge32(0) && !told(file), "{what}"),
+                Own::More(_) => assert!(!told(file), "{what}"),
             }
             // The one before is back as if nothing had been.
             for (other, (name, _)) in FILES.into_iter().enumerate().filter(|(other, _)| *other != position) {
@@ -128,7 +171,8 @@ impl Host {
             std::fs::write(&path, contents).unwrap();
         }
         assert_eq!(self.values(), self.good, "{damage}: back");
-        assert!(!self.errors().contains("1/net"), "{damage}: well again");
+        let errors = self.errors();
+        assert!(!errors.contains("/net"), "{damage}: well again, {errors}");
         let log = self.master.agent.log();
         assert!(!log.contains("panicked"), "{log}");
         // One line for what is wrong with a source and one for its end, however often it was read meanwhile.
@@ -139,6 +183,40 @@ impl Host {
 
 fn is_there(value: &Value) -> bool {
     !matches!(value, Value::NoSuchInstance | Value::NoSuchObject)
+}
+
+/// Where the number stands in a file that its instance is made from; of socket tables, the port of the first socket.
+fn own_number(file: &Path, contents: &[u8]) -> usize {
+    let text = std::str::from_utf8(contents).unwrap();
+    let file = file.to_str().unwrap();
+    let (name, _) = FILES.iter().find(|(name, _)| file.ends_with(name)).unwrap();
+    let (line_begins, which, word) = match name.rsplit('/').next().unwrap() {
+        "snmp" if name.contains("sctp") => ("SctpCurrEstab", 0, 1),
+        "snmp" => ("Tcp: ", 1, 5),
+        "netstat" => ("TcpExt: ", 1, 24),
+        "snmp6" => ("Ip6InReceives", 0, 1),
+        "xfrm_stat" => ("XfrmInError", 0, 1),
+        "sockstat" => ("TCP: ", 0, 2),
+        "sockstat6" => ("TCP6: ", 0, 2),
+        "tcp" | "tcp6" | "udp" | "udp6" => (" ", 1, 1),
+        _ => ("", 0, 0),
+    };
+    let line = text.lines().filter(|line| line.starts_with(line_begins)).nth(which).unwrap();
+    let word = line.split_whitespace().nth(word).unwrap();
+    // Both are slices of the text.
+    let number = word.as_ptr() as usize - text.as_ptr() as usize;
+    number + word.find(':').map_or(0, |colon| colon + 1)
+}
+
+/// One row of a socket table that its instance counts.
+fn counted_row(contents: &[u8]) -> String {
+    let text = std::str::from_utf8(contents).unwrap();
+    let row = text.lines().rfind(|line| line.contains(" 01 ")).or_else(|| text.lines().last());
+    row.unwrap().to_owned() + "\n"
+}
+
+fn is_of_sockets(file: &str) -> bool {
+    ["1/net/tcp", "1/net/tcp6", "1/net/udp", "1/net/udp6"].iter().any(|name| file.ends_with(name))
 }
 
 fn gone_and_told(_: &str) -> Own {
@@ -157,8 +235,10 @@ fn missing() {
         |path, _| std::fs::remove_file(path).unwrap(),
         |file| match file {
             // A kernel without IPv6 has no such sockets, and one without xfrm no such counters.
-            "tcp6" | "udp6" => Own::Whatever,
-            "snmp6" | "xfrm_stat" | "sockstat6" => Own::Gone,
+            "1/net/tcp6" | "1/net/udp6" => Own::Zero,
+            "1/net/snmp6" | "1/net/xfrm_stat" | "1/net/sockstat6" | "1/net/sctp/snmp" => Own::Gone,
+            // A network namespace other than the first has not all of them.
+            limit if limit.starts_with("sys/") => Own::Gone,
             _ => Own::GoneAndTold,
         },
     );
@@ -192,7 +272,7 @@ fn cut_in_mid_line() {
     for lost in [2, 30] {
         // With less than the newline, the last number would be read as another one.
         let inflict = |path: &Path, contents: Vec<u8>| {
-            std::fs::write(path, &contents[..contents.len() - lost]).unwrap();
+            std::fs::write(path, &contents[..contents.len().saturating_sub(lost)]).unwrap();
         };
         Host::start().inflict("cut", inflict, gone_and_told);
     }
@@ -205,6 +285,12 @@ fn nuls() {
         std::fs::write(path, contents).unwrap();
     };
     Host::start().inflict("NULs for digits", inflict, gone_and_told);
+    let inflict = |path: &Path, mut contents: Vec<u8>| {
+        let number = own_number(path, &contents);
+        contents[number] = 0;
+        std::fs::write(path, contents).unwrap();
+    };
+    Host::start().inflict("a NUL in one number", inflict, gone_and_told);
 }
 
 #[test]
@@ -213,18 +299,12 @@ fn numbers_of_thirty_digits() {
         let text = String::from_utf8(contents).unwrap();
         // Numbers only: those in names such as Ip6InReceives or TCP6 stay.
         let long = text.lines().map(|line| {
-            let words = line.split(' ').map(|word| match word.trim_end_matches(':') {
-                number if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => {
-                    word.replace(number, &"9".repeat(30))
-                }
-                _ => match word.split_once('\t') {
-                    Some((name, number)) if number.trim().bytes().all(|byte| byte.is_ascii_digit()) => {
-                        format!("{name}\t{}", "9".repeat(30))
-                    }
-                    _ => word.to_owned(),
-                },
+            let words = line.split_inclusive([' ', '\t']).map(|word| {
+                let number = word.trim_matches([' ', '\t', ':']);
+                let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+                if is_number { word.replace(number, &"9".repeat(30)) } else { word.to_owned() }
             });
-            words.collect::<Vec<_>>().join(" ") + "\n"
+            words.collect::<String>() + "\n"
         });
         std::fs::write(path, long.collect::<String>()).unwrap();
     };
@@ -234,21 +314,17 @@ fn numbers_of_thirty_digits() {
 #[test]
 fn a_million_lines() {
     // Sockets may well be a million: they are counted. Counters are not, and none is believed.
+    const SOCKETS: u32 = 40_000;
     let inflict = |path: &Path, contents: Vec<u8>| {
-        let last = contents.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap().to_owned();
-        let sockets = path.file_name().unwrap().to_str().unwrap();
-        let times = if sockets.starts_with("tcp") || sockets.starts_with("udp") { 40_000 } else { 1_000_000 };
-        let mut all = contents;
-        for _ in 0..times {
-            all.extend(&last);
-            all.push(b'\n');
-        }
-        std::fs::write(path, all).unwrap();
+        let (row, times) = if is_of_sockets(path.to_str().unwrap()) {
+            (counted_row(&contents), SOCKETS)
+        } else {
+            let text = std::str::from_utf8(&contents).unwrap();
+            (text.lines().last().unwrap().to_owned() + "\n", 1_000_000)
+        };
+        std::fs::write(path, [contents, row.repeat(times as usize).into_bytes()].concat()).unwrap();
     };
-    let own = |file: &str| match file {
-        "tcp" | "tcp6" | "udp" | "udp6" => Own::Whatever,
-        _ => Own::GoneAndTold,
-    };
+    let own = |file: &str| if is_of_sockets(file) { Own::More(SOCKETS) } else { Own::GoneAndTold };
     let mut host = Host::start();
     host.inflict("a million lines", inflict, own);
     let highest = host.master.agent.status("VmHWM");
@@ -259,7 +335,7 @@ fn a_million_lines() {
 #[test]
 fn a_million_sockets() {
     let mut host = Host::start();
-    let file = host.file("tcp");
+    let file = host.file("1/net/tcp");
     let text = std::fs::read_to_string(&file).unwrap();
     let row = text.lines().find(|line| line.contains(" 01 ")).unwrap().to_owned() + "\n";
     std::fs::write(&file, text + &row.repeat(1_000_000)).unwrap();
@@ -319,24 +395,56 @@ fn a_fifo_that_is_slow() {
 #[test]
 fn replaced_while_it_is_open() {
     let mut host = Host::start();
+    let files = FILES.map(|(file, _)| host.file(file));
+    let contents = files.each_ref().map(|file| {
+        let good = std::fs::read(file).unwrap();
+        let mut other = good.clone();
+        if is_of_sockets(file.to_str().unwrap()) {
+            other.extend(counted_row(&good).repeat(5).bytes());
+        } else {
+            other.insert(own_number(file, &good), b'9');
+        }
+        [good, other]
+    });
+    let replace = |which: usize| {
+        for (file, contents) in files.iter().zip(&contents) {
+            let new = file.with_extension("new");
+            std::fs::write(&new, &contents[which]).unwrap();
+            std::fs::rename(&new, file).unwrap();
+        }
+    };
+    replace(1);
+    let other = host.values();
+    for ((good, other), (file, _)) in host.good.iter().zip(&other).zip(FILES) {
+        assert!(is_there(other) && good != other, "{file}: {good:?}, {other:?}");
+    }
     let over = AtomicBool::new(false);
-    let files: Vec<_> = FILES.iter().map(|(file, _)| host.file(file)).collect();
+    let mut seen = FILES.map(|_| [false; 2]);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                for file in &files {
-                    let new = file.with_extension("new");
-                    std::fs::copy(file, &new).unwrap();
-                    std::fs::rename(&new, file).unwrap();
-                }
+            for which in (0..2).cycle().take_while(|_| !over.load(Ordering::Relaxed)) {
+                replace(which);
             }
         });
-        for _ in 0..20 {
-            assert_eq!(host.values(), host.good);
+        for _ in 0..40 {
+            for ((position, value), (file, _)) in host.values().into_iter().enumerate().zip(FILES) {
+                let one_of_them = [&host.good[position], &other[position]].map(|known| *known == value);
+                // A counter that is less than it was is not served, whoever replaced its file.
+                let fell = value == Value::NoSuchInstance
+                    && matches!(other[position], Value::Counter32(_) | Value::Counter64(_));
+                assert!(one_of_them[0] || one_of_them[1] || fell, "{file}: {value:?}");
+                seen[position][0] |= one_of_them[0];
+                seen[position][1] |= one_of_them[1];
+            }
         }
         over.store(true, Ordering::Relaxed);
     });
-    assert_eq!(host.master.agent.log().lines().count(), 2, "{}", host.master.agent.log());
+    for (seen, (file, _)) in seen.iter().zip(FILES) {
+        assert_eq!(*seen, [true; 2], "{file}");
+    }
+    // No file is told of: only figures that fell.
+    let log = host.master.agent.log();
+    assert!(!log.contains("/net/") && !log.contains("panicked"), "{log}");
 }
 
 /// Root may read whatever it likes, so this takes somebody else.
@@ -356,7 +464,9 @@ fn the_whole_of_it_goes_and_comes_back() {
     let (net, away) = (host.tree.path().join("1/net"), host.tree.path().join("away"));
     std::fs::rename(&net, &away).unwrap();
     let gone = host.values();
-    assert!(gone.iter().all(|value| *value == Value::NoSuchInstance), "{gone:?}");
+    for (value, (file, _)) in gone.iter().zip(FILES) {
+        assert_eq!(is_there(value), file.starts_with("sys/"), "{file}: {gone:?}");
+    }
     let request = host.master.get(1, &[&format!("{BASE}.1.5.1.0")]);
     assert!(is_there(&list(host.master.ask(&request))[0].1));
     std::fs::rename(&away, &net).unwrap();
