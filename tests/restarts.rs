@@ -42,6 +42,13 @@ fn restarts(rounds: u64) {
     for round in 0..rounds {
         // The pauses are different in each round and the same in every run.
         let pause = |most: u64| std::thread::sleep(Duration::from_micros(round * 7919 % 97 * most * 10));
+        // Not always right after a walk: in every fourth round well after it, when the sources are old and the next try
+        // of anything may be due. The soak has time for more.
+        if round % 4 == 3 {
+            std::thread::sleep(Duration::from_millis(1050 + round * 7919 % 97 * 5));
+        } else {
+            pause(300);
+        }
         match round % 3 {
             0 => snmpd.signal("-KILL"),
             1 => snmpd.signal("-TERM"),
@@ -91,6 +98,25 @@ fn a_hundred_restarts_at_any_moment() {
     if in_namespace("a_hundred_restarts_at_any_moment") {
         restarts(100);
     }
+}
+
+/// One line for the loss, one for each reason why there is no connection, one for the end: six tries would be more.
+#[test]
+fn an_outage_of_seconds_is_told_in_a_few_lines() {
+    if !in_namespace("an_outage_of_seconds_is_told_in_a_few_lines") {
+        return;
+    }
+    let mut snmpd = Snmpd::start("");
+    let agent = Agent::at(&snmpd, "");
+    let before = agent.log().lines().count();
+    snmpd.kill();
+    std::thread::sleep(Duration::from_secs(3));
+    snmpd.spawn();
+    back(&snmpd);
+    until(Duration::from_secs(1), "told", || agent.log().matches("serving 11 of 11").count() == 2);
+    let log = agent.log();
+    let told = log.lines().count() - before;
+    assert!((2..=4).contains(&told), "{told} lines:\n{log}");
 }
 
 /// Asks for something of ours again and again, as managers do that do not know that nobody answers. Not all the time:

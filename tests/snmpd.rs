@@ -250,7 +250,13 @@ fn the_master_agent_goes_and_comes_back() {
     }
     assert!(snmpd.get(&[&format!("{BASE}.1.5.3.0")]).contains("Counter32: 4"));
     // SIGHUP makes snmpd read its configuration again and keeps the session.
+    let location = ".1.3.6.1.2.1.1.6.0";
+    assert!(!snmpd.get(&[location]).contains("another rack"));
+    snmpd.configure("rocommunity public 127.0.0.1\nmaster agentx\nsysLocation another rack");
     snmpd.signal("-HUP");
+    until(Duration::from_secs(5), "snmpd has read it again", || {
+        snmpd.get(&[location]).contains("another rack")
+    });
     std::thread::sleep(Duration::from_millis(500));
     assert!(snmpd.get(&[&format!("{BASE}.1.5.3.0")]).contains("Counter32: 4"));
 }

@@ -65,6 +65,11 @@ impl Master {
 
     pub fn accept(&mut self) {
         let (stream, _) = self.listener.accept().unwrap();
+        self.open(stream);
+    }
+
+    /// The Open and the registrations on a connection that was accepted.
+    pub fn open(&mut self, stream: UnixStream) {
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         self.stream = Some(stream);
         let open = self.receive();

@@ -42,15 +42,17 @@ impl Probe {
         }
     }
 
-    /// Asks until there is a value: how long after the first answer of any kind, which shows that snmpd is there.
+    /// Asks until there is a value: how long after the first answer of snmpd itself, whatever the subagent does by then.
     pub fn back_after(&self, within: Duration) -> Duration {
         let (begun, mut able) = (Instant::now(), None);
+        // sysUpTime, which snmpd has of its own: while the subagent is silent, so is every question about its objects.
+        let own = Self::new(self.port, ".1.3.6.1.2.1.1.3.0");
         loop {
             let asked = Instant::now();
-            let answer = self.ask(Duration::from_millis(50));
-            if answer != Answer::None {
-                able.get_or_insert(asked);
+            if able.is_none() && own.ask(Duration::from_millis(50)) == Answer::Value {
+                able = Some(asked);
             }
+            let answer = self.ask(Duration::from_millis(50));
             if answer == Answer::Value {
                 return able.unwrap_or(asked).elapsed();
             }
