@@ -144,7 +144,7 @@ fn getbulk_repeats_what_repeats() {
     assert!((60_000..=65_536).contains(&answer.len()), "{}", answer.len());
     let answer = model::wire::response(&answer);
     let repetitions = answer.varbinds.chunks(40);
-    assert!(repetitions.len() > 10 && answer.varbinds.len() % 40 == 0, "{}", answer.varbinds.len());
+    assert!(repetitions.len() > 10 && answer.varbinds.len().is_multiple_of(40), "{}", answer.varbinds.len());
     // Each is one name forty times, as it was asked for.
     for repetition in repetitions {
         assert!(repetition.iter().all(|(name, _)| *name == repetition[0].0), "{repetition:?}");
