@@ -77,7 +77,7 @@ fn hardly_any_descriptors_from_the_start() {
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
         let text = common::text_of(&output);
         assert!(!text.contains("panicked"), "{limit}: {text}");
-        // It says so and ends, or it runs until it is ended. With too few for the loader, nothing of ours has begun.
+        // It says so and ends, or it runs until it is ended.
         let (status, too_few) = (output.status.code().unwrap(), text.contains("32 are enough"));
         assert_eq!((status, too_few), if limit < 32 { (1, true) } else { (124, false) }, "{limit}: {text}");
         assert_eq!(text.contains("trying again"), limit == 32, "{limit}: {text}");

@@ -42,8 +42,7 @@ fn restarts(rounds: u64) {
     for round in 0..rounds {
         // The pauses are different in each round and the same in every run.
         let pause = |most: u64| std::thread::sleep(Duration::from_micros(round * 7919 % 97 * most * 10));
-        // Not always right after a walk: in every fourth round well after it, when the sources are old and the next try
-        // of anything may be due. The soak has time for more.
+        // Not always right after a walk: in every fourth round well after it, when what was read is old.
         if round % 4 == 3 {
             std::thread::sleep(Duration::from_millis(1050 + round * 7919 % 97 * 5));
         } else {
