@@ -188,6 +188,8 @@ impl Agent {
         let address = self.config.agentx.address.clone();
         let connected = tokio::select! {
             connected = Connection::open(&address) => connected,
+            // A try over TCP may take a second, which is long for a watchdog of a second.
+            never = self.supervisor.turning() => match never {},
             wanted = signals.next() => {
                 if wanted == Wanted::End {
                     return Outcome::Shutdown;
