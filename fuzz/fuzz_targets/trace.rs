@@ -1,10 +1,13 @@
-//! What the kernel says of its trace events and buffers: formats, the header of a page, a page, what was lost. The first
-//! octet says which of them is to come; the others are those of a running kernel.
+//! What the kernel says of its trace events and buffers: formats, the header of a page, a page, what was lost; and of
+//! mounts and threads, for where tracefs is and who reset. The first octet says which of them is to come; the others are
+//! those of a running kernel.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use netstat_agentx::resets::processes::{Status, saved};
 use netstat_agentx::resets::table::{LARGEST, Table};
 use netstat_agentx::trace::format::Format;
+use netstat_agentx::trace::instance::mount;
 use netstat_agentx::trace::page::{Layout, lost};
 use netstat_agentx::trace::reset::Events;
 use std::sync::LazyLock;
@@ -73,10 +76,32 @@ fn lost_by_splitting(stats: &[u8]) -> u64 {
     sum
 }
 
+/// Whether it can be printed on a terminal.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|octet| matches!(octet, b' '..=b'~'))
+}
+
+/// PID/status, by looking for its lines alone.
+fn thread(contents: &[u8]) {
+    let status = Status::parse(contents);
+    let line = |label: &str| {
+        let mut lines = contents.split(|&octet| octet == b'\n');
+        let value = lines.find_map(|line| line.strip_prefix(label.as_bytes()))?;
+        Some(value.trim_ascii())
+    };
+    let number = |label: &str| {
+        let digits = line(label).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+        std::str::from_utf8(digits).ok()?.parse::<u32>().ok()
+    };
+    let numbers = number("Tgid:").zip(number("PPid:")).filter(|_| line("Name:").is_some());
+    assert_eq!(status.as_ref().map(|status| (status.process, status.parent)), numbers);
+    assert!(status.is_none_or(|status| is_plain(&status.name)));
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some((which, contents)) = input.split_first() else { return };
     let kernel = &*KERNEL;
-    match which % 5 {
+    match which % 8 {
         0 => {
             let events = format(contents).and_then(|sent| Events::new(&sent, &kernel.received).ok());
             events.iter().for_each(|events| count(&kernel.layout, events, PAGE));
@@ -93,6 +118,20 @@ fuzz_target!(|input: &[u8]| {
             }
         }
         3 => count(&kernel.layout, &kernel.events, contents),
-        _ => assert_eq!(lost(contents), lost_by_splitting(contents)),
+        4 => assert_eq!(lost(contents), lost_by_splitting(contents)),
+        5 => thread(contents),
+        6 => {
+            if let Some(name) = saved(contents, 47) {
+                assert!(!name.is_empty() && is_plain(&name));
+                assert!(contents.split(|&octet| octet == b'\n').any(|line| line.starts_with(b"47 ")));
+            }
+        }
+        _ => {
+            if let Some((kind, point)) = mount(contents) {
+                let text = String::from_utf8_lossy(contents);
+                assert!(!kind.contains(&b' ') && text.contains(point.to_str().unwrap()));
+                assert!(contents.split(|&octet| octet == b' ').any(|word| word == kind));
+            }
+        }
     }
 });

@@ -75,8 +75,9 @@ impl Processes {
     }
 }
 
-/// `PID COMMAND` in each line.
-fn saved(contents: &[u8], thread: u32) -> Option<String> {
+/// The name of a thread in `saved_cmdlines` of tracefs: `PID COMMAND` in each line, what does not print escaped.
+#[must_use]
+pub fn saved(contents: &[u8], thread: u32) -> Option<String> {
     let prefix = format!("{thread} ");
     let mut lines = contents.split(|&b| b == b'\n');
     let name = lines.find_map(|line| line.strip_prefix(prefix.as_bytes()))?;
@@ -86,14 +87,19 @@ fn saved(contents: &[u8], thread: u32) -> Option<String> {
 
 /// What we need of PID/status.
 #[derive(Debug, PartialEq, Eq)]
-struct Status {
-    name: String,
-    process: u32,
-    parent: u32,
+pub struct Status {
+    /// With what does not print escaped.
+    pub name: String,
+    /// The number of its first thread.
+    pub process: u32,
+    /// The number of its parent.
+    pub parent: u32,
 }
 
 impl Status {
-    fn parse(contents: &[u8]) -> Option<Self> {
+    /// None for what no kernel writes.
+    #[must_use]
+    pub fn parse(contents: &[u8]) -> Option<Self> {
         let value = |label: &[u8]| {
             let mut lines = contents.split(|&b| b == b'\n');
             lines.find_map(|line| line.strip_prefix(label)).map(<[u8]>::trim_ascii)

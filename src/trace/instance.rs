@@ -99,7 +99,8 @@ pub fn tracefs() -> Result<PathBuf, TraceError> {
 }
 
 /// Type and mount point of a line of mountinfo, if it is the whole of a file system that is mounted there (proc(5)).
-fn mount(line: &[u8]) -> Option<(&[u8], PathBuf)> {
+#[must_use]
+pub fn mount(line: &[u8]) -> Option<(&[u8], PathBuf)> {
     let mut fields = line.split(|&b| b == b' ');
     let (root, point) = (fields.nth(3)?, fields.next()?);
     // Any number of optional fields end with a single hyphen.
