@@ -1,0 +1,58 @@
+//! What there is to tell of a session.
+
+use super::REPLY_WITHIN;
+use crate::agentx::wire::{WireError, error};
+use crate::mib::oid::Oid;
+
+/// News of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The session is open.
+    Opened,
+    /// All subtrees have been asked for; those that were not refused are ours.
+    Registered {
+        /// How many are ours.
+        registered: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// A subtree was refused. It is tried again until it is ours.
+    Refused {
+        /// The subtree.
+        subtree: Box<Oid>,
+        /// res.error
+        error: u16,
+    },
+    /// The master agent did not take our agent capabilities, which changes nothing for us.
+    CapabilitiesRefused(u16),
+    /// The master agent did not take a notification.
+    NotificationRefused(u16),
+    /// A PDU could not be decoded and was answered with parseError, or dropped if it was a response.
+    Malformed(WireError),
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// The master agent refused the Open.
+    #[error("the master agent refused the session: {name} ({0})", name = error::name(*.0))]
+    OpenRefused(u16),
+    /// The master agent sent a Close.
+    #[error("the master agent closed the session, reason {0}")]
+    ByMaster(u8),
+    /// The master agent does not know the session any more.
+    #[error("the master agent does not know the session any more")]
+    Unknown,
+    /// A PDU of ours was not answered.
+    #[error("the master agent did not answer for {} s", REPLY_WITHIN.as_secs())]
+    NoAnswer,
+    /// The stream cannot be followed any more.
+    #[error("the master agent sent what is no AgentX: {0}")]
+    Garbage(WireError),
+    /// A PDU of ours could not be made.
+    #[error("an AgentX PDU could not be made; is the base OID or the context too long?")]
+    Unencodable,
+    /// We closed it and the master agent knows.
+    #[error("closed")]
+    ByUs,
+}
