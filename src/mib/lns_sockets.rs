@@ -6,7 +6,8 @@ use super::oid::Oid;
 use super::tcp_tables::{listeners, push_listener, with_listener};
 use super::value::Value;
 use crate::proc::sockets::{Address, Endpoint, TcpState};
-use crate::snapshot::sockets::{Listener, Sockets, StateCounts, UdpCounts};
+use crate::snapshot::counts::{StateCounts, UdpCounts};
+use crate::snapshot::sockets::{Listener, Sockets};
 use std::net::SocketAddr;
 
 /// lnsSockets

@@ -5,6 +5,7 @@
 //! older than their max-age are then read by a [`Job`] on another thread, once, however many requests wait.
 
 pub mod counters;
+pub mod counts;
 pub mod icmp_types;
 pub mod ports;
 pub mod sockets;

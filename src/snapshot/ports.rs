@@ -1,6 +1,6 @@
 //! Counts by local port, while the socket tables stream past.
 
-use super::sockets::StateCounts;
+use super::counts::StateCounts;
 use crate::proc::sockets::TcpState;
 
 /// Sockets by local port and state, with room for those ports only that occur.
