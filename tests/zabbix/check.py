@@ -469,6 +469,8 @@ class Check:
         self.states_equal_ss(real_host)
         self.accept_queue(real_host)
         self.resets(real_host)
+        # The resets of the whole machine are of no account from here on.
+        real.reconfigure("")
         self.requests_per_cycle(real_host, 20161)
         wanted = self.api("item.get", templateids=self.template, output=["key_"])
         wanted = {item["key_"] for item in wanted} - OF_TRACING
