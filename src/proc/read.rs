@@ -164,8 +164,8 @@ pub fn parsed<T>(
     parse(buffer).map_err(|cause| malformed(path, cause))
 }
 
-/// Gives each line of a file to `line`, with its number from 1 and without its newline, holding one chunk of
-/// the file at a time.
+/// Gives each line of a socket table to `line`, with its number from 1 and without its newline, holding one chunk of
+/// the file at a time. Not for other files: it ends where the kernel ends such a table, with a read that fills no page.
 ///
 /// # Errors
 /// If the file is absent, unreadable, empty, endless, has a line longer than a chunk or a last line without its

@@ -146,14 +146,9 @@ impl Recording {
     }
 
     fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<Resets, String> {
-        self.begin()?;
-        if let Some(counting) = &mut self.counting {
-            counting.table.set_ephemeral(ephemeral);
-        }
+        self.begin()?.table.set_ephemeral(ephemeral);
         let problem = self.empty().map_or_else(|error| error.to_string(), |()| String::new());
-        let Some(counting) = &self.counting else {
-            return Err(problem);
-        };
+        let counting = self.begin()?;
         let rows = counting.table.rows().map(|(key, row)| Row {
             direction: key.direction,
             side: key.side,
@@ -167,10 +162,11 @@ impl Recording {
 
     /// Begins to count, unless it is done already, or was tried in vain a moment ago: each try has the kernel make
     /// buffers for every CPU.
-    fn begin(&mut self) -> Result<(), String> {
-        if self.counting.is_some() {
-            return Ok(());
-        }
+    fn begin(&mut self) -> Result<&mut Counting, String> {
+        let none = match &mut self.counting {
+            Some(counting) => return Ok(counting),
+            none => none,
+        };
         if let Some((_, why)) = self.failed.as_ref().filter(|(when, _)| when.elapsed() < TRY_AGAIN) {
             return Err(why.clone());
         }
@@ -186,8 +182,7 @@ impl Recording {
                  Linux does since 6.10"
             );
         }
-        self.counting = Some(counting);
-        Ok(())
+        Ok(none.insert(counting))
     }
 
     fn empty(&mut self) -> Result<(), TraceError> {
