@@ -50,8 +50,12 @@ pub struct Watch {
     before: Option<(Instant, u64)>,
     /// Whether there ever was a status to change from.
     settled: bool,
-    /// Whether the latest change has not been sent yet.
+    /// Its number while the process lives.
+    pub id: u64,
+    /// Whether there is a change that no notification has been sent of.
     unsent: bool,
+    /// Whether a notification has been sent and not been answered yet. What it said counts as told with the answer.
+    unanswered: bool,
 }
 
 /// What a value says.
@@ -63,9 +67,10 @@ enum Measured {
 }
 
 impl Watch {
-    fn new(threshold: Threshold, now: Instant) -> Self {
+    fn new(threshold: Threshold, id: u64, now: Instant) -> Self {
         Self {
             threshold,
+            id,
             status: Status::Unknown,
             value: String::new(),
             changes: 0,
@@ -74,6 +79,7 @@ impl Watch {
             before: None,
             settled: false,
             unsent: false,
+            unanswered: false,
         }
     }
 
@@ -150,22 +156,29 @@ fn float(number: u64) -> f64 {
     number as f64
 }
 
-/// All thresholds, in the order of their index: the shorter name first.
+/// All thresholds.
 #[derive(Debug, Default)]
-pub struct Thresholds(Vec<Watch>);
+pub struct Thresholds {
+    /// In the order of their index: the shorter name first.
+    watches: Vec<Watch>,
+    last_id: u64,
+}
 
 impl Thresholds {
     /// Takes over a configuration. Those that are in it as before stand as they stood.
     pub fn configure(&mut self, thresholds: &[Threshold], now: Instant) {
-        let mut before = std::mem::take(&mut self.0);
-        let watches = thresholds.iter().map(|threshold| {
-            match before.iter().position(|watch| watch.threshold == *threshold) {
+        let mut before = std::mem::take(&mut self.watches);
+        for threshold in thresholds {
+            let watch = match before.iter().position(|watch| watch.threshold == *threshold) {
                 Some(position) => before.swap_remove(position),
-                None => Watch::new(threshold.clone(), now),
-            }
-        });
-        self.0 = watches.collect();
-        self.0.sort_by(|a, b| {
+                None => {
+                    self.last_id += 1;
+                    Watch::new(threshold.clone(), self.last_id, now)
+                }
+            };
+            self.watches.push(watch);
+        }
+        self.watches.sort_by(|a, b| {
             let key = |watch: &Watch| (watch.threshold.name.len(), watch.threshold.name.clone());
             key(a).cmp(&key(b))
         });
@@ -174,25 +187,30 @@ impl Thresholds {
     /// All of them, in the order of their index.
     #[must_use]
     pub fn all(&self) -> &[Watch] {
-        &self.0
+        &self.watches
     }
 
     /// When the next one is due, of those that wait for no reading.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.iter().filter(|watch| !watch.waits).map(|watch| watch.due).min()
+        self.watches.iter().filter(|watch| !watch.waits).map(|watch| watch.due).min()
     }
 
-    /// The positions of those that are due.
+    /// The positions of those that are due and wait for no reading.
     #[must_use]
     pub fn due(&self, now: Instant) -> Vec<usize> {
-        let due = self.0.iter().enumerate().filter(|(_, watch)| watch.due <= now);
+        let due = self.watches.iter().enumerate().filter(|(_, watch)| watch.due <= now && !watch.waits);
         due.map(|(position, _)| position).collect()
+    }
+
+    /// A reading has ended: those that waited for one are looked at again.
+    pub fn read(&mut self) {
+        self.watches.iter_mut().for_each(|watch| watch.waits = false);
     }
 
     /// Notes that one of them waits for a reading.
     pub fn wait(&mut self, position: usize) {
-        if let Some(watch) = self.0.get_mut(position) {
+        if let Some(watch) = self.watches.get_mut(position) {
             watch.waits = true;
         }
     }
@@ -205,21 +223,38 @@ impl Thresholds {
         read: Instant,
         value: Option<&Value>,
     ) -> Option<&Watch> {
-        let watch = self.0.get_mut(position)?;
+        let watch = self.watches.get_mut(position)?;
         watch.waits = false;
         // From now on, not from when it was due: after a pause there is nothing to catch up with.
         watch.due = now + watch.threshold.interval;
         watch.judge(read, value).then_some(&*watch)
     }
 
-    /// Those whose change has not been sent yet; they count as sent from now on.
-    pub fn take_unsent(&mut self) -> impl Iterator<Item = &Watch> {
-        self.0.iter_mut().filter_map(|watch| std::mem::take(&mut watch.unsent).then_some(&*watch))
+    /// One with a change that no notification has been sent of, and none is on its way; it counts as on its way from now
+    /// on.
+    pub fn take_unsent(&mut self) -> Option<&Watch> {
+        let watch = self.watches.iter_mut().find(|watch| watch.unsent && !watch.unanswered)?;
+        (watch.unsent, watch.unanswered) = (false, true);
+        Some(&*watch)
+    }
+
+    /// The master agent has answered the notification of the threshold with this number.
+    pub fn notified(&mut self, id: u64) {
+        if let Some(watch) = self.watches.iter_mut().find(|watch| watch.id == id) {
+            watch.unanswered = false;
+        }
+    }
+
+    /// The session has ended: what was not answered may not have come, and how it stands then is told to the next.
+    pub fn session_ended(&mut self) {
+        for watch in &mut self.watches {
+            watch.unsent |= std::mem::take(&mut watch.unanswered);
+        }
     }
 
     /// Forgets what counters were: they are read from elsewhere from now on.
     pub fn forget(&mut self) {
-        self.0.iter_mut().for_each(|watch| watch.before = None);
+        self.watches.iter_mut().for_each(|watch| watch.before = None);
     }
 }
 
@@ -244,7 +279,7 @@ mod tests {
         let each = values.iter().enumerate().map(|(second, value)| {
             let now = start + Duration::from_secs(second as u64);
             thresholds.judge(0, now, now, value.as_ref());
-            let watch = &thresholds.0[0];
+            let watch = &thresholds.watches[0];
             (watch.status, watch.value.clone(), watch.changes)
         });
         each.collect()
@@ -269,8 +304,28 @@ mod tests {
     fn what_alerts_from_the_start_is_a_change() {
         let mut thresholds = thresholds("");
         assert_eq!(stand(&mut thresholds, &[Some(Value::Integer(30))]), [(Status::Critical, "30".into(), 1)]);
-        assert_eq!(thresholds.take_unsent().count(), 1);
-        assert_eq!(thresholds.take_unsent().count(), 0);
+        assert!(thresholds.take_unsent().is_some() && thresholds.take_unsent().is_none());
+    }
+
+    #[test]
+    fn a_change_is_told_with_the_answer_to_its_notification() {
+        let gauge = |number| Some(Value::Gauge32(number));
+        let sent = |thresholds: &mut Thresholds| thresholds.take_unsent().map(|watch| watch.status);
+        let mut thresholds = thresholds("");
+        stand(&mut thresholds, &[gauge(30)]);
+        assert_eq!(sent(&mut thresholds), Some(Status::Critical));
+        // What changes meanwhile is told when that is answered, as it stands then.
+        stand(&mut thresholds, &[gauge(11), gauge(0)]);
+        assert_eq!(sent(&mut thresholds), None);
+        thresholds.notified(thresholds.watches[0].id);
+        assert_eq!((sent(&mut thresholds), sent(&mut thresholds)), (Some(Status::Ok), None));
+        // The session ends before the answer: once more, whether it came or not, and then no more.
+        thresholds.session_ended();
+        assert_eq!((sent(&mut thresholds), sent(&mut thresholds)), (Some(Status::Ok), None));
+        thresholds.notified(thresholds.watches[0].id);
+        thresholds.session_ended();
+        assert_eq!(sent(&mut thresholds), None);
+        assert_eq!(thresholds.watches[0].changes, 3);
     }
 
     #[test]
@@ -297,14 +352,14 @@ mod tests {
         for _ in 0..2 {
             assert!(thresholds.judge(0, now, now, Some(&Value::Counter64(5))).is_none());
         }
-        assert_eq!(thresholds.0[0].status, Status::Unknown);
+        assert_eq!(thresholds.watches[0].status, Status::Unknown);
     }
 
     #[test]
     fn those_that_stay_in_the_configuration_stand_as_they_stood() {
         let mut watched = thresholds("");
         stand(&mut watched, &[Some(Value::Gauge32(11))]);
-        let kept = watched.0[0].threshold.clone();
+        let kept = watched.watches[0].threshold.clone();
         let other = Threshold { name: "longer".into(), ..kept.clone() };
         watched.configure(&[other, kept], Instant::now());
         let stands: Vec<_> =
@@ -313,11 +368,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_waits_for_a_reading_is_due_but_wakes_nobody() {
+    fn one_that_waits_for_a_reading_is_looked_at_after_it() {
         let mut watched = thresholds("");
         let now = Instant::now();
         watched.wait(0);
-        assert_eq!((watched.deadline(), watched.due(now)), (None, vec![0]));
+        assert_eq!((watched.deadline(), watched.due(now)), (None, vec![]));
+        watched.read();
+        assert_eq!(watched.due(now), [0]);
         watched.judge(0, now, now, None);
         assert_eq!((watched.deadline(), watched.due(now)), (Some(now + Duration::from_secs(30)), vec![]));
     }

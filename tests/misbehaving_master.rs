@@ -352,7 +352,8 @@ fn slow_tree(sockets: usize) -> TempDir {
     folder
 }
 
-/// While a reading goes on, requests wait; so many, and no more of them than fit.
+/// While a reading goes on, requests wait; so many, and no more of them than fit. Each is answered once: with values, or
+/// with a short error.
 #[test]
 fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
     let folder = slow_tree(60_000);
@@ -362,36 +363,47 @@ fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
     master.works();
     let before = master.agent.status("VmHWM");
     std::thread::sleep(Duration::from_millis(200));
-    // Answers of more than 60 kB each: 24 MB if all of them waited at once.
+    // Answers of more than 60 kB each: 240 MB if all of them waited at once.
     let mut bulk = master.getbulk(0, 10_000, &[SOCKETS_OF_ALL, "1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
     let mut reader = master.stream().try_clone().unwrap();
     let mut stream = master.stream().try_clone().unwrap();
     reader.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    const FLOOD: u32 = 400;
+    const FLOOD: u32 = 4000;
     let flood = std::thread::spawn(move || {
         for packet in 0..FLOOD {
             bulk[12..16].copy_from_slice(&packet.to_le_bytes());
             stream.write_all(&bulk).unwrap();
         }
     });
-    let mut answered = vec![false; FLOOD as usize];
+    let (mut answered, mut refused) = (vec![false; FLOOD as usize], 0);
     for _ in 0..FLOOD {
         let mut header = [0; 20];
         std::io::Read::read_exact(&mut reader, &mut header).unwrap();
         let length = u32::from_le_bytes(header[16..20].try_into().unwrap()) as usize;
-        assert!((40_000..=65_536).contains(&length), "{length}");
-        std::io::Read::read_exact(&mut reader, &mut vec![0; length]).unwrap();
+        let mut payload = vec![0; length];
+        std::io::Read::read_exact(&mut reader, &mut payload).unwrap();
+        match length {
+            8 => {
+                assert_eq!(payload[4..], [1, 0, 1, 0], "tooBig, the first");
+                refused += 1;
+            }
+            _ => assert!((40_000..=65_536).contains(&length), "{length}"),
+        }
         let packet = u32::from_le_bytes(header[12..16].try_into().unwrap()) as usize;
         assert!(!std::mem::replace(&mut answered[packet], true), "{packet} twice");
     }
     flood.join().unwrap();
     let highest = master.agent.status("VmHWM");
-    println!("{before} kB before, {highest} kB at most");
+    println!("{before} kB before, {highest} kB at most; {refused} of {FLOOD} refused");
+    assert!(refused > 0 && refused < FLOOD, "{refused}");
     assert!(highest < before + WAITING, "{before} kB before, {highest} kB at most");
+    until(Duration::from_secs(2), "told", || master.agent.log().contains("some are refused"));
+    assert_eq!(master.agent.log().matches("some are refused").count(), 1, "{}", master.agent.log());
     master.works();
 }
 
-/// Nor does one that never reads the answers to them make us grow, spin or hang.
+/// Nor does one that never reads the answers to them make us grow, spin or hang: what it sends is read until so many short
+/// errors wait that the connection is given up.
 #[test]
 fn a_master_that_asks_for_what_must_wait_and_never_reads() {
     let folder = slow_tree(60_000);
@@ -402,20 +414,14 @@ fn a_master_that_asks_for_what_must_wait_and_never_reads() {
     let before = master.agent.status("VmHWM");
     std::thread::sleep(Duration::from_millis(200));
     let bulk = master.getbulk(0, 10_000, &[SOCKETS_OF_ALL, "1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
-    master.stream().set_nonblocking(true).unwrap();
-    let end = Instant::now() + Duration::from_secs(2);
-    let mut sent = 0;
-    while Instant::now() < end {
-        while master.stream().write(&bulk).is_ok_and(|length| length == bulk.len()) {
-            sent += 1;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    assert!(sent > 256, "{sent}");
+    let (sent, _) = master.flood(bulk);
+    assert!(sent > 10_000, "{sent}");
+    until(Duration::from_secs(2), "told", || master.agent.log().contains("does not read the answers"));
+    assert_eq!(master.agent.log().matches("does not read the answers").count(), 1, "{}", master.agent.log());
     let highest = master.agent.status("VmHWM");
     println!("{before} kB before, {highest} kB at most");
     assert!(highest < before + WAITING, "{before} kB before, {highest} kB at most");
-    // It waits for room to write, and does nothing else.
+    // It waits for a new session, and does nothing else.
     let switches =
         || master.agent.status("voluntary_ctxt_switches") + master.agent.status("nonvoluntary_ctxt_switches");
     // On a busy machine a reading may still be under way, and is interrupted.

@@ -248,7 +248,7 @@ fn quiet_session(context: &str) -> Vec<Vec<u8>> {
     // To Open, AddAgentCaps, two Registers and the Notify.
     for packet_id in 1..=5_u8 {
         if packet_id == 5 {
-            actions.extend(session.handle(Event::Notify(&trap), now));
+            actions.extend(session.handle(Event::Notify(0, &trap), now));
         }
         let response = [1, 18, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, packet_id, 0, 0, 0, 8, 0, 0, 0];
         let header = Header::decode(&response).unwrap().unwrap();

@@ -92,7 +92,7 @@ fn act(actions: Vec<Action<'_>>, rows: &[(Oid, Value)], position: &mut usize, ou
                 }
                 response.finish();
             }
-            Action::Tell(_) | Action::Disconnect(_) => {}
+            Action::Tell(_) | Action::Notified(_) | Action::Disconnect(_) => {}
         }
     }
 }

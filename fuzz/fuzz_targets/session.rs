@@ -143,7 +143,7 @@ impl Model {
                 }
                 Action::Send(bytes) => self.note(&bytes),
                 Action::Refuse(bytes) => panic!("{bytes:?}"),
-                Action::Tell(_) => {}
+                Action::Tell(_) | Action::Notified(_) => {}
                 Action::Disconnect(_) => self.ended = true,
             }
         }
@@ -248,7 +248,9 @@ impl Model {
                 let name: Oid = "1.3.6.1.6.3.1.1.4.1.0".parse().unwrap();
                 // More of them take time and find nothing new.
                 let list = vec![(name, Value::Integer(1)); usize::from(varbinds % 8)];
-                self.handle(Event::Notify(&list));
+                if self.session.takes_notify() {
+                    self.handle(Event::Notify(varbinds.into(), &list));
+                }
             }
             Step::Shutdown => self.handle(Event::Shutdown),
             Step::Reload => self.handle(Event::Reload),

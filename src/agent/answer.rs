@@ -36,10 +36,10 @@ pub fn answer(
             response.finish();
             Answered { varbinds, error: false }
         }
-        // Section 7.2.3: a response that cannot be given is genErr with the index of the range. Only one that would
-        // be too large to be heard comes here.
+        // A response that is too large to be heard. Section 6.2.16 allows the errors of SNMP, and to this one managers
+        // ask for less at a time.
         Err(TooLarge(index)) => {
-            response.fail(error::GEN_ERR, u16::try_from(index).unwrap_or(u16::MAX));
+            response.fail(error::TOO_BIG, u16::try_from(index).unwrap_or(u16::MAX));
             Answered { varbinds: 0, error: true }
         }
     }

@@ -2,33 +2,34 @@
 //! threads meanwhile.
 //!
 //! One task does all of it, so that an answer is made from one snapshot without locks. It never waits for
-//! `/proc`: a request that needs a fresh source is parked until the reading is done or `answer-within` is over.
+//! `/proc`: a request that needs a fresh source waits aside until the reading is done or `answer-within` is over. Nor does
+//! it ever stop reading what the master agent sends, and nothing holds it for more than a few milliseconds.
 
 pub mod answer;
 mod outage;
-mod parked;
 mod refresh;
+mod requests;
 mod serving;
 mod signals;
 mod supervisor;
+mod waiting;
 mod watch;
 
 use crate::agentx::session::{Event, Settings};
 use crate::agentx::transport::{Connection, Exchanged};
-use crate::agentx::wire::{Header, Query, Response};
 use crate::config::Config;
-use crate::mib::context::Context;
 use crate::mib::view::View;
 use crate::snapshot::{SourceId, Touched};
 use crate::trace::instance;
 use outage::Outage;
-use parked::{Parked, Request};
 use refresh::Refresher;
+use requests::Refused;
 use serving::Serving;
 use signals::{Signals, Wanted};
 use std::io;
 use std::time::{Duration, Instant};
 use supervisor::Supervisor;
+use waiting::Waiting;
 
 /// How long the master agent may take to read our last PDU.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -93,7 +94,8 @@ struct Agent {
     view: View,
     refresher: Refresher,
     supervisor: Supervisor,
-    parked: Parked,
+    waiting: Waiting,
+    refused: Refused,
     outage: Outage,
     reload: Box<dyn Fn() -> Option<Config>>,
     /// A configuration that the next session is to have.
@@ -106,7 +108,8 @@ impl Agent {
             view: View::new(config.layout()),
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
             supervisor: Supervisor::new(),
-            parked: Parked::default(),
+            waiting: Waiting::default(),
+            refused: Refused::default(),
             outage: Outage::default(),
             reload,
             next: None,
@@ -157,6 +160,7 @@ impl Agent {
     fn reconfigure(&mut self, config: Config) {
         tracing::info!("SIGHUP: configuration read again");
         self.refresher.reconfigure(config.proc_root(), config.max_ages());
+        self.waiting.wait_no_more();
         if config.agentx == self.config.agentx && config.mib == self.config.mib {
             self.configure(config);
         } else {
@@ -183,7 +187,8 @@ impl Agent {
 
     /// One connection with one session, from its beginning to its end.
     async fn serve(&mut self, signals: &mut Signals) -> Outcome {
-        self.parked.clear();
+        self.waiting.clear();
+        self.refresher.snapshot_mut().thresholds.session_ended();
         self.supervisor.turn();
         let address = self.config.agentx.address.clone();
         let connected = tokio::select! {
@@ -206,22 +211,27 @@ impl Agent {
         loop {
             self.supervisor.turn();
             let leave_by = serving.leaving.as_ref().map(|(_, by)| *by);
+            if connection.is_stuck() {
+                return serving.outcome("the master agent sends requests and does not read the answers");
+            }
             if let Some(ended) = serving.ended {
                 // What still waits to be sent is our last word, for a master agent that listens.
                 let _ = tokio::time::timeout(LAST_WORD, connection.flush()).await;
                 return serving.outcome(&ended.to_string());
             }
+            let busy = connection.has_more() || self.work(&mut connection);
             let deadline = self.deadline(serving.session.deadline(), leave_by, connection.is_congested());
-            let wants_more = !self.parked.is_full();
             tokio::select! {
-                exchanged = connection.exchange(wants_more) => match exchanged {
+                exchanged = connection.exchange() => match exchanged {
                     Ok(Exchanged::Closed) => return serving.outcome("the master agent closed the connection"),
                     Ok(Exchanged::Received) => serving.receive(self, &mut connection),
-                    Ok(Exchanged::Sent) => self.proceed(&mut serving, &mut connection),
+                    Ok(Exchanged::Sent) => {}
                     Err(error) => return serving.outcome(&format!("the connection failed: {error}")),
                 },
-                () = self.refresher.done() => {
-                    self.proceed(&mut serving, &mut connection);
+                // The connection is looked at first, by the runtime too.
+                () = tokio::task::yield_now(), if busy => {}
+                source = self.refresher.done() => {
+                    self.was_read(source);
                     serving.watch(self, &mut connection.out);
                 }
                 () = tokio::time::sleep_until(deadline.into()) => {
@@ -229,12 +239,14 @@ impl Agent {
                     if leave_by.is_some_and(|by| by <= now) {
                         return serving.outcome("the master agent did not answer our Close");
                     }
-                    self.refresher.give_up_late(now);
+                    for source in self.refresher.give_up_late(now) {
+                        self.was_read(source);
+                    }
                     if serving.session.deadline() <= now {
                         // After a time in which this process was stopped, the answer that is missing may have come.
                         connection.catch_up();
+                        serving.receive(self, &mut connection);
                     }
-                    self.proceed(&mut serving, &mut connection);
                     serving.watch(self, &mut connection.out);
                     if serving.session.deadline() <= now {
                         serving.event(self, Event::Timer, &mut connection.out);
@@ -253,70 +265,18 @@ impl Agent {
         }
     }
 
-    /// Answers what can be answered now, and goes on with what has come since.
-    fn proceed(&mut self, serving: &mut Serving, connection: &mut Connection) {
-        self.unpark(connection);
-        serving.receive(self, connection);
+    /// The reading of a source has ended, whatever it brought: what waited for it goes on.
+    fn was_read(&mut self, source: SourceId) {
+        self.waiting.read(source);
+        self.refresher.snapshot_mut().thresholds.read();
     }
 
+    /// When there is something to do though nothing has happened.
     fn deadline(&self, session: Instant, leave_by: Option<Instant>, congested: bool) -> Instant {
-        // Where answers pile up that nobody takes, none is added, however late it is.
-        let parked = if congested { None } else { self.parked.deadline() };
+        let waiting = self.waiting.deadline(congested, Instant::now());
         let thresholds = self.refresher.snapshot().thresholds.deadline();
         let others = leave_by.into_iter().chain(self.refresher.deadline()).chain(thresholds);
-        parked.into_iter().chain(others).chain(self.supervisor.deadline()).fold(session, Instant::min)
-    }
-
-    /// Answers a query from the snapshot. If a source is stale and `wait` is set, only starts its reading and says
-    /// that the answer is not given yet.
-    fn answer(&mut self, header: &Header, query: &Query<'_>, wait: bool, out: &mut Vec<u8>) -> bool {
-        let now = Instant::now();
-        let start = out.len();
-        let cx = Context::new(self.refresher.snapshot(), now);
-        let context = self.config.agentx.context.as_bytes();
-        let answered = answer::answer(&self.view, &cx, query, context, Response::to(header, out));
-        let touched = cx.touched();
-        let late = self.refresher.refresh(touched, now);
-        if late.waiting && wait {
-            out.truncate(start);
-            return false;
-        }
-        self.refresher.answered_late(&late.stale, self.config.refresh.answer_within.into(), now);
-        let snapshot = self.refresher.snapshot_mut();
-        snapshot.used(touched, now);
-        snapshot.agent.requests += 1;
-        snapshot.agent.varbinds += answered.varbinds;
-        snapshot.agent.errors += u64::from(answered.error);
-        snapshot.agent.late += u64::from(!late.stale.is_empty());
-        true
-    }
-
-    /// Answers what waits for nothing any more, or has waited long enough.
-    fn unpark(&mut self, connection: &mut Connection) {
-        let now = Instant::now();
-        let mut waiting = self.parked.take();
-        while !connection.is_congested()
-            && let Some(request) = waiting.next()
-        {
-            let answered = request.query().is_none_or(|query| {
-                self.answer(&request.header, &query, now < request.until, &mut connection.out)
-            });
-            if !answered {
-                self.parked.put(request);
-            }
-        }
-        waiting.for_each(|request| self.parked.put(request));
-    }
-
-    fn query(&mut self, header: &Header, query: &Query<'_>, payload: &[u8], out: &mut Vec<u8>) {
-        // The master agent sends a request again that was not answered within a second; one answer is enough.
-        if self.parked.has(header, payload) {
-            return;
-        }
-        if !self.answer(header, query, true, out) {
-            let until = Instant::now() + Duration::from(self.config.refresh.answer_within);
-            self.parked.put(Request { header: *header, payload: payload.to_vec(), until });
-        }
+        waiting.into_iter().chain(others).chain(self.supervisor.deadline()).fold(session, Instant::min)
     }
 }
 

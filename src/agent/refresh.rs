@@ -115,8 +115,10 @@ impl Refresher {
     async fn all_done(&mut self) {
         while let Some(deadline) = self.deadline() {
             tokio::select! {
-                () = self.done() => {}
-                () = tokio::time::sleep_until(deadline.into()) => self.give_up_late(Instant::now()),
+                _ = self.done() => {}
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    self.give_up_late(Instant::now());
+                }
             }
         }
     }
@@ -188,30 +190,30 @@ impl Refresher {
         }
     }
 
-    /// Waits for a reading to be done and puts it in place; waits for ever if none is under way.
-    pub async fn done(&mut self) {
-        let change = match self.tasks.join_next_with_id().await {
-            None => std::future::pending().await,
-            Some(Ok((id, Some(done)))) => {
-                let reading = self.under_way.remove(&id);
-                let (source, outdated) = (done.id, reading.as_ref().is_some_and(|reading| reading.outdated));
-                if let Some(reading) = reading {
-                    let took_ms = reading.begun.elapsed().as_millis();
+    /// Waits for a reading to be done, puts it in place and says whose it was; waits for ever if none is under way.
+    pub async fn done(&mut self) -> SourceId {
+        loop {
+            let (task, done) = match self.tasks.join_next_with_id().await {
+                None => std::future::pending().await,
+                Some(Ok((task, done))) => (task, done),
+                Some(Err(error)) => (error.id(), None),
+            };
+            // There is one for each task.
+            let Some(reading) = self.under_way.remove(&task) else { continue };
+            let (source, took_ms) = (reading.job.id, reading.begun.elapsed().as_millis());
+            let change = match done {
+                Some(_) | None if reading.outdated => None,
+                Some(done) => {
                     tracing::debug!(source = source.name(), took_ms, "was read");
+                    let change = self.snapshot.accept(done);
+                    self.tell_in_time(source);
+                    change
                 }
-                let change = if outdated { None } else { self.snapshot.accept(done) };
-                self.tell_in_time(source);
-                change
-            }
-            Some(Ok((id, None))) => self.broke_off(id),
-            Some(Err(error)) => self.broke_off(error.id()),
-        };
-        change.iter().for_each(tell);
-    }
-
-    fn broke_off(&mut self, task: Id) -> Option<Change> {
-        let reading = self.under_way.remove(&task).filter(|reading| !reading.outdated)?;
-        self.snapshot.fail(reading.job.id, "the reading broke off; please report this")
+                None => self.snapshot.fail(source, "the reading broke off; please report this"),
+            };
+            change.iter().for_each(tell);
+            return source;
+        }
     }
 
     /// When the next reading will have taken too long.
@@ -220,8 +222,8 @@ impl Refresher {
         waited_for.map(|reading| reading.begun + READ_WITHIN).min()
     }
 
-    /// Marks the sources as failed whose readings take too long.
-    pub fn give_up_late(&mut self, now: Instant) {
+    /// Marks the sources as failed whose readings take too long, and says which.
+    pub fn give_up_late(&mut self, now: Instant) -> Vec<SourceId> {
         // A timer that comes so much too late says that this process was stopped, and its readings with it.
         for reading in self.under_way.values_mut().filter(|reading| reading.is_waited_for()) {
             if reading.begun + READ_WITHIN + STOPPED <= now {
@@ -234,10 +236,11 @@ impl Refresher {
             reading.given_up = true;
             failed.push(reading.job.id);
         }
-        for id in failed {
+        for &id in &failed {
             let error = format!("reading takes longer than {} s", READ_WITHIN.as_secs());
             self.snapshot.fail(id, &error).iter().for_each(tell);
         }
+        failed
     }
 }
 

@@ -37,25 +37,31 @@ impl Serving {
             leaving: None,
         };
         for action in actions {
-            serving.act(agent, action, &[], &mut connection.out);
+            serving.act(agent, action, &mut connection.out);
         }
         serving
     }
 
     pub fn event(&mut self, agent: &mut Agent, event: Event<'_>, out: &mut Vec<u8>) {
         for action in self.session.handle(event, Instant::now()) {
-            self.act(agent, action, &[], out);
+            self.act(agent, action, out);
         }
     }
 
-    /// Handles all PDUs that have come, unless answers pile up that nobody takes or requests that wait.
+    /// Handles all PDUs that have come.
     pub fn receive(&mut self, agent: &mut Agent, connection: &mut Connection) {
-        while !connection.is_congested() && !agent.parked.is_full() && self.ended.is_none() {
+        while self.ended.is_none() && !connection.is_stuck() {
+            let congested = connection.is_congested();
             match connection.next_pdu() {
                 Ok(None) => return,
-                Ok(Some(Incoming { header, payload, out })) => {
+                Ok(Some(Incoming { header, payload, is_last, out })) => {
                     for action in self.session.handle(Event::Received(header, payload), Instant::now()) {
-                        self.act(agent, action, payload, out);
+                        match action {
+                            Action::Answer(header, query) => {
+                                agent.query(&header, &query, payload, is_last && !congested, out);
+                            }
+                            action => self.act(agent, action, out),
+                        }
                     }
                 }
                 Err(error) => self.event(agent, Event::Garbage(error), &mut connection.out),
@@ -63,7 +69,7 @@ impl Serving {
         }
     }
 
-    fn act(&mut self, agent: &mut Agent, action: Action<'_>, payload: &[u8], out: &mut Vec<u8>) {
+    fn act(&mut self, agent: &mut Agent, action: Action<'_>, out: &mut Vec<u8>) {
         match action {
             Action::Send(bytes) => out.extend(bytes),
             Action::Refuse(bytes) => {
@@ -72,7 +78,12 @@ impl Serving {
                 statistics.requests += 1;
                 statistics.errors += 1;
             }
-            Action::Answer(header, query) => agent.query(&header, &query, payload, out),
+            // Only what was received is answered, where that is handled.
+            Action::Answer(..) => {}
+            Action::Notified(threshold) => {
+                agent.refresher.snapshot_mut().thresholds.notified(threshold);
+                self.notify(agent, out);
+            }
             Action::Tell(notice) => {
                 self.tell(agent, &notice);
                 // What changed while the master agent was away.
@@ -145,11 +156,18 @@ impl Serving {
     /// Looks at the thresholds that are due, and tells the master agent what changed.
     pub fn watch(&mut self, agent: &mut Agent, out: &mut Vec<u8>) {
         agent.watch(Instant::now());
-        if !self.registered {
-            return;
+        if self.registered {
+            self.notify(agent, out);
         }
-        for varbinds in agent.notifications() {
-            self.event(agent, Event::Notify(&varbinds), out);
+    }
+
+    /// Tells the master agent of changes, a few at a time: it answers each, and what it has not answered yet is all that
+    /// may wait for it to be read.
+    fn notify(&mut self, agent: &mut Agent, out: &mut Vec<u8>) {
+        while self.session.takes_notify()
+            && let Some((threshold, varbinds)) = agent.next_notification()
+        {
+            self.event(agent, Event::Notify(threshold, &varbinds), out);
         }
     }
 

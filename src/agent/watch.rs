@@ -1,6 +1,7 @@
 //! Thresholds: their values are read like those of a request, and what changed becomes a notification.
 
 use super::Agent;
+use super::requests::TURN;
 use crate::mib::context::Context;
 use crate::mib::lns_thresholds;
 use crate::mib::oid::Oid;
@@ -14,9 +15,13 @@ impl Agent {
         self.refresher.snapshot_mut().thresholds.configure(&self.config.thresholds, Instant::now());
     }
 
-    /// Looks at the thresholds that are due, or begins the readings that they need.
+    /// Looks at the thresholds that are due, or begins the readings that they need; for a moment, and at the others when
+    /// the loop comes round again.
     pub(super) fn watch(&mut self, now: Instant) {
         for position in self.refresher.snapshot().thresholds.due(now) {
+            if now.elapsed() >= TURN {
+                return;
+            }
             let snapshot = self.refresher.snapshot();
             let Some(watch) = snapshot.thresholds.all().get(position) else {
                 continue;
@@ -48,10 +53,10 @@ impl Agent {
         }
     }
 
-    /// The variable bindings of what has not been notified yet; it counts as notified from now on.
-    pub(super) fn notifications(&mut self) -> Vec<Vec<(Oid, Value)>> {
+    /// The variable bindings of a change that the master agent has not been told of yet, and whose it is.
+    pub(super) fn next_notification(&mut self) -> Option<(u64, Vec<(Oid, Value)>)> {
         let base = self.config.mib.base_oid.clone().into();
-        let unsent = self.refresher.snapshot_mut().thresholds.take_unsent();
-        unsent.map(|watch| lns_thresholds::change(&base, watch)).collect()
+        let watch = self.refresher.snapshot_mut().thresholds.take_unsent()?;
+        Some((watch.id, lns_thresholds::change(&base, watch)))
     }
 }

@@ -21,6 +21,10 @@ pub const REPLY_WITHIN: Duration = Duration::from_secs(60);
 /// It never asks us.
 pub const PING_AFTER: Duration = Duration::from_secs(60);
 
+/// How many Notify PDUs may be unanswered. snmpd sends each on before it reads the next, and what it has not read must not
+/// grow with the number of thresholds that change at once.
+const NOTIFY_WINDOW: usize = 4;
+
 /// How soon a refused registration is tried again. One that the master agent still holds for a dead session of
 /// ours is refused until it notices.
 pub const REGISTER_AGAIN: Duration = Duration::from_millis(500);
@@ -49,8 +53,9 @@ pub enum Event<'a> {
     Garbage(WireError),
     /// [`Session::deadline`] has come.
     Timer,
-    /// Something is to be told: the variable bindings of a Notify, snmpTrapOID.0 first (section 6.2.10).
-    Notify(&'a [(Oid, Value)]),
+    /// Something is to be told: the driver's number for it, and the variable bindings of a Notify, snmpTrapOID.0 first
+    /// (section 6.2.10). Only while [`Session::takes_notify`].
+    Notify(u64, &'a [(Oid, Value)]),
     /// We want to end.
     Shutdown,
     /// We want a session with other settings.
@@ -66,6 +71,8 @@ pub enum Action<'a> {
     Refuse(Vec<u8>),
     /// Find the values and send them as the response to this header.
     Answer(Header, Query<'a>),
+    /// The master agent has answered the Notify with this number, and so has what it says.
+    Notified(u64),
     /// Tell people.
     Tell(Notice),
     /// Close the connection once everything is sent.
@@ -79,7 +86,7 @@ enum Asked {
     /// The position of the subtree.
     Register(usize),
     Ping,
-    Notify,
+    Notify(u64),
     Close(CloseReason),
 }
 
@@ -142,6 +149,13 @@ impl Session {
         self.session_id.is_some()
     }
 
+    /// Whether the master agent may be told something now: it has answered nearly all that it was told before.
+    #[must_use]
+    pub fn takes_notify(&self) -> bool {
+        let unanswered = |pending: &&Pending| matches!(pending.asked, Asked::Notify(_));
+        self.is_open() && self.pending.iter().filter(unanswered).count() < NOTIFY_WINDOW
+    }
+
     /// When [`Event::Timer`] is due.
     #[must_use]
     pub fn deadline(&self) -> Instant {
@@ -165,7 +179,7 @@ impl Session {
                 actions
             }
             Event::Timer => self.timer(now),
-            Event::Notify(varbinds) => self.notify(varbinds, now),
+            Event::Notify(number, varbinds) => self.notify(number, varbinds, now),
             Event::Shutdown => self.leave(CloseReason::Shutdown, now),
             Event::Reload => self.leave(CloseReason::Other, now),
         }
@@ -270,10 +284,11 @@ impl Session {
             }
             Asked::Register(subtree) => self.registered(subtree, error, now),
             Asked::Close(_) => vec![Action::Disconnect(Ended::ByUs)],
-            Asked::Notify if error != error::NO_ERROR => {
-                vec![Action::Tell(Notice::NotificationRefused(error))]
+            Asked::Notify(number) => {
+                let refused = (error != error::NO_ERROR).then_some(Notice::NotificationRefused(error));
+                refused.map(Action::Tell).into_iter().chain([Action::Notified(number)]).collect()
             }
-            Asked::Capabilities | Asked::Ping | Asked::Notify => Vec::new(),
+            Asked::Capabilities | Asked::Ping => Vec::new(),
         }
     }
 
@@ -341,11 +356,11 @@ impl Session {
     }
 
     /// Section 7.1.8: a Notify is answered like any other PDU of ours.
-    fn notify(&mut self, varbinds: &[(Oid, Value)], now: Instant) -> Actions<'static> {
+    fn notify(&mut self, number: u64, varbinds: &[(Oid, Value)], now: Instant) -> Actions<'static> {
         let Some(session_id) = self.session_id else {
             return Vec::new();
         };
-        let packet_id = self.pend(Asked::Notify, now);
+        let packet_id = self.pend(Asked::Notify(number), now);
         vec![Action::Send(wire::notify(session_id, packet_id, &self.settings.context, varbinds))]
     }
 
@@ -371,7 +386,7 @@ impl Session {
             Asked::Ping => encoder.ping(),
             Asked::Close(reason) => encoder.close(reason),
             // Made where its variable bindings are.
-            Asked::Notify => None,
+            Asked::Notify(_) => None,
         }
     }
 
@@ -441,6 +456,7 @@ mod tests {
             .map(|action| match action {
                 Action::Send(bytes) => Action::Send(bytes),
                 Action::Refuse(bytes) => Action::Refuse(bytes),
+                Action::Notified(number) => Action::Notified(number),
                 Action::Tell(notice) => Action::Tell(notice),
                 Action::Disconnect(ended) => Action::Disconnect(ended),
                 Action::Answer(..) => panic!("an answer to a response"),
@@ -469,18 +485,49 @@ mod tests {
         let varbinds =
             [(trap_oid, Value::ObjectIdentifier(Box::new("1.3.6.1.4.1.8072.0.1".parse().unwrap())))];
         let (mut unopened, _) = Session::open(settings(""), now);
-        assert_eq!(unopened.handle(Event::Notify(&varbinds), now), []);
+        assert_eq!(unopened.handle(Event::Notify(7, &varbinds), now), []);
         let mut session = opened(now);
         for (packet_id, error) in [(5, 0), (6, error::PARSE_ERROR)] {
-            let actions = session.handle(Event::Notify(&varbinds), now);
+            let actions = session.handle(Event::Notify(7, &varbinds), now);
             assert_eq!(sent(&actions[0]), [(12, NETWORK_BYTE_ORDER, 42, packet_id)]);
             let told = response(&mut session, packet_id, error, now);
-            let refused = vec![Action::Tell(Notice::NotificationRefused(error))];
-            assert_eq!(told, if error == 0 { Vec::new() } else { refused });
+            let refused = Action::Tell(Notice::NotificationRefused(error));
+            let answered = Action::Notified(7);
+            assert_eq!(told, if error == 0 { vec![answered] } else { vec![refused, answered] });
         }
-        let _ = session.handle(Event::Notify(&varbinds), now);
+        let _ = session.handle(Event::Notify(7, &varbinds), now);
         let unanswered = session.handle(Event::Timer, now + REPLY_WITHIN);
         assert_eq!(unanswered, [Action::Disconnect(Ended::NoAnswer)]);
+    }
+
+    #[test]
+    fn few_notifications_wait_for_their_answers_at_a_time() {
+        let now = Instant::now();
+        let (unopened, _) = Session::open(settings(""), now);
+        assert!(!unopened.takes_notify());
+        let mut session = opened(now);
+        let mut sent = 0;
+        while session.takes_notify() {
+            let _ = session.handle(Event::Notify(sent, &[]), now);
+            sent += 1;
+        }
+        assert_eq!(sent, 4);
+        // Answers come in any order, and each makes room for one.
+        assert_eq!(response(&mut session, 7, 0, now), [Action::Notified(2)]);
+        assert!(session.takes_notify());
+        let _ = session.handle(Event::Notify(4, &[]), now);
+        assert!(!session.takes_notify());
+    }
+
+    // 7.1.8: our Close may cross one of the master agent's, which then knows no session any more. It is closed either way.
+    #[test]
+    fn a_close_of_ours_that_is_answered_with_not_open_is_a_close() {
+        let now = Instant::now();
+        for event in [Event::Shutdown, Event::Reload] {
+            let mut session = opened(now);
+            let _ = session.handle(event, now);
+            assert_eq!(response(&mut session, 5, error::NOT_OPEN, now), [Action::Disconnect(Ended::ByUs)]);
+        }
     }
 
     // 7.1.1: the session ID of the Open's response is that of every PDU from then on.

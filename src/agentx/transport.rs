@@ -77,9 +77,13 @@ impl AsRawFd for Stream {
     }
 }
 
-/// While so much waits to be sent, nothing more is read: a master agent that does not read its answers gets no
-/// further ones.
+/// While so much waits to be sent, no further values are looked up for a master agent that does not read them. What it
+/// sends is read all the same: snmpd's send to a subagent blocks, and a snmpd that waits for us to read does not read
+/// our answers either.
 const HIGH_WATER: usize = 256 * 1024;
+
+/// Where the connection is given up: short errors alone do not come to so much while anybody reads them.
+const HARD_CAP: usize = 1024 * 1024;
 
 /// How long a connection may take to come about. The system would wait for minutes, with ever longer pauses between
 /// its tries; ours are regular, so that a master agent that can take us in again soon does.
@@ -87,6 +91,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// How much is read at once.
 const READ: usize = 64 * 1024;
+
+/// How many reads may come in succession, with nothing answered between them: more than a socket's buffer holds.
+const MOST_FULL_READS: u32 = 8;
 
 /// A connection with what has been received and what waits to be sent.
 pub struct Connection {
@@ -97,6 +104,8 @@ pub struct Connection {
     received: Vec<u8>,
     taken: usize,
     filled: usize,
+    /// How often in succession a read has filled all the room there was.
+    full_reads: u32,
     /// What waits to be sent. Add to it; [`Connection::exchange`] sends it.
     pub out: Vec<u8>,
     sent: usize,
@@ -117,6 +126,8 @@ pub struct Incoming<'a> {
     pub header: Header,
     /// Its payload, as long as the header says.
     pub payload: &'a [u8],
+    /// Whether nothing has come behind it yet.
+    pub is_last: bool,
     /// What waits to be sent.
     pub out: &'a mut Vec<u8>,
 }
@@ -157,6 +168,7 @@ impl Connection {
             received: Vec::new(),
             taken: 0,
             filled: 0,
+            full_reads: 0,
             out: Vec::new(),
             sent: 0,
         })
@@ -177,13 +189,13 @@ impl Connection {
         self.stream.as_ref().ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
-    /// Sends what waits and, if more is wanted, reads what came, until there is something to tell. Can be dropped and
-    /// called again without losing anything.
+    /// Sends what waits and reads what came, until there is something to tell. Can be dropped and called again without
+    /// losing anything.
     ///
     /// # Errors
     /// What the system says of the connection.
-    pub async fn exchange(&mut self, wants_more: bool) -> io::Result<Exchanged> {
-        std::future::poll_fn(|cx| self.poll_exchange(cx, wants_more)).await
+    pub async fn exchange(&mut self) -> io::Result<Exchanged> {
+        std::future::poll_fn(|cx| self.poll_exchange(cx)).await
     }
 
     /// Reads what has come without waiting, whether the runtime knows of it or not. How it ended is left to
@@ -226,13 +238,15 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_exchange(&mut self, cx: &mut Context<'_>, wants_more: bool) -> Poll<io::Result<Exchanged>> {
-        if self.sent < self.out.len() && self.poll_send(cx)?.is_ready() {
-            return Poll::Ready(Ok(Exchanged::Sent));
+    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
+        let all_sent = self.sent < self.out.len() && self.poll_send(cx)?.is_ready();
+        match self.poll_receive(cx) {
+            Poll::Pending if all_sent => Poll::Ready(Ok(Exchanged::Sent)),
+            received => received,
         }
-        if self.is_congested() || !wants_more {
-            return Poll::Pending;
-        }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
         self.make_room();
         loop {
             let stream = self.stream.as_ref().ok_or(ErrorKind::NotConnected)?;
@@ -245,11 +259,17 @@ impl Connection {
                     // Less than there was room for is all there is: no second call to learn that.
                     if read < wanted {
                         ready.clear_ready();
+                        self.full_reads = 0;
+                    } else {
+                        self.full_reads += 1;
                     }
                     self.filled += read;
                     return Poll::Ready(Ok(Exchanged::Received));
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    ready.clear_ready();
+                    self.full_reads = 0;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -272,10 +292,23 @@ impl Connection {
         }
     }
 
-    /// Whether so much waits to be sent that no more answers should be made.
+    /// Whether more has come than was read, as far as that is known, and is to be read before anything else is done: the
+    /// master agent may be waiting for room. Not for ever: it may send faster than anybody reads.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        (1..=MOST_FULL_READS).contains(&self.full_reads)
+    }
+
+    /// Whether so much waits to be sent that no more values should be looked up.
     #[must_use]
     pub fn is_congested(&self) -> bool {
         self.out.len() - self.sent > HIGH_WATER
+    }
+
+    /// Whether so much waits to be sent that the master agent will not read it any more.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.out.len() - self.sent > HARD_CAP
     }
 
     /// Takes the next whole PDU out of what was received, and lends what is around it: the PDU's payload to read
@@ -284,6 +317,7 @@ impl Connection {
     /// # Errors
     /// If what was received is no PDU; the stream cannot be followed any more then.
     pub fn next_pdu(&mut self) -> Result<Option<Incoming<'_>>, WireError> {
+        let more = self.has_more();
         let rest = self.received.get(self.taken..self.filled).unwrap_or_default();
         let Some(header) = Header::decode(rest)? else {
             return Ok(None);
@@ -292,7 +326,8 @@ impl Connection {
             return Ok(None);
         };
         self.taken += HEADER + header.payload_length;
-        Ok(Some(Incoming { header, payload, out: &mut self.out }))
+        let is_last = self.taken == self.filled && !more;
+        Ok(Some(Incoming { header, payload, is_last, out: &mut self.out }))
     }
 }
 

@@ -62,6 +62,8 @@ impl PduType {
 pub mod error {
     /// No error.
     pub const NO_ERROR: u16 = 0;
+    /// tooBig
+    pub const TOO_BIG: u16 = 1;
     /// genErr
     pub const GEN_ERR: u16 = 5;
     /// commitFailed

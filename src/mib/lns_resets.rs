@@ -131,6 +131,13 @@ impl Rows for Resets {
         }
     }
 
+    /// After a scan of ports thousands have no peer.
+    fn skip(&self, cx: &Context<'_>, row: usize, column: u32) -> usize {
+        let rows = cx.resets().and_then(|resets| resets.rows.get(row..)).unwrap_or_default();
+        let with_peer = || rows.iter().position(|row| row.peer.is_some()).unwrap_or(rows.len());
+        if column == 5 { row } else { row + with_peer() }
+    }
+
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
         let row = cx.resets()?.rows.get(row)?;
         Some(match (column, row.peer) {

@@ -115,8 +115,13 @@ pub trait Rows: Sync {
     fn is_empty(&self, cx: &Context<'_>) -> bool {
         self.len(cx) == 0
     }
-    /// Appends the index of a row below [`Self::len`]. Indexes never decrease from row to row.
+    /// Appends the index of a row below [`Self::len`]. Indexes rise from row to row.
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid);
+    /// The first row at or after this one that may have a cell in a column. Where many rows in succession have none, a
+    /// table must know without looking at each: one request may ask a thousand times.
+    fn skip(&self, _cx: &Context<'_>, row: usize, _column: u32) -> usize {
+        row
+    }
     /// The value of an accessible column; `None` if there is no such instance.
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value>;
 }

@@ -4,7 +4,8 @@ use super::context::Context;
 use super::object::{Column, Group, Object, Place, Rows, Syntax, Table, standard_column};
 use super::oid::Oid;
 use super::value::Value;
-use crate::proc::sockets::{Address, Endpoint, TcpState, V4, V6};
+use crate::proc::sockets::{Address, Endpoint, V4, V6};
+use crate::snapshot::instances;
 use crate::snapshot::sockets::{Listener, Row};
 
 /// The tables below tcp.
@@ -131,24 +132,28 @@ impl Rows for Conn {
     }
 }
 
-/// All connections, IPv4 before IPv6. Listeners stand among them as rows without cells.
+/// All connections, IPv4 before IPv6.
 struct Connection;
 
+enum Either<'a> {
+    V4(&'a Row<V4>),
+    V6(&'a Row<V6>),
+}
+
 impl Connection {
-    fn cell<A: Address>(cx: &Context<'_>, row: &Row<A>, column: u32) -> Option<Value> {
-        if row.state == TcpState::Listen.number() {
-            return None;
-        }
-        match column {
-            7 => Some(Value::Integer(i32::from(row.state))),
-            _ => cx.process(row.inode).map(Value::Gauge32),
+    fn row<'a>(cx: &Context<'a>, row: usize) -> Option<Either<'a>> {
+        let rows = cx.rows()?;
+        let (connections4, connections6) = (rows.connections4(), rows.connections6());
+        match row.checked_sub(connections4.len()) {
+            None => instances::row(&rows.tcp4, connections4, row).map(Either::V4),
+            Some(row) => instances::row(&rows.tcp6, connections6, row).map(Either::V6),
         }
     }
 }
 
 impl Rows for Connection {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.rows().map_or(0, |rows| rows.tcp4.len() + rows.tcp6.len())
+        cx.rows().map_or(0, |rows| rows.connections4().len() + rows.connections6().len())
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
@@ -156,20 +161,32 @@ impl Rows for Connection {
             push_inet(name, row.local());
             push_inet(name, row.remote());
         }
-        let Some(rows) = cx.rows() else { return };
-        match rows.tcp4.get(row) {
-            Some(row) => push(name, row),
-            None => rows.tcp6.get(row - rows.tcp4.len()).into_iter().for_each(|row| push(name, row)),
+        match Self::row(cx, row) {
+            Some(Either::V4(row)) => push(name, row),
+            Some(Either::V6(row)) => push(name, row),
+            None => {}
         }
     }
 
+    fn skip(&self, cx: &Context<'_>, row: usize, column: u32) -> usize {
+        if column == 8 { skip_unknown_processes(self, cx, row) } else { row }
+    }
+
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let rows = cx.rows()?;
-        match rows.tcp4.get(row) {
-            Some(row) => Self::cell(cx, row, column),
-            None => Self::cell(cx, rows.tcp6.get(row - rows.tcp4.len())?, column),
+        let (state, inode) = match Self::row(cx, row)? {
+            Either::V4(row) => (row.state, row.inode),
+            Either::V6(row) => (row.state, row.inode),
+        };
+        match column {
+            7 => Some(Value::Integer(i32::from(state))),
+            _ => cx.process(inode).map(Value::Gauge32),
         }
     }
+}
+
+/// Where processes cannot be read no row of a table has a cell in its column of processes.
+pub(super) fn skip_unknown_processes(rows: &dyn Rows, cx: &Context<'_>, row: usize) -> usize {
+    if cx.process(0).is_some() { row } else { rows.len(cx) }
 }
 
 /// Calls something with the listener of a row, IPv4 before IPv6: what tcpListenerTable and lnsListenerTable share.
@@ -211,6 +228,10 @@ impl Rows for Listeners {
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
         push_listener(cx, row, name);
+    }
+
+    fn skip(&self, cx: &Context<'_>, row: usize, _: u32) -> usize {
+        skip_unknown_processes(self, cx, row)
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {

@@ -3,10 +3,11 @@
 use super::context::Context;
 use super::object::{Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column};
 use super::oid::Oid;
-use super::tcp_tables::{push_inet, push_ipv4};
+use super::tcp_tables::{push_inet, push_ipv4, skip_unknown_processes};
 use super::value::Value;
-use crate::proc::sockets::Address;
-use crate::snapshot::sockets::{Row, UDP_UNCONNECTED};
+use crate::proc::sockets::{Address, V4};
+use crate::snapshot::instances;
+use crate::snapshot::sockets::Row;
 
 /// udp
 pub static GROUP: Group = Group {
@@ -58,29 +59,33 @@ const fn udp(subid: u32, name: &'static str, syntax: Syntax, kernel: &'static st
     standard(subid, name, syntax, Read::Sum("Udp", "Udp6", kernel))
 }
 
-/// The sockets without a peer, which is what snmpd takes RFC 2013's listeners to be. Sockets that share their
-/// endpoint by SO_REUSEPORT are rows with equal indexes here, of which the walk sees the first; connected ones
-/// come after it, since no peer is the lowest, and have no cells.
+/// The local endpoints of sockets without a peer.
 struct Listening;
+
+impl Listening {
+    fn row<'a>(cx: &Context<'a>, row: usize) -> Option<&'a Row<V4>> {
+        let rows = cx.rows()?;
+        instances::row(&rows.udp4, rows.unconnected4(), row)
+    }
+}
 
 impl Rows for Listening {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.rows().map_or(0, |rows| rows.udp4.len())
+        cx.rows().map_or(0, |rows| rows.unconnected4().len())
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(row) = cx.rows().and_then(|rows| rows.udp4.get(row)) {
+        if let Some(row) = Self::row(cx, row) {
             push_ipv4(name, row.local());
         }
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let row = cx.rows()?.udp4.get(row)?;
-        let value = match column {
-            1 => Value::IpAddress(row.local().address),
-            _ => Value::Integer(i32::from(row.local().port)),
-        };
-        (row.state == UDP_UNCONNECTED).then_some(value)
+        let local = Self::row(cx, row)?.local();
+        Some(match column {
+            1 => Value::IpAddress(local.address),
+            _ => Value::Integer(i32::from(local.port)),
+        })
     }
 }
 
@@ -102,6 +107,10 @@ impl Rows for Endpoints {
             Some(row) => push(name, row),
             None => rows.udp6.get(row - rows.udp4.len()).into_iter().for_each(|row| push(name, row)),
         }
+    }
+
+    fn skip(&self, cx: &Context<'_>, row: usize, _: u32) -> usize {
+        skip_unknown_processes(self, cx, row)
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {

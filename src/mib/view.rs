@@ -6,6 +6,7 @@ use super::oid::Oid;
 use super::value::Value;
 use super::{GROUPS, MIB_2, MIB_2_SUBTREES};
 use crate::counters::{self, Registered, Slot};
+use std::ops::ControlFlow::{self, Break, Continue};
 
 /// What is served, and where the private module sits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,11 +128,9 @@ impl View {
                 (instance == [0]).then(|| leaf.kind.scalar_value(cx)).flatten()
             }
             Kind::Column(table, column) => {
-                // As GetNext does it: of rows with equal indexes, the first that has a cell.
-                let first = seek(table, cx, instance, true);
-                (first..table.rows.len(cx))
-                    .take_while(|&row| index(table, cx, row).as_slice() == instance)
-                    .find_map(|row| table.rows.cell(cx, row, column.subid))
+                let row = seek(table, cx, instance, true);
+                let is_it = row < table.rows.len(cx) && index(table, cx, row).as_slice() == instance;
+                is_it.then(|| table.rows.cell(cx, row, column.subid)).flatten()
             }
         };
         value.ok_or(Missing::Instance)
@@ -157,8 +156,8 @@ impl View {
             if end.is_some_and(|end| *leaf.oid >= *end.as_slice()) {
                 return None;
             }
-            if let Some((name, value)) = next_in(leaf, cx, from, include) {
-                return end.is_none_or(|end| name < *end).then_some((name, value));
+            if let Break(found) = next_in(leaf, cx, from, include, end) {
+                return found;
             }
             (from, include) = (&[], true);
         }
@@ -206,23 +205,48 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
     }
 }
 
-fn next_in(leaf: &Leaf, cx: &Context<'_>, from: &[u32], include: bool) -> Option<(Oid, Value)> {
-    let mut name = Oid::from_slice(&leaf.oid)?;
-    match leaf.kind {
+/// What an object type has behind a name and before the end of the range: an instance, nothing before the end, or nothing at
+/// all, so that the next object type may have something.
+fn next_in(
+    leaf: &Leaf,
+    cx: &Context<'_>,
+    from: &[u32],
+    include: bool,
+    end: Option<&Oid>,
+) -> ControlFlow<Option<(Oid, Value)>> {
+    let Some(mut name) = Oid::from_slice(&leaf.oid) else { return Continue(()) };
+    let (table, column) = match leaf.kind {
         Kind::Scalar(_) | Kind::Registered(..) => {
             let reached = from.is_empty() || (include && from == [0]);
-            let value = reached.then(|| leaf.kind.scalar_value(cx)).flatten()?;
+            let Some(value) = reached.then(|| leaf.kind.scalar_value(cx)).flatten() else {
+                return Continue(());
+            };
             name.push(0);
-            Some((name, value))
+            return Break(is_before(&name, end).then_some((name, value)));
         }
-        Kind::Column(table, column) => {
-            let first = seek(table, cx, from, include);
-            let (row, value) = (first..table.rows.len(cx))
-                .find_map(|row| Some((row, table.rows.cell(cx, row, column.subid)?)))?;
-            table.rows.index(cx, row, &mut name);
-            Some((name, value))
+        Kind::Column(table, column) => (table, column.subid),
+    };
+    let (rows, object) = (table.rows, name.as_slice().len());
+    let mut row = seek(table, cx, from, include);
+    loop {
+        row = rows.skip(cx, row, column);
+        if row >= rows.len(cx) {
+            return Continue(());
         }
+        name.truncate(object);
+        rows.index(cx, row, &mut name);
+        if !is_before(&name, end) {
+            return Break(None);
+        }
+        if let Some(value) = rows.cell(cx, row, column) {
+            return Break(Some((name, value)));
+        }
+        row += 1;
     }
+}
+
+fn is_before(name: &Oid, end: Option<&Oid>) -> bool {
+    end.is_none_or(|end| name < end)
 }
 
 /// The first row whose index is after `from`, or at it if `include`.

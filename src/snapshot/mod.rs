@@ -7,6 +7,7 @@
 pub mod counters;
 pub mod counts;
 pub mod icmp_types;
+pub mod instances;
 pub mod ports;
 pub mod sockets;
 pub mod sockstat;

@@ -2,6 +2,7 @@
 //! where somebody walks a table of them.
 
 use super::counts::{StateCounts, UdpCounts};
+use super::instances::Instances;
 use super::ports::Ports;
 use crate::proc::ParseError;
 use crate::proc::read::{self, ProcRoot};
@@ -96,6 +97,29 @@ pub struct Rows {
     pub udp4: Vec<Row<V4>>,
     /// net/udp6
     pub udp6: Vec<Row<V6>>,
+    connections4: Instances,
+    connections6: Instances,
+    unconnected4: Instances,
+}
+
+impl Rows {
+    /// The positions in `tcp4` of what is a connection (RFC 4022), and no listener.
+    pub fn connections4(&self) -> &[u32] {
+        self.connections4.of(&self.tcp4, |row, _| row.state != TcpState::Listen.number())
+    }
+
+    /// The same in `tcp6`.
+    pub fn connections6(&self) -> &[u32] {
+        self.connections6.of(&self.tcp6, |row, _| row.state != TcpState::Listen.number())
+    }
+
+    /// The positions in `udp4` of what snmpd takes RFC 2013's listeners to be: one socket without a peer for each local
+    /// endpoint that has any.
+    pub fn unconnected4(&self) -> &[u32] {
+        self.unconnected4.of(&self.udp4, |row, before| {
+            row.state == UDP_UNCONNECTED && before.is_none_or(|before| before.local() != row.local())
+        })
+    }
 }
 
 /// One reading of the source `sockets`.

@@ -123,6 +123,31 @@ impl Master {
         Ok(pdu)
     }
 
+    /// Sends a request again and again, each time with another packetID, and reads nothing, until the connection ends: how
+    /// many were sent, and how it ended.
+    pub fn flood(&mut self, mut request: Vec<u8>) -> (u32, std::io::Error) {
+        self.stream().set_nonblocking(true).unwrap();
+        let (mut sent, begun) = (0_u32, std::time::Instant::now());
+        loop {
+            request[12..16].copy_from_slice(&sent.to_le_bytes());
+            let mut rest = &request[..];
+            while !rest.is_empty() {
+                assert!(
+                    begun.elapsed() < Duration::from_secs(30),
+                    "it reads no more, or not given up: {sent}"
+                );
+                match self.stream().write(rest) {
+                    Ok(written) => rest = &rest[written..],
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    Err(error) => return (sent, error),
+                }
+            }
+            sent += 1;
+        }
+    }
+
     /// Waits for the connection to end, and says how many octets came before.
     pub fn until_closed(&mut self) -> usize {
         let mut rest = Vec::new();

@@ -23,11 +23,7 @@ pub struct Probe {
 impl Probe {
     /// Asks for one instance with the community "public".
     pub fn new(port: u16, name: &str) -> Self {
-        let name = oid(&crate::common::subids(name));
-        let varbind = tlv(0x30, &[tlv(6, &name), tlv(5, &[])].concat());
-        let pdu = tlv(0xa0, &[tlv(2, &[1]), tlv(2, &[0]), tlv(2, &[0]), tlv(0x30, &varbind)].concat());
-        let request = tlv(0x30, &[tlv(2, &[1]), tlv(4, b"public"), pdu].concat());
-        Self { port, request }
+        Self { port, request: request(GET, 0, &[crate::common::subids(name)]) }
     }
 
     /// Asks once, from a socket of its own: an answer to an earlier question does not count.
@@ -66,10 +62,26 @@ impl Probe {
     }
 }
 
+/// Tags of requests.
+pub const GET: u8 = 0xa0;
+pub const GETNEXT: u8 = 0xa1;
+
+/// An SNMPv2c request with the community "public".
+pub fn request(tag: u8, request_id: u16, names: &[Vec<u32>]) -> Vec<u8> {
+    let varbinds = names.iter().map(|name| tlv(0x30, &[tlv(6, &oid(name)), tlv(5, &[])].concat()));
+    let varbinds = tlv(0x30, &varbinds.collect::<Vec<_>>().concat());
+    let [high, low] = request_id.to_be_bytes();
+    let pdu = tlv(tag, &[tlv(2, &[0, high, low]), tlv(2, &[0]), tlv(2, &[0]), varbinds].concat());
+    tlv(0x30, &[tlv(2, &[1]), tlv(4, b"public"), pdu].concat())
+}
+
 fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(contents.len()).unwrap();
-    assert!(length < 128);
-    [&[tag, length], contents].concat()
+    let [.., high, low] = contents.len().to_be_bytes();
+    let length = match contents.len() {
+        0..128 => vec![low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag][..], &length, contents].concat()
 }
 
 fn oid(subids: &[u32]) -> Vec<u8> {
