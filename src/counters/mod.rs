@@ -4,6 +4,7 @@
 //! `build.rs` makes [`all`] of them. A new counter is a new entry with the next number of its group.
 
 pub mod find;
+pub mod lines;
 pub mod pages;
 
 use std::collections::HashMap;
@@ -56,6 +57,8 @@ pub struct Registered {
     pub number: u32,
     /// `ListenDrops`, as in the kernel's files.
     pub name: &'static str,
+    /// `LINUX_MIB_LISTENDROPS`, as in the kernel's source; empty where it has none (the ICMPv6 types, two settings).
+    pub symbol: &'static str,
     /// `lnsTcpExtListenDrops`
     pub descriptor: &'static str,
     /// What it is.
