@@ -155,6 +155,35 @@ mod tests {
         assert_eq!(ours.len(), given.len(), "append the new ones to tests/counter-numbers.tsv");
     }
 
+    /// What the registry says of kernels that have a counter, and of those that have it no more, is what was seen.
+    #[test]
+    fn kernels_have_what_the_registry_says() {
+        let seen = include_str!("../../tests/counter-kernels.tsv");
+        let kernels = seen.lines().find_map(|line| line.strip_prefix("# Kernels: ")).unwrap();
+        let kernels: Vec<_> = kernels.split(' ').collect();
+        assert!(kernels.len() > 10);
+        let with: HashMap<_, _> = seen
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| {
+                let fields: Vec<_> = line.split('\t').collect();
+                let kernels: Vec<_> = fields[2].split(' ').filter(|kernel| !kernel.is_empty()).collect();
+                ((fields[0], fields[1]), kernels)
+            })
+            .collect();
+        let number =
+            |kernel: &str| -> Vec<u32> { kernel.split('.').map(|part| part.parse().unwrap()).collect() };
+        for entry in all() {
+            let with = with.get(&(entry.group, entry.name)).unwrap_or(&kernels);
+            let newest = with.last() == kernels.last();
+            assert_eq!(newest, entry.retired.is_empty(), "{} {}", entry.descriptor, entry.retired);
+            if !entry.since.is_empty() {
+                let since = kernels.iter().filter(|kernel| number(kernel) >= number(entry.since));
+                assert_eq!(*with, since.copied().collect::<Vec<_>>(), "{}", entry.descriptor);
+            }
+        }
+    }
+
     #[test]
     fn descriptors_do_not_repeat_their_group() {
         let descriptor = |group, name| all()[find(group, name).unwrap()].descriptor;
