@@ -34,6 +34,8 @@ struct Counter {
     #[serde(default)]
     netstat: String,
     #[serde(default)]
+    netstat_older: Vec<String>,
+    #[serde(default)]
     reference: String,
     #[serde(default)]
     since: String,
@@ -97,6 +99,7 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
     writeln!(out, "when: {:?}, source: &{:?},", folded(&counter.when), counter.source)?;
     writeln!(out, "checked: {:?}, means: {:?},", counter.checked, folded(&counter.means))?;
     writeln!(out, "related: &{:?}, netstat: {:?},", counter.related, counter.netstat)?;
+    writeln!(out, "netstat_older: &{:?},", counter.netstat_older)?;
     writeln!(out, "reference: {:?}, since: {:?},", counter.reference, counter.since)?;
     writeln!(out, "retired: {:?} }},", folded(&counter.retired))
 }

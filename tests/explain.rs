@@ -151,6 +151,21 @@ fn a_line_keeps_its_value_and_many_lines_become_a_list() {
     }
 }
 
+/// Without the headings of netstat a phrase may mean several counters, and the value belongs to one of them.
+#[test]
+fn a_value_is_given_to_no_counter_for_certain_that_it_may_not_belong_to() {
+    let root = tree("5.15");
+    let (text, status) = on_tree(&root, &["explain", "77 packets received"]);
+    assert_eq!(status, 0, "{text}");
+    for name in ["Udp", "Udp6"] {
+        assert!(text.contains(&format!("{name}.InDatagrams: 77, if the line means this one\n")), "{text}");
+    }
+    let found = entries(&root, "77 packets received");
+    assert!(found.len() == 2 && found.iter().all(|entry| entry["value"].is_null()), "{found:?}");
+    let (text, _) = explain(&root, &[], &"77 packets received\n".repeat(10));
+    assert!(text.contains(" 77?  Udp6.InDatagrams "), "{text}");
+}
+
 #[test]
 fn lines_that_name_no_counter_are_told_and_take_away_no_other() {
     let root = tree("5.15");

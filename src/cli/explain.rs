@@ -1,20 +1,21 @@
 //! `explain`: what a counter means, where it sits in the MIB, what its value is now.
 
+mod asked;
+
 use super::local::Local;
 use super::{ConfigArgument, Failure};
-use crate::counters::find::{Finder, Found, Meant};
-use crate::counters::lines::{self, Mention};
+use crate::counters::find::Meant;
 use crate::counters::pages::first_sentence;
 use crate::counters::{self, Concern, Registered};
 use crate::mib::context::Context;
 use crate::mib::lns_counters;
 use crate::mib::oid::Oid;
 use crate::proc::counters::Figure;
-use crate::proc::excerpt;
 use crate::snapshot::icmp_types::numbered;
+use asked::{ask, everything};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -35,15 +36,23 @@ pub struct Arguments {
 const WIDTH: usize = 100;
 /// Of more counters than these a pasted text gets a list, as of the whole host.
 const EXPLAINED: usize = 10;
-/// In octets; more than any program prints of counters.
-const LONGEST_INPUT: u64 = 1 << 20;
 
 /// A counter with its value.
 struct Entry {
     meant: Meant,
     figure: Option<Figure>,
-    /// Whether the value is that of a line, and not that of this host now.
-    pasted: bool,
+    whose: Whose,
+}
+
+/// Where a value is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// This host has it now.
+    Host,
+    /// A line shows it.
+    Line,
+    /// A line shows it that may mean another counter: '5 packets received', with no heading above it.
+    Perhaps,
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
@@ -53,10 +62,10 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let asked = if all { everything(&others) } else { ask(arguments, &local, &others)? };
     let figures: Vec<_> =
         local.compute(|_, cx| asked.meant.iter().map(|(meant, _)| figure(cx, meant)).collect());
-    let entries = asked.meant.into_iter().zip(figures).map(|((meant, shown), figure)| Entry {
-        meant,
-        figure: shown.or(figure),
-        pasted: shown.is_some(),
+    let entries = asked.meant.into_iter().zip(figures);
+    let entries = entries.map(|((meant, shown), figure)| match shown {
+        Some((shown, whose)) => Entry { meant, figure: Some(shown), whose },
+        None => Entry { meant, figure, whose: Whose::Host },
     });
     let mut entries: Vec<_> = entries.collect();
     let is_list = all || (asked.pasted && !arguments.json && entries.len() > EXPLAINED);
@@ -126,92 +135,6 @@ fn concern(meant: &Meant) -> Option<Concern> {
     }
 }
 
-/// What is to be explained.
-struct Asked {
-    /// Counters, with the value that a line shows for it.
-    meant: Vec<(Meant, Option<Figure>)>,
-    /// Whether there was a text of several lines.
-    pasted: bool,
-    /// Whether every line of such a text mentions a counter.
-    outcome: Result<(), Failure>,
-}
-
-fn everything(others: &[(String, String)]) -> Asked {
-    let is_counter = |entry: &&Registered| entry.kind == counters::Kind::Counter;
-    let known = counters::all().iter().filter(is_counter).map(Meant::Known);
-    // IcmpMsg.InType3 is Icmp.InDestUnreachs, which is there already.
-    let is_there = |group: &str, name: &str| numbered(group, name).is_some_and(|other| other.named.is_some());
-    let others = others.iter().filter(|(group, name)| !is_there(group, name));
-    let others = others.map(|(group, name)| Meant::Other(group.clone(), name.clone()));
-    let meant = known.chain(others).map(|meant| (meant, None)).collect();
-    Asked { meant, pasted: false, outcome: Ok(()) }
-}
-
-fn ask(arguments: &Arguments, local: &Local, others: &[(String, String)]) -> Result<Asked, Failure> {
-    let finder = Finder { base: local.base(), others };
-    let mut asked = Asked { meant: Vec::new(), pasted: false, outcome: Ok(()) };
-    let mut strange = Vec::new();
-    for argument in &arguments.names {
-        let text = if argument == "-" { standard_input()? } else { argument.clone() };
-        let mentions = lines::read(&text);
-        let mut take = |meant: Vec<Meant>, mention: &Mention| {
-            asked.meant.extend(meant.into_iter().map(|meant| (meant, mention.figure)));
-        };
-        match &mentions[..] {
-            [] => {
-                let text = excerpt(text.trim().as_bytes());
-                return Err(Failure::usage(format!("{text} names no counter")));
-            }
-            [mention] => take(resolve(mention, &finder)?, mention),
-            mentions => {
-                for mention in mentions {
-                    let meant = finder.pasted(mention);
-                    if meant.is_empty() {
-                        strange.push(excerpt(mention.line.as_bytes()));
-                    }
-                    take(meant, mention);
-                }
-                asked.pasted = true;
-            }
-        }
-    }
-    if !strange.is_empty() {
-        let more = if strange.len() > 5 { ", ..." } else { "" };
-        let shown: Vec<_> = strange.iter().take(5).map(String::as_str).collect();
-        let message = format!("{} lines name no counter: {}{more}", strange.len(), shown.join(", "));
-        asked.outcome = Err(Failure { status: 1, message });
-    }
-    Ok(asked)
-}
-
-fn standard_input() -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = io::stdin().lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(read).is_ok_and(|read| read <= LONGEST_INPUT) {
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    Err(Failure::usage("there is more than 1 MiB on standard input"))
-}
-
-fn resolve(mention: &Mention, finder: &Finder<'_>) -> Result<Vec<Meant>, Failure> {
-    let written = excerpt(mention.text.as_bytes());
-    match finder.written(mention) {
-        Found::Counters(meant) => Ok(meant),
-        Found::Parts(meant) => {
-            let names: Vec<_> = meant.iter().map(name).collect();
-            let (count, names) = (names.len(), names.join(", "));
-            Err(Failure::usage(format!("{count} counters have {written} in their name: {names}")))
-        }
-        Found::Nothing(suggested) if suggested.is_empty() => Err(Failure::usage(format!(
-            "no counter named {written}; 'netstat-agentx explain' lists those that are not zero"
-        ))),
-        Found::Nothing(suggested) => Err(Failure::usage(format!(
-            "no counter named {written}; did you mean {}?",
-            suggested.join(" or ")
-        ))),
-    }
-}
-
 /// One line each, by concern.
 fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
     for (of, title) in [
@@ -230,7 +153,9 @@ fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
                 Meant::Known(entry) => shortened(first_sentence(entry.counts)),
                 Meant::Other(group, name) => described(group, name).unwrap_or_default(),
             };
-            let line = format!("{:>15}  {:<32} {counts}", count(entry.figure), name(&entry.meant));
+            let doubt = if entry.whose == Whose::Perhaps { "?" } else { "" };
+            let value = format!("{}{doubt}", count(entry.figure));
+            let line = format!("{value:>15}  {:<32} {counts}", name(&entry.meant));
             writeln!(out, "{}", line.trim_end())?;
         }
         writeln!(out)?;
@@ -265,7 +190,11 @@ fn print(entry: &Entry, base: &Oid, out: &mut impl Write) -> io::Result<()> {
         Some(Figure::Negative(number)) => number.to_string(),
         None => "not on this kernel".to_owned(),
     };
-    let whose = if entry.pasted { ", as the line shows" } else { "" };
+    let whose = match entry.whose {
+        Whose::Host => "",
+        Whose::Line => ", as the line shows",
+        Whose::Perhaps => ", if the line means this one",
+    };
     writeln!(out, "{}: {value}{whose}", name(&entry.meant))?;
     match &entry.meant {
         Meant::Known(entry) => print_known(entry, base, out),
@@ -327,7 +256,7 @@ fn fold(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
 }
 
 fn as_json(entry: &Entry, base: &Oid) -> Value {
-    let value = match entry.figure {
+    let value = match entry.figure.filter(|_| entry.whose != Whose::Perhaps) {
         Some(Figure::Count(count)) => json!(count),
         Some(Figure::Negative(number)) => json!(number),
         None => Value::Null,

@@ -53,7 +53,8 @@ impl Finder<'_> {
         let wanted = mention.text.trim().to_lowercase();
         let part = phrase(&wanted);
         let known = all().iter().filter(|entry| {
-            names(entry).iter().any(|name| name.contains(&wanted)) || phrase(entry.netstat).contains(&part)
+            names(entry).iter().any(|name| name.contains(&wanted))
+                || phrases_of(entry).any(|written| phrase(written).contains(&part))
         });
         let mut found: Vec<_> = known.map(Meant::Known).collect();
         found.extend(self.others(|group, name| format!("{group}.{name}").contains(&wanted)));
@@ -198,8 +199,8 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         if !entry.symbol.is_empty() {
             by_symbol.entry(entry.symbol).or_default().push(slot);
         }
-        if !entry.netstat.is_empty() {
-            phrases.entry(phrase(entry.netstat)).or_default().push(slot);
+        for written in phrases_of(entry) {
+            phrases.entry(phrase(written)).or_default().push(slot);
         }
     }
     full.values_mut().for_each(Vec::dedup);
@@ -236,6 +237,12 @@ fn towards(inbound: Option<bool>, found: Vec<Meant>) -> Vec<Meant> {
     let is = |meant: &&Meant| matches!(meant, Meant::Known(entry) if entry.name.starts_with(if inbound { "In" } else { "Out" }));
     let of_direction: Vec<_> = found.iter().filter(is).cloned().collect();
     if of_direction.is_empty() { found } else { of_direction }
+}
+
+/// What netstat says of a counter, now and formerly.
+fn phrases_of(entry: &'static Registered) -> impl Iterator<Item = &'static str> {
+    let now = Some(entry.netstat).filter(|written| !written.is_empty());
+    now.into_iter().chain(entry.netstat_older.iter().copied())
 }
 
 /// A phrase without the figures and signs that netstat puts around it.
@@ -365,6 +372,37 @@ mod tests {
             pasted("QuicExt:\n 5 packets received\n InErrors: 4\n"),
             [vec![], vec!["QuicExt InErrors"]]
         );
+    }
+
+    /// Below its heading each phrase, also one of older versions, means one counter.
+    #[test]
+    fn phrases_are_plain_below_their_headings() {
+        for entry in all() {
+            let histogram = match entry.name.get(..2) {
+                Some("In") => "    ICMP input histogram:\n",
+                _ => "    ICMP output histogram:\n",
+            };
+            for written in phrases_of(entry) {
+                let text = format!("{}:\n{histogram}    7 {written}\n", entry.group);
+                assert_eq!(pasted(&text), [[entry.descriptor]], "{text}");
+            }
+        }
+        assert_eq!(
+            found("34023855 times recovered from packet loss due to SACK data"),
+            ["lnsTcpExtTCPSackRecovery"]
+        );
+    }
+
+    /// Lines that are cut anywhere mean something or nothing.
+    #[test]
+    fn cut_lines_are_no_trouble() {
+        let text = include_str!("../../tests/pasted/7.3/netstat-s.txt");
+        for line in text.lines() {
+            for at in 0..=line.len() {
+                let (front, back) = line.split_at(at);
+                pasted(&format!("TcpExt:\n{front}\n{back}"));
+            }
+        }
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub struct Registered {
     pub related: &'static [&'static str],
     /// The phrase of `netstat -s`; empty where it has none.
     pub netstat: &'static str,
+    /// The phrases that older versions had instead.
+    pub netstat_older: &'static [&'static str],
     /// The standard object or kernel document that defines it; may be empty.
     pub reference: &'static str,
     /// The kernel version it came with; empty where that was not checked.
