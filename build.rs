@@ -20,6 +20,8 @@ struct Group {
 struct Counter {
     number: u32,
     name: String,
+    #[serde(default)]
+    symbol: String,
     kind: Kind,
     concern: Concern,
     counts: String,
@@ -31,6 +33,8 @@ struct Counter {
     related: Vec<String>,
     #[serde(default)]
     netstat: String,
+    #[serde(default)]
+    netstat_older: Vec<String>,
     #[serde(default)]
     reference: String,
     #[serde(default)]
@@ -89,11 +93,13 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
     let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     writeln!(out, "Registered {{ group: {:?}, group_number: {},", group.group, group.number)?;
     writeln!(out, "file: {:?}, number: {}, name: {:?},", group.file, counter.number, counter.name)?;
-    writeln!(out, "descriptor: {descriptor:?}, kind: Kind::{:?},", counter.kind)?;
+    writeln!(out, "symbol: {:?}, descriptor: {descriptor:?},", counter.symbol)?;
+    writeln!(out, "kind: Kind::{:?},", counter.kind)?;
     writeln!(out, "concern: Concern::{:?}, counts: {:?},", counter.concern, folded(&counter.counts))?;
     writeln!(out, "when: {:?}, source: &{:?},", folded(&counter.when), counter.source)?;
     writeln!(out, "checked: {:?}, means: {:?},", counter.checked, folded(&counter.means))?;
     writeln!(out, "related: &{:?}, netstat: {:?},", counter.related, counter.netstat)?;
+    writeln!(out, "netstat_older: &{:?},", counter.netstat_older)?;
     writeln!(out, "reference: {:?}, since: {:?},", counter.reference, counter.since)?;
     writeln!(out, "retired: {:?} }},", folded(&counter.retired))
 }

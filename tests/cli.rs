@@ -158,6 +158,15 @@ fn a_host_without_ipv6_has_zeros_and_one_with_a_broken_table_has_none() {
     assert_eq!(values[..3], ["Gauge32: 0", "Gauge32: 0", "Counter32: 1"]);
     assert!(values[3].starts_with("No Such Instance"));
     assert_eq!(status, 0, "a host without IPv6 is well: {text}");
+    // snmpd has rows of zeros there: docs/objects.md.
+    for table in ["icmpStatsTable", "icmpMsgStatsTable"] {
+        let rows = lines(&on_tree(root, &["walk", table]).0);
+        let of_version = |version: &str| {
+            let names = rows.iter().map(|(name, _)| name.split('.').nth(11).unwrap());
+            names.filter(|index| *index == version).count()
+        };
+        assert!(of_version("1") > 0 && of_version("2") == 0, "{table}: {rows:?}");
+    }
     std::fs::write(net.join("snmp6"), "").unwrap();
     std::fs::write(net.join("tcp6"), "").unwrap();
     let values: Vec<_> = lines(&on_tree(root, &names).0).into_iter().map(|(_, value)| value).collect();

@@ -1,12 +1,18 @@
 //! `explain`: what a counter means, where it sits in the MIB, what its value is now.
 
+mod asked;
+
 use super::local::Local;
 use super::{ConfigArgument, Failure};
-use crate::counters::find::{self, Found};
+use crate::counters::find::Meant;
 use crate::counters::pages::first_sentence;
 use crate::counters::{self, Concern, Registered};
 use crate::mib::context::Context;
+use crate::mib::lns_counters;
+use crate::mib::oid::Oid;
 use crate::proc::counters::Figure;
+use crate::snapshot::icmp_types::numbered;
+use asked::{ask, everything};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::io::{self, Write};
@@ -18,7 +24,9 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// A counter: TCPBacklogDrop, TcpExtListenDrops, lnsUdpNoPorts, an OID, a phrase of 'netstat -s', or a part of one
+    /// A counter: TCPBacklogDrop, TcpExtListenDrops, LINUX_MIB_LISTENDROPS, lnsUdpNoPorts, an OID, a phrase of
+    /// 'netstat -s', a part of one, or a line as netstat and nstat print it; '-' reads such lines from standard input,
+    /// where more than ten counters get a line each and those that are zero none
     /// [default: those that are not zero, the worrying ones first]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -26,48 +34,83 @@ pub struct Arguments {
 
 /// Width of the folded texts.
 const WIDTH: usize = 100;
+/// Of more counters than these a pasted text gets a list, as of the whole host.
+const EXPLAINED: usize = 10;
 
-type Known = (&'static Registered, Option<Figure>);
+/// A counter with its value.
+struct Entry {
+    meant: Meant,
+    figure: Option<Figure>,
+    whose: Whose,
+}
+
+/// Where a value is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// This host has it now.
+    Host,
+    /// A line shows it.
+    Line,
+    /// A line shows it that may mean another counter: '5 packets received', with no heading above it.
+    Perhaps,
+}
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let mut local = Local::new(&arguments.config)?;
-    let mut meant = Vec::new();
-    for name in &arguments.names {
-        meant.extend(resolve(name, &local)?);
-    }
+    let others = local.compute(|_, cx| others(cx));
     let all = arguments.names.is_empty();
-    let entries: Vec<&'static Registered> = if all { counters::all().iter().collect() } else { meant };
-    let mut known =
-        local.compute(|_, cx| entries.iter().map(|entry| (*entry, figure(cx, entry))).collect::<Vec<_>>());
-    if all {
-        known.retain(|(entry, figure)| !matches!(figure, None | Some(Figure::Count(0))) && is_counter(entry));
-        known.sort_by_key(|(entry, figure)| {
-            (Reverse(entry.concern), Reverse(count(*figure)), entry.descriptor)
+    let asked = if all { everything(&others) } else { ask(arguments, &local, &others)? };
+    let figures: Vec<_> =
+        local.compute(|_, cx| asked.meant.iter().map(|(meant, _)| figure(cx, meant)).collect());
+    let entries = asked.meant.into_iter().zip(figures);
+    let entries = entries.map(|((meant, shown), figure)| match shown {
+        Some((shown, whose)) => Entry { meant, figure: Some(shown), whose },
+        None => Entry { meant, figure, whose: Whose::Host },
+    });
+    let mut entries: Vec<_> = entries.collect();
+    let is_list = all || (asked.pasted && !arguments.json && entries.len() > EXPLAINED);
+    if is_list {
+        entries.retain(|entry| count(entry.figure) > 0);
+        entries.sort_by_key(|entry| {
+            (Reverse(concern(&entry.meant)), Reverse(count(entry.figure)), name(&entry.meant))
         });
     }
-    let base = local.base().to_string();
     if arguments.json {
-        let entries: Vec<_> = known.iter().map(|known| as_json(known, &base)).collect();
+        let entries: Vec<_> = entries.iter().map(|entry| as_json(entry, local.base())).collect();
         writeln!(out, "{:#}", Value::Array(entries))?;
-    } else if all {
-        list(&known, out)?;
+    } else if is_list {
+        list(&entries, out)?;
     } else {
-        for (position, known) in known.iter().enumerate() {
+        for (position, entry) in entries.iter().enumerate() {
             if position > 0 {
                 writeln!(out)?;
             }
-            print(known, &base, out)?;
+            print(entry, local.base(), out)?;
         }
     }
-    local.outcome()
+    asked.outcome.and_then(|()| local.outcome())
 }
 
-fn is_counter(entry: &Registered) -> bool {
-    entry.kind == counters::Kind::Counter
+/// Group and name of the counters that the kernel has and the registry has not.
+fn others(cx: &Context<'_>) -> Vec<(String, String)> {
+    let Some(counters) = cx.counters() else {
+        return Vec::new();
+    };
+    let named = (0..counters.rows()).filter_map(|row| counters.named(row));
+    let others = named.filter(|(group, name, _)| counters::find(group, name).is_none());
+    others.map(|(group, name, _)| (group.to_owned(), name.to_owned())).collect()
 }
 
-fn figure(cx: &Context<'_>, entry: &Registered) -> Option<Figure> {
-    cx.figure(entry.group, entry.name)
+fn figure(cx: &Context<'_>, meant: &Meant) -> Option<Figure> {
+    match meant {
+        Meant::Known(entry) => cx.figure(entry.group, entry.name),
+        Meant::Other(group, name) => {
+            let counters = cx.counters()?;
+            let mut named = (0..counters.rows()).filter_map(|row| counters.named(row));
+            let found = named.find(|(of, other, _)| of == group && other == name);
+            found.map(|(.., count)| Figure::Count(count))
+        }
+    }
 }
 
 fn count(figure: Option<Figure>) -> u64 {
@@ -77,47 +120,59 @@ fn count(figure: Option<Figure>) -> u64 {
     }
 }
 
-fn resolve(name: &str, local: &Local) -> Result<Vec<&'static Registered>, Failure> {
-    match find::counters(name, local.base()) {
-        Found::Counters(entries) => Ok(entries),
-        Found::Parts(entries) => {
-            let names: Vec<_> =
-                entries.iter().map(|entry| format!("{}.{}", entry.group, entry.name)).collect();
-            Err(Failure::usage(format!(
-                "{} counters have '{name}' in their name: {}",
-                names.len(),
-                names.join(", ")
-            )))
-        }
-        Found::Nothing(suggested) if suggested.is_empty() => Err(Failure::usage(format!(
-            "no counter named '{name}'; 'netstat-agentx explain' lists those that are not zero"
-        ))),
-        Found::Nothing(suggested) => Err(Failure::usage(format!(
-            "no counter named '{name}'; did you mean {}?",
-            suggested.join(" or ")
-        ))),
+fn name(meant: &Meant) -> String {
+    match meant {
+        Meant::Known(entry) => format!("{}.{}", entry.group, entry.name),
+        Meant::Other(group, name) => format!("{group}.{name}"),
+    }
+}
+
+/// `None` for a counter of which nothing is known.
+fn concern(meant: &Meant) -> Option<Concern> {
+    match meant {
+        Meant::Known(entry) => Some(entry.concern),
+        Meant::Other(group, name) => numbered(group, name).map(|_| Concern::None),
     }
 }
 
 /// One line each, by concern.
-fn list(known: &[Known], out: &mut impl Write) -> io::Result<()> {
-    for (concern, title) in [
-        (Concern::Trouble, "Something was lost, refused, broken or attacked:"),
-        (Concern::Watch, "Worth a look when it grows fast or steadily:"),
-        (Concern::None, "Normal activity:"),
+fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
+    for (of, title) in [
+        (Some(Concern::Trouble), "Something was lost, refused, broken or attacked:"),
+        (Some(Concern::Watch), "Worth a look when it grows fast or steadily:"),
+        (Some(Concern::None), "Normal activity:"),
+        (None, "Not explained, since this version does not know them:"),
     ] {
-        let of_concern: Vec<_> = known.iter().filter(|(entry, _)| entry.concern == concern).collect();
+        let of_concern: Vec<_> = entries.iter().filter(|entry| concern(&entry.meant) == of).collect();
         if of_concern.is_empty() {
             continue;
         }
         writeln!(out, "{title}")?;
-        for (entry, figure) in of_concern {
-            let name = format!("{}.{}", entry.group, entry.name);
-            writeln!(out, "{:>15}  {name:<32} {}", count(*figure), shortened(first_sentence(entry.counts)))?;
+        for entry in of_concern {
+            let counts = match &entry.meant {
+                Meant::Known(entry) => shortened(first_sentence(entry.counts)),
+                Meant::Other(group, name) => described(group, name).unwrap_or_default(),
+            };
+            let doubt = if entry.whose == Whose::Perhaps { "?" } else { "" };
+            let value = format!("{}{doubt}", count(entry.figure));
+            let line = format!("{value:>15}  {:<32} {counts}", name(&entry.meant));
+            writeln!(out, "{}", line.trim_end())?;
         }
         writeln!(out)?;
     }
     writeln!(out, "'netstat-agentx explain NAME' says what one of them means and what to do about it.")
+}
+
+/// What can be said of a counter that the registry has not: the ICMP types go by their number.
+fn described(group: &str, name: &str) -> Option<String> {
+    let numbered = numbered(group, name)?;
+    let protocol = if group == "Icmp6" { "ICMPv6" } else { "ICMP" };
+    let way = if numbered.inbound { "received" } else { "sent" };
+    let named = match numbered.named {
+        Some((group, name)) => format!(", which are counted as {group}.{name} too"),
+        None => String::new(),
+    };
+    Some(format!("{protocol} messages of type {} {way}{named}.", numbered.number))
 }
 
 /// What fits behind value and name on a line.
@@ -129,13 +184,33 @@ fn shortened(sentence: &str) -> String {
     }
 }
 
-fn print((entry, figure): &Known, base: &str, out: &mut impl Write) -> io::Result<()> {
-    let value = match figure {
+fn print(entry: &Entry, base: &Oid, out: &mut impl Write) -> io::Result<()> {
+    let value = match entry.figure {
         Some(Figure::Count(count)) => count.to_string(),
         Some(Figure::Negative(number)) => number.to_string(),
         None => "not on this kernel".to_owned(),
     };
-    writeln!(out, "{}.{}: {value}", entry.group, entry.name)?;
+    let whose = match entry.whose {
+        Whose::Host => "",
+        Whose::Line => ", as the line shows",
+        Whose::Perhaps => ", if the line means this one",
+    };
+    writeln!(out, "{}: {value}{whose}", name(&entry.meant))?;
+    match &entry.meant {
+        Meant::Known(entry) => print_known(entry, base, out),
+        Meant::Other(group, name) => {
+            writeln!(
+                out,
+                "lnsCounterValue.\"{group}\".\"{name}\"  .{}",
+                lns_counters::row(base, group, name)
+            )?;
+            let unexplained = "Not explained: this version knows its name and no more.";
+            fold(out, "", &described(group, name).unwrap_or_else(|| unexplained.to_owned()))
+        }
+    }
+}
+
+fn print_known(entry: &Registered, base: &Oid, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}.0  .{base}.1.3.{}.{}.0", entry.descriptor, entry.group_number, entry.number)?;
     fold(out, "", entry.counts)?;
     if !entry.retired.is_empty() {
@@ -149,9 +224,12 @@ fn print((entry, figure): &Known, base: &str, out: &mut impl Write) -> io::Resul
     fold(out, concern, entry.means)?;
     fold(out, "Incremented: ", entry.when)?;
     fold(out, "Source: ", &format!("Linux {}: {}", entry.checked, entry.source.join(", ")))?;
-    for (label, text) in
-        [("Since: Linux ", entry.since), ("netstat -s: ", entry.netstat), ("Reference: ", entry.reference)]
-    {
+    for (label, text) in [
+        ("Symbol: ", entry.symbol),
+        ("Since: Linux ", entry.since),
+        ("netstat -s: ", entry.netstat),
+        ("Reference: ", entry.reference),
+    ] {
         if !text.is_empty() {
             fold(out, label, text)?;
         }
@@ -177,15 +255,40 @@ fn fold(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
     writeln!(out, "{}", line.trim_end())
 }
 
-fn as_json((entry, figure): &Known, base: &str) -> Value {
-    let value = match figure {
+fn as_json(entry: &Entry, base: &Oid) -> Value {
+    let value = match entry.figure.filter(|_| entry.whose != Whose::Perhaps) {
         Some(Figure::Count(count)) => json!(count),
         Some(Figure::Negative(number)) => json!(number),
         None => Value::Null,
     };
+    let entry = match &entry.meant {
+        Meant::Known(entry) => entry,
+        Meant::Other(group, name) => {
+            return json!({
+                "group": group,
+                "name": name,
+                "symbol": Value::Null,
+                "descriptor": Value::Null,
+                "oid": lns_counters::row(base, group, name).to_string(),
+                "value": value,
+                "concern": concern(&entry.meant).map(Concern::word),
+                "counts": described(group, name),
+                "when": Value::Null,
+                "means": Value::Null,
+                "source": [],
+                "checked": Value::Null,
+                "related": [],
+                "netstat": Value::Null,
+                "reference": Value::Null,
+                "since": Value::Null,
+                "retired": Value::Null,
+            });
+        }
+    };
     json!({
         "group": entry.group,
         "name": entry.name,
+        "symbol": text_or_null(entry.symbol),
         "descriptor": entry.descriptor,
         "oid": format!("{base}.1.3.{}.{}.0", entry.group_number, entry.number),
         "value": value,

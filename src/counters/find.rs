@@ -1,58 +1,248 @@
-//! From what a person writes to the counter that is meant: a kernel name, a descriptor, an OID, a phrase of
-//! `netstat -s`, a part of any of them.
+//! From what a person writes or pastes to the counter that is meant: a kernel name, a symbol of the kernel's source, a
+//! descriptor, an OID, a phrase of `netstat -s`, a part of any of them.
 
-use super::{Registered, all};
+use super::lines::Mention;
+use super::{Registered, Slot, all, groups};
 use crate::mib::names::nearest;
 use crate::mib::oid::Oid;
+use crate::snapshot::icmp_types::numbered;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// A counter that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meant {
+    /// One that the registry explains.
+    Known(&'static Registered),
+    /// One that it does not, by group and name.
+    Other(String, String),
+}
 
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
     /// The counters that are meant: one, or several that share a name or a phrase.
-    Counters(Vec<&'static Registered>),
+    Counters(Vec<Meant>),
     /// Counters whose name or phrase holds what was written; too many to be meant all.
-    Parts(Vec<&'static Registered>),
+    Parts(Vec<Meant>),
     /// Nothing; the names nearest to it.
-    Nothing(Vec<&'static str>),
+    Nothing(Vec<String>),
 }
 
 /// More than so many counters with a part in common are a list to choose from.
 const FEW: usize = 3;
+/// lnsCounterGroup and lnsCounterName allow no longer ones.
+const LONGEST: (usize, usize) = (16, 64);
 
-/// Finds what `text` means; OIDs count from `base`.
-#[must_use]
-pub fn counters(text: &str, base: &Oid) -> Found {
-    let wanted = text.trim().to_lowercase();
-    let exact: [&dyn Fn(&Registered) -> bool; 4] = [
-        &|entry| is_oid(entry, &wanted, base),
-        &|entry| names(entry).contains(&wanted),
-        &|entry| entry.name.to_lowercase() == wanted,
-        &|entry| phrase(entry.netstat) == phrase(&wanted) && !wanted.is_empty(),
-    ];
-    for matches in exact {
-        let found: Vec<_> = all().iter().filter(|entry| matches(entry)).collect();
+/// Finds counters among those of the registry and those that the running kernel has besides.
+pub struct Finder<'a> {
+    /// OIDs count from here.
+    pub base: &'a Oid,
+    /// Group and name of what the running kernel has and the registry has not.
+    pub others: &'a [(String, String)],
+}
+
+impl Finder<'_> {
+    /// What somebody means who writes this, and nothing else.
+    #[must_use]
+    pub fn written(&self, mention: &Mention) -> Found {
+        let found = self.pasted(mention);
         if !found.is_empty() {
             return Found::Counters(found);
         }
+        let wanted = mention.text.trim().to_lowercase();
+        let part = phrase(&wanted);
+        let known = all().iter().filter(|entry| {
+            names(entry).iter().any(|name| name.contains(&wanted))
+                || phrases_of(entry).any(|written| phrase(written).contains(&part))
+        });
+        let mut found: Vec<_> = known.map(Meant::Known).collect();
+        found.extend(self.others(|group, name| format!("{group}.{name}").contains(&wanted)));
+        match found.len() {
+            0 => Found::Nothing(self.suggestions(&wanted)),
+            _ if wanted.is_empty() || found.len() > FEW => Found::Parts(found),
+            _ => Found::Counters(found),
+        }
     }
-    let part = phrase(&wanted);
-    let holds = |entry: &&Registered| {
-        names(entry).iter().any(|name| name.contains(&wanted)) || phrase(entry.netstat).contains(&part)
-    };
-    let found: Vec<_> = all().iter().filter(holds).collect();
-    match found.len() {
-        0 => Found::Nothing(suggestions(&wanted)),
-        _ if wanted.is_empty() || found.len() > FEW => Found::Parts(found),
-        _ => Found::Counters(found),
+
+    /// What a line means that a program printed: it has whole names and phrases, and a counter that nobody knows may be
+    /// among them. Empty if it mentions no counter.
+    #[must_use]
+    pub fn pasted(&self, mention: &Mention) -> Vec<Meant> {
+        let text = mention.text.trim();
+        let text = text.strip_suffix(".0").filter(|text| !is_numeric(text)).unwrap_or(text);
+        let wanted = text.to_lowercase();
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let index = &*INDEX;
+        let group = mention.group.as_deref();
+        let within = |slots: &[Slot]| -> Vec<Meant> {
+            let slots = slots.iter().filter_map(|&slot| all().get(slot));
+            slots.filter(|entry| group.is_none_or(|group| group == entry.group)).map(Meant::Known).collect()
+        };
+        let steps: [&dyn Fn() -> Vec<Meant>; 5] = [
+            &|| self.of_oid(text),
+            &|| {
+                let mut found = known(index.full.get(&wanted));
+                found.extend(self.others(|group, name| wanted == format!("{group}.{name}")));
+                found.extend(self.others(|group, name| wanted == format!("{group}{name}")));
+                found
+            },
+            &|| symbols(text),
+            &|| {
+                let mut found = within(index.names.get(&wanted).map_or(&[], Vec::as_slice));
+                let of_group = |of: &str| group.is_none_or(|group| group.eq_ignore_ascii_case(of));
+                found.extend(self.others(|of, name| of_group(of) && wanted == name));
+                found
+            },
+            &|| {
+                let slots = index.phrases.get(&phrase(text)).map_or(&[][..], Vec::as_slice);
+                towards(mention.inbound, within(slots))
+            },
+        ];
+        let found = steps.iter().map(|step| step()).find(|found| !found.is_empty());
+        found.unwrap_or_else(|| self.unknown(text, mention).into_iter().collect())
+    }
+
+    /// A counter that neither the registry nor the running kernel has, of a line that says which one it is: that of
+    /// another host, or one that a kernel shows no sooner than it counts.
+    fn unknown(&self, text: &str, mention: &Mention) -> Option<Meant> {
+        let split = match (&mention.group, text.split_once('.')) {
+            (Some(group), _) => Some((group.as_str(), text)),
+            (None, Some(split)) => Some(split),
+            (None, None) => self.by_prefix(text),
+        };
+        let (group, name) = split?;
+        let fits = |text: &str, longest| {
+            text.len() <= longest && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        let is_whole = mention.whole && name.starts_with(|c: char| c.is_ascii_uppercase());
+        let is_other =
+            (is_whole && fits(group, LONGEST.0) && fits(name, LONGEST.1)) || numbered(group, name).is_some();
+        is_other.then(|| Meant::Other(group.to_owned(), name.to_owned()))
+    }
+
+    /// `IcmpMsgInType3` is InType3 of group IcmpMsg: the longest group that it begins with.
+    fn by_prefix<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
+        let groups = groups().map(|(group, ..)| group).chain(["IcmpMsg"]);
+        let groups = groups.chain(self.others.iter().map(|(group, _)| group.as_str()));
+        let longest = groups.filter(|group| text.starts_with(group)).map(str::len).max()?;
+        text.split_at_checked(longest)
+    }
+
+    fn others(&self, meant: impl Fn(&str, &str) -> bool) -> Vec<Meant> {
+        let lower = |text: &String| text.to_lowercase();
+        let others = self.others.iter().filter(|(group, name)| meant(&lower(group), &lower(name)));
+        others.map(|(group, name)| Meant::Other(group.clone(), name.clone())).collect()
+    }
+
+    fn of_oid(&self, text: &str) -> Vec<Meant> {
+        let row = |group: &str, name: &str| match super::find(group, name) {
+            Some(slot) => known(Some(&vec![slot])),
+            None => self.others(|of, other| (of, other) == (&*group.to_lowercase(), &*name.to_lowercase())),
+        };
+        // lnsCounterValue."TcpExt"."ListenDrops", as Net-SNMP's tools print it.
+        if let Some(index) = text.strip_prefix("lnsCounterValue.") {
+            return match index.split('"').collect::<Vec<_>>()[..] {
+                ["", group, ".", name, ""] => row(group, name),
+                _ => Vec::new(),
+            };
+        }
+        let text = text.strip_prefix("iso.").map_or_else(|| text.to_owned(), |rest| format!("1.{rest}"));
+        let Ok(oid) = text.parse::<Oid>() else {
+            return Vec::new();
+        };
+        match oid.strip_prefix(self.base.as_slice()) {
+            Some([1, 3, group, number] | [1, 3, group, number, 0]) => {
+                let is = |entry: &&Registered| (entry.group_number, entry.number) == (*group, *number);
+                all().iter().filter(is).map(Meant::Known).collect()
+            }
+            Some([1, 4, 1, 3, index @ ..]) => match texts(index).as_deref() {
+                Some([group, name]) => row(group, name),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    fn suggestions(&self, wanted: &str) -> Vec<String> {
+        let mut suggested: Vec<&str> = Vec::new();
+        while suggested.len() < 3 {
+            let known = all().iter().map(|entry| entry.name);
+            let names = known.chain(self.others.iter().map(|(_, name)| name.as_str()));
+            let Some(name) = nearest(wanted, names.filter(|name| !suggested.contains(name))) else {
+                break;
+            };
+            suggested.push(name);
+        }
+        suggested.into_iter().map(str::to_owned).collect()
     }
 }
 
-/// The ways to name a counter with its group, in lower case: `tcpext.listendrops`, `tcpextlistendrops` (as nstat and
-/// the standard MIBs do), the descriptor.
-fn names(entry: &Registered) -> [String; 4] {
+/// The counters of the registry by what they are called in full, by name and by phrase, all in lower case.
+struct Index {
+    full: HashMap<String, Vec<Slot>>,
+    names: HashMap<String, Vec<Slot>>,
+    symbols: HashMap<&'static str, Vec<Slot>>,
+    phrases: HashMap<String, Vec<Slot>>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let (mut full, mut by_name) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+    let (mut by_symbol, mut phrases) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+    for (slot, entry) in all().iter().enumerate() {
+        for name in names(entry).into_iter().take(FULL) {
+            full.entry(name).or_default().push(slot);
+        }
+        by_name.entry(entry.name.to_lowercase()).or_default().push(slot);
+        if !entry.symbol.is_empty() {
+            by_symbol.entry(entry.symbol).or_default().push(slot);
+        }
+        for written in phrases_of(entry) {
+            phrases.entry(phrase(written)).or_default().push(slot);
+        }
+    }
+    full.values_mut().for_each(Vec::dedup);
+    Index { full, names: by_name, symbols: by_symbol, phrases }
+});
+
+fn known(slots: Option<&Vec<Slot>>) -> Vec<Meant> {
+    slots.into_iter().flatten().filter_map(|&slot| all().get(slot)).map(Meant::Known).collect()
+}
+
+/// So many of [`names`] name one counter alone.
+const FULL: usize = 3;
+
+/// The ways to name a counter, in lower case: `tcpext.listendrops`, `tcpextlistendrops` (as nstat and the standard MIBs
+/// do), the descriptor, and the symbol of the kernel's source, which several may share.
+fn names(entry: &Registered) -> [String; FULL + 1] {
     let (group, name) = (entry.group.to_lowercase(), entry.name.to_lowercase());
-    let descriptor = entry.descriptor.to_lowercase();
-    [format!("{group}.{name}"), format!("{group}{name}"), format!("{descriptor}.0"), descriptor]
+    let symbol = entry.symbol.to_lowercase();
+    [format!("{group}.{name}"), format!("{group}{name}"), entry.descriptor.to_lowercase(), symbol]
+}
+
+/// The counters whose symbol stands in a text, `NET_INC_STATS(net, LINUX_MIB_LISTENDROPS);`.
+fn symbols(text: &str) -> Vec<Meant> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let words = words.map(str::to_uppercase).filter(|word| word.contains("_MIB_"));
+    words.flat_map(|word| known(INDEX.symbols.get(&*word))).collect()
+}
+
+/// Those that count what was received, or sent, if there are any: netstat has one phrase for both.
+fn towards(inbound: Option<bool>, found: Vec<Meant>) -> Vec<Meant> {
+    let Some(inbound) = inbound else {
+        return found;
+    };
+    let is = |meant: &&Meant| matches!(meant, Meant::Known(entry) if entry.name.starts_with(if inbound { "In" } else { "Out" }));
+    let of_direction: Vec<_> = found.iter().filter(is).cloned().collect();
+    if of_direction.is_empty() { found } else { of_direction }
+}
+
+/// What netstat says of a counter, now and formerly.
+fn phrases_of(entry: &'static Registered) -> impl Iterator<Item = &'static str> {
+    let now = Some(entry.netstat).filter(|written| !written.is_empty());
+    now.into_iter().chain(entry.netstat_older.iter().copied())
 }
 
 /// A phrase without the figures and signs that netstat puts around it.
@@ -62,53 +252,58 @@ fn phrase(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-fn is_oid(entry: &Registered, text: &str, base: &Oid) -> bool {
-    let Ok(oid) = text.parse::<Oid>() else {
-        return false;
-    };
-    let Some(below) = oid.strip_prefix(base.as_slice()) else {
-        return false;
-    };
-    match below {
-        [1, 3, group, number] | [1, 3, group, number, 0] => {
-            (*group, *number) == (entry.group_number, entry.number)
-        }
-        // A row of lnsCounterTable: two texts with their lengths.
-        [1, 4, 1, 3, index @ ..] => {
-            let texts = [entry.group, entry.name];
-            let wanted = texts.iter().flat_map(|text| {
-                let length = u32::try_from(text.len()).unwrap_or(0);
-                std::iter::once(length).chain(text.bytes().map(u32::from))
-            });
-            index.iter().copied().eq(wanted)
-        }
-        _ => false,
-    }
+fn is_numeric(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-fn suggestions(wanted: &str) -> Vec<&'static str> {
-    let mut suggested = Vec::new();
-    while suggested.len() < 3 {
-        let left = all().iter().map(|entry| entry.name).filter(|name| !suggested.contains(name));
-        let Some(name) = nearest(wanted, left) else {
-            break;
-        };
-        suggested.push(name);
+/// The texts of an index, each behind its length.
+fn texts(mut index: &[u32]) -> Option<Vec<String>> {
+    let mut texts = Vec::new();
+    while let [length, rest @ ..] = index {
+        let (text, rest) = rest.split_at_checked(usize::try_from(*length).ok()?)?;
+        texts.push(text.iter().map(|&octet| char::from_u32(octet)).collect::<Option<String>>()?);
+        index = rest;
     }
-    suggested
+    Some(texts)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines;
     use super::*;
 
+    fn others() -> Vec<(String, String)> {
+        let others = [("QuicExt", "Tomorrow"), ("MPTcpExt", "BrandNewDrop"), ("IcmpMsg", "InType3")];
+        others.map(|(group, name)| (group.to_owned(), name.to_owned())).to_vec()
+    }
+
+    fn named(meant: &Meant) -> String {
+        match meant {
+            Meant::Known(entry) => entry.descriptor.to_owned(),
+            Meant::Other(group, name) => format!("{group} {name}"),
+        }
+    }
+
+    /// What a text means that somebody writes, in a line of its own.
     fn found(text: &str) -> Vec<String> {
         let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
-        match counters(text, &base) {
-            Found::Counters(found) => found.iter().map(|entry| entry.descriptor.to_owned()).collect(),
-            Found::Parts(found) => vec![format!("{} parts", found.len())],
-            Found::Nothing(names) => names.iter().map(|name| format!("{name}?")).collect(),
+        let mentions = lines::read(text);
+        assert!(mentions.len() < 2, "{text}");
+        let finder = Finder { base: &base, others: &others() };
+        match mentions.first().map(|mention| finder.written(mention)) {
+            Some(Found::Counters(found)) => found.iter().map(named).collect(),
+            Some(Found::Parts(found)) => vec![format!("{} parts", found.len())],
+            Some(Found::Nothing(names)) => names.iter().map(|name| format!("{name}?")).collect(),
+            None => vec!["no mention".to_owned()],
         }
+    }
+
+    /// What each line of a text means that some program prints.
+    fn pasted(text: &str) -> Vec<Vec<String>> {
+        let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
+        let finder = Finder { base: &base, others: &others() };
+        let mentions = lines::read(text);
+        mentions.iter().map(|mention| finder.pasted(mention).iter().map(named).collect()).collect()
     }
 
     #[test]
@@ -123,12 +318,32 @@ mod tests {
             "1.3.6.1.4.1.8072.9999.9999.2741.1.3.6.73",
             ".1.3.6.1.4.1.8072.9999.9999.2741.1.3.6.73.0",
             "1.3.6.1.4.1.8072.9999.9999.2741.1.4.1.3.6.84.99.112.69.120.116.14.84.67.80.66.97.99.107.108.111.103.68.114.111.112",
-            "BacklogDrop",
+            "LINUX_MIB_TCPBACKLOGDROP",
+            "NET_INC_STATS(sock_net(sk), LINUX_MIB_TCPBACKLOGDROP);",
+            "TCPBacklogDrop: 12",
+            "TcpExtTCPBacklogDrop            12                 0.0",
+            "LINUX-NETSTAT-MIB::lnsTcpExtTCPBacklogDrop.0 = Counter64: 12 packets",
+            "lnsCounterValue.\"TcpExt\".\"TCPBacklogDrop\"",
+            "iso.3.6.1.4.1.8072.9999.9999.2741.1.3.6.73.0 = Counter64: 12",
+            "TCPBacklogDr",
         ] {
             assert_eq!(found(text), ["lnsTcpExtTCPBacklogDrop"], "{text}");
         }
         assert_eq!(found("tcpRetransSegs"), ["lnsTcpRetransSegs"], "as TCP-MIB has it");
+        assert_eq!(found("TCP-MIB::tcpRetransSegs.0 = Counter32: 5"), ["lnsTcpRetransSegs"]);
         assert_eq!(found("XfrmInError"), ["lnsXfrmInError"]);
+        for (symbol, name) in [
+            ("LINUX_MIB_TCPMTUPSUCCESS", "lnsTcpExtTCPMTUPSuccess"),
+            ("ICMP_MIB_INTIMEEXCDS", "lnsIcmpInTimeExcds"),
+            ("icmp6_mib_csumerrors", "lnsIcmp6InCsumErrors"),
+            ("TCP_MIB_CSUMERRORS", "lnsTcpInCsumErrors"),
+            ("LINUX_MIB_XFRMINERROR", "lnsXfrmInError"),
+            ("SCTP_MIB_ABORTEDS", "lnsSctpAborteds"),
+            ("MPTCP_MIB_JOINNOTOKEN", "lnsMPTcpExtMPJoinNoTokenFound"),
+        ] {
+            assert_eq!(found(symbol), [name], "{symbol}");
+        }
+        assert_eq!(found("IPSTATS_MIB_INNOROUTES"), ["lnsIpExtInNoRoutes", "lnsIp6InNoRoutes"]);
     }
 
     #[test]
@@ -137,6 +352,84 @@ mod tests {
         assert_eq!(found("12 packets pruned from receive queue"), ["lnsTcpExtRcvPruned"]);
         assert_eq!(found("timeout in transit: 7"), ["lnsIcmpInTimeExcds"]);
         assert_eq!(found("TCP ran low on memory 5 times"), ["lnsTcpExtTCPMemoryPressures"]);
+    }
+
+    /// netstat has one phrase for the counters of several groups and for both directions; its headings tell them apart.
+    #[test]
+    fn headings_decide() {
+        assert_eq!(
+            pasted("Udp:\n 5 packets received\nUdp6:\n 6 packets received\n"),
+            [["lnsUdpInDatagrams"], ["lnsUdp6InDatagrams"]]
+        );
+        let icmp =
+            "Icmp:\nICMP input histogram:\n echo replies: 1\nICMP output histogram:\n echo replies: 2\n";
+        assert_eq!(pasted(icmp), [["lnsIcmpInEchoReps"], ["lnsIcmpOutEchoReps"]]);
+        assert_eq!(
+            found("echo replies: 1"),
+            ["lnsIcmpInEchoReps", "lnsIcmpOutEchoReps", "lnsIcmp6InEchoReplies", "lnsIcmp6OutEchoReplies"]
+        );
+        assert_eq!(
+            pasted("QuicExt:\n 5 packets received\n InErrors: 4\n"),
+            [vec![], vec!["QuicExt InErrors"]]
+        );
+    }
+
+    /// Below its heading each phrase, also one of older versions, means one counter.
+    #[test]
+    fn phrases_are_plain_below_their_headings() {
+        for entry in all() {
+            let histogram = match entry.name.get(..2) {
+                Some("In") => "    ICMP input histogram:\n",
+                _ => "    ICMP output histogram:\n",
+            };
+            for written in phrases_of(entry) {
+                let text = format!("{}:\n{histogram}    7 {written}\n", entry.group);
+                assert_eq!(pasted(&text), [[entry.descriptor]], "{text}");
+            }
+        }
+        assert_eq!(
+            found("34023855 times recovered from packet loss due to SACK data"),
+            ["lnsTcpExtTCPSackRecovery"]
+        );
+    }
+
+    /// Lines that are cut anywhere mean something or nothing.
+    #[test]
+    fn cut_lines_are_no_trouble() {
+        let text = include_str!("../../tests/pasted/7.3/netstat-s.txt");
+        for line in text.lines() {
+            for at in 0..=line.len() {
+                let (front, back) = line.split_at(at);
+                pasted(&format!("TcpExt:\n{front}\n{back}"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_registry_lacks() {
+        for text in
+            ["Tomorrow", "quicext.tomorrow", "QuicExtTomorrow", "QuicExtTomorrow 5 0.0", "Tomorrow: 5"]
+        {
+            assert_eq!(found(text), ["QuicExt Tomorrow"], "{text}");
+        }
+        let row = "1.3.6.1.4.1.8072.9999.9999.2741.1.4.1.3.7.81.117.105.99.69.120.116.8.84.111.109.111.114.114.111.119";
+        assert_eq!(found(row), ["QuicExt Tomorrow"]);
+        // Those of another host have a name too, if their line says which one.
+        assert_eq!(pasted("MPTcpExt:\n Unheard: 5\n"), [["MPTcpExt Unheard"]]);
+        assert_eq!(found("MPTcpExtUnheard 5 0.0"), ["MPTcpExt Unheard"]);
+        assert_eq!(found("MPTcpExt.Unheard: 5"), ["MPTcpExt Unheard"]);
+        assert!(found("MPTcpExt.Unheard").iter().all(|name| name.ends_with('?')));
+        for text in ["IcmpMsgInType3", "IcmpMsgInType3 4", "IcmpMsg.InType3"] {
+            assert_eq!(found(text), ["IcmpMsg InType3"], "{text}");
+        }
+        assert_eq!(found("Icmp6InType128"), ["Icmp6 InType128"]);
+    }
+
+    #[test]
+    fn a_whole_name_wins_over_a_part_of_another() {
+        assert_eq!(found("BacklogDrop"), ["lnsMPTcpExtBacklogDrop"]);
+        assert_eq!(found("BrandNewDrop"), ["MPTcpExt BrandNewDrop"]);
+        assert_eq!(found("BrandNew"), ["MPTcpExt BrandNewDrop"], "a part of one will do");
     }
 
     #[test]
@@ -152,6 +445,7 @@ mod tests {
         assert!(found("Abort")[0].ends_with(" parts"));
         assert_eq!(found("ListenDrobs")[0], "ListenDrops?");
         assert_eq!(found("qqqqqqqqqqqqqqqqqqqqqqqq"), [""; 0]);
-        assert!(found("")[0].ends_with(" parts"));
+        assert_eq!(found(""), ["no mention"]);
+        assert_eq!(found("Tcp:"), ["no mention"]);
     }
 }

@@ -4,6 +4,7 @@
 //! `build.rs` makes [`all`] of them. A new counter is a new entry with the next number of its group.
 
 pub mod find;
+pub mod lines;
 pub mod pages;
 
 use std::collections::HashMap;
@@ -56,6 +57,8 @@ pub struct Registered {
     pub number: u32,
     /// `ListenDrops`, as in the kernel's files.
     pub name: &'static str,
+    /// `LINUX_MIB_LISTENDROPS`, as in the kernel's source; empty where it has none (the ICMPv6 types, two settings).
+    pub symbol: &'static str,
     /// `lnsTcpExtListenDrops`
     pub descriptor: &'static str,
     /// What it is.
@@ -76,6 +79,8 @@ pub struct Registered {
     pub related: &'static [&'static str],
     /// The phrase of `netstat -s`; empty where it has none.
     pub netstat: &'static str,
+    /// The phrases that older versions had instead.
+    pub netstat_older: &'static [&'static str],
     /// The standard object or kernel document that defines it; may be empty.
     pub reference: &'static str,
     /// The kernel version it came with; empty where that was not checked.
@@ -150,6 +155,35 @@ mod tests {
             assert!(ours.contains(line), "{line:?} has moved");
         }
         assert_eq!(ours.len(), given.len(), "append the new ones to tests/counter-numbers.tsv");
+    }
+
+    /// What the registry says of kernels that have a counter, and of those that have it no more, is what was seen.
+    #[test]
+    fn kernels_have_what_the_registry_says() {
+        let seen = include_str!("../../tests/counter-kernels.tsv");
+        let kernels = seen.lines().find_map(|line| line.strip_prefix("# Kernels: ")).unwrap();
+        let kernels: Vec<_> = kernels.split(' ').collect();
+        assert!(kernels.len() > 10);
+        let with: HashMap<_, _> = seen
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| {
+                let fields: Vec<_> = line.split('\t').collect();
+                let kernels: Vec<_> = fields[2].split(' ').filter(|kernel| !kernel.is_empty()).collect();
+                ((fields[0], fields[1]), kernels)
+            })
+            .collect();
+        let number =
+            |kernel: &str| -> Vec<u32> { kernel.split('.').map(|part| part.parse().unwrap()).collect() };
+        for entry in all() {
+            let with = with.get(&(entry.group, entry.name)).unwrap_or(&kernels);
+            let newest = with.last() == kernels.last();
+            assert_eq!(newest, entry.retired.is_empty(), "{} {}", entry.descriptor, entry.retired);
+            if !entry.since.is_empty() {
+                let since = kernels.iter().filter(|kernel| number(kernel) >= number(entry.since));
+                assert_eq!(*with, since.copied().collect::<Vec<_>>(), "{}", entry.descriptor);
+            }
+        }
     }
 
     #[test]

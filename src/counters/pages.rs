@@ -84,6 +84,9 @@ fn explanation(out: &mut String, entry: &Registered) {
     }
     let _ = writeln!(out, "**What it means:** {}\n\n**When:** {}\n", entry.means, entry.when);
     let mut facts = vec![format!("`{}`, B.1.3.{}.{}", entry.descriptor, entry.group_number, entry.number)];
+    if !entry.symbol.is_empty() {
+        facts.push(format!("symbol `{}`", entry.symbol));
+    }
     if !entry.netstat.is_empty() {
         facts.push(format!("`netstat -s`: {}", entry.netstat));
     }

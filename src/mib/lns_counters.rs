@@ -57,6 +57,16 @@ pub static TABLE: Group = Group {
     })],
 };
 
+/// The instance of lnsCounterValue for a counter, whether or not the running kernel has it; OIDs count from `base`.
+#[must_use]
+pub fn row(base: &Oid, group: &str, name: &str) -> Oid {
+    let mut row = base.clone();
+    row.extend(&[1, 4, 1, 3]);
+    push_text(&mut row, group);
+    push_text(&mut row, name);
+    row
+}
+
 struct Counters;
 
 impl Rows for Counters {

@@ -17,7 +17,7 @@ pub mod view;
 
 mod icmp;
 mod lns_agent;
-mod lns_counters;
+pub mod lns_counters;
 mod lns_resets;
 pub mod lns_sockets;
 mod lns_sockstat;

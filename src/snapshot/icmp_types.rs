@@ -57,6 +57,31 @@ const NAMED6: [(u8, &str, &str); 15] = [
     (143, "InMLDv2Reports", "OutMLDv2Reports"),
 ];
 
+/// A counter that the kernel names by the number of an ICMP type alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbered {
+    /// Received or sent.
+    pub inbound: bool,
+    /// The type.
+    pub number: u8,
+    /// Group and name under which the kernel counts the same messages, if it names their type.
+    pub named: Option<(&'static str, &'static str)>,
+}
+
+/// What `InType3` of group IcmpMsg, or of Icmp6, counts; `None` for every other counter.
+#[must_use]
+pub fn numbered(group: &str, name: &str) -> Option<Numbered> {
+    let (_, of_named, types, _) = VERSIONS.iter().find(|(.., numbered)| *numbered == group)?;
+    let (inbound, digits) = match name.strip_prefix("InType") {
+        Some(digits) => (true, digits),
+        None => (false, name.strip_prefix("OutType")?),
+    };
+    let number: u8 = digits.parse().ok()?;
+    let of_type = types.iter().find(|(known, ..)| *known == number);
+    let named = of_type.map(|(_, received, sent)| (*of_named, if inbound { *received } else { *sent }));
+    Some(Numbered { inbound, number, named })
+}
+
 /// All types of both versions, in the order of icmpMsgStatsTable.
 pub(super) fn of(counters: &Counters) -> Vec<IcmpType> {
     VERSIONS.iter().flat_map(|&version| of_version(counters, version)).collect()

@@ -63,7 +63,11 @@ fn hint(cause: &io::Error) -> &'static str {
         ErrorKind::ReadOnlyFilesystem => {
             "; tracefs is read-only here, as ProtectKernelTunables=yes of a systemd unit makes it"
         }
-        ErrorKind::NotFound => "; is tracefs hidden, as by ProtectKernelTunables=yes of a systemd unit?",
+        // Under lockdown=confidentiality the kernel makes no file in tracefs (fs/tracefs/inode.c).
+        ErrorKind::NotFound => {
+            "; is tracefs hidden, as by ProtectKernelTunables=yes of a systemd unit, or empty, as in a kernel that is \
+             locked down (lockdown=confidentiality)?"
+        }
         _ => "",
     }
 }
@@ -358,7 +362,9 @@ mod tests {
         let told = |kind: ErrorKind| failed(Path::new("/t/instances"))(kind.into()).to_string();
         assert!(told(ErrorKind::PermissionDenied).contains("root or CAP_DAC_OVERRIDE"));
         assert!(told(ErrorKind::ReadOnlyFilesystem).contains("ProtectKernelTunables"));
-        assert!(told(ErrorKind::NotFound).starts_with("/t/instances: "));
+        let hidden = told(ErrorKind::NotFound);
+        assert!(hidden.starts_with("/t/instances: ") && hidden.contains("ProtectKernelTunables"));
+        assert!(hidden.contains("lockdown=confidentiality"), "{hidden}");
         let absent = ReadError::Absent { path: "/t/events/tcp/tcp_send_reset/format".into() };
         assert!(TraceError::from(absent).to_string().contains("since 4.16"));
     }

@@ -1,0 +1,109 @@
+//! What is to be explained: the arguments, standard input, or everything.
+
+use super::{Arguments, Whose, name};
+use crate::cli::Failure;
+use crate::cli::local::Local;
+use crate::counters::find::{Finder, Found, Meant};
+use crate::counters::lines::{self, Mention};
+use crate::counters::{self, Registered};
+use crate::proc::counters::Figure;
+use crate::proc::excerpt;
+use crate::snapshot::icmp_types::numbered;
+use std::io::{self, Read};
+
+/// In octets; more than any program prints of counters.
+const LONGEST_INPUT: u64 = 1 << 20;
+
+/// What is to be explained.
+pub(super) struct Asked {
+    /// Counters, with the value that a line shows for it.
+    pub(super) meant: Vec<(Meant, Option<(Figure, Whose)>)>,
+    /// Whether there was a text of several lines.
+    pub(super) pasted: bool,
+    /// Whether every line of such a text mentions a counter.
+    pub(super) outcome: Result<(), Failure>,
+}
+
+/// Every counter, but none twice.
+pub(super) fn everything(others: &[(String, String)]) -> Asked {
+    let is_counter = |entry: &&Registered| entry.kind == counters::Kind::Counter;
+    let known = counters::all().iter().filter(is_counter).map(Meant::Known);
+    // IcmpMsg.InType3 is Icmp.InDestUnreachs, which is there already.
+    let is_there = |group: &str, name: &str| numbered(group, name).is_some_and(|other| other.named.is_some());
+    let others = others.iter().filter(|(group, name)| !is_there(group, name));
+    let others = others.map(|(group, name)| Meant::Other(group.clone(), name.clone()));
+    let meant = known.chain(others).map(|meant| (meant, None)).collect();
+    Asked { meant, pasted: false, outcome: Ok(()) }
+}
+
+/// What the arguments mention.
+pub(super) fn ask(
+    arguments: &Arguments,
+    local: &Local,
+    others: &[(String, String)],
+) -> Result<Asked, Failure> {
+    let finder = Finder { base: local.base(), others };
+    let mut asked = Asked { meant: Vec::new(), pasted: false, outcome: Ok(()) };
+    let mut strange = Vec::new();
+    for argument in &arguments.names {
+        let text = if argument == "-" { standard_input()? } else { argument.clone() };
+        let mentions = lines::read(&text);
+        let mut take = |meant: Vec<Meant>, mention: &Mention| {
+            let whose = if meant.len() == 1 { Whose::Line } else { Whose::Perhaps };
+            let shown = mention.figure.map(|figure| (figure, whose));
+            asked.meant.extend(meant.into_iter().map(|meant| (meant, shown)));
+        };
+        match &mentions[..] {
+            [] => {
+                let text = excerpt(text.trim().as_bytes());
+                return Err(Failure::usage(format!("{text} names no counter")));
+            }
+            [mention] => take(resolve(mention, &finder)?, mention),
+            mentions => {
+                for mention in mentions {
+                    let meant = finder.pasted(mention);
+                    if meant.is_empty() {
+                        strange.push(excerpt(mention.line.as_bytes()));
+                    }
+                    take(meant, mention);
+                }
+                asked.pasted = true;
+            }
+        }
+    }
+    if !strange.is_empty() {
+        let more = if strange.len() > 5 { ", ..." } else { "" };
+        let shown: Vec<_> = strange.iter().take(5).map(String::as_str).collect();
+        let message = format!("{} lines name no counter: {}{more}", strange.len(), shown.join(", "));
+        asked.outcome = Err(Failure { status: 1, message });
+    }
+    Ok(asked)
+}
+
+fn standard_input() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= LONGEST_INPUT) {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    Err(Failure::usage("there is more than 1 MiB on standard input"))
+}
+
+fn resolve(mention: &Mention, finder: &Finder<'_>) -> Result<Vec<Meant>, Failure> {
+    let written = excerpt(mention.text.as_bytes());
+    match finder.written(mention) {
+        Found::Counters(meant) => Ok(meant),
+        Found::Parts(meant) => {
+            let names: Vec<_> = meant.iter().map(name).collect();
+            let (count, names) = (names.len(), names.join(", "));
+            Err(Failure::usage(format!("{count} counters have {written} in their name: {names}")))
+        }
+        Found::Nothing(suggested) if suggested.is_empty() => Err(Failure::usage(format!(
+            "no counter named {written}; 'netstat-agentx explain' lists those that are not zero"
+        ))),
+        Found::Nothing(suggested) => Err(Failure::usage(format!(
+            "no counter named {written}; did you mean {}?",
+            suggested.join(" or ")
+        ))),
+    }
+}
