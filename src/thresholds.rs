@@ -6,6 +6,7 @@
 use crate::config::threshold::Threshold;
 use crate::mib::value::Value;
 use crate::range::Range;
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// lnsThresholdStatus
@@ -155,13 +156,19 @@ fn float(number: u64) -> f64 {
 pub struct Thresholds(Vec<Watch>);
 
 impl Thresholds {
-    /// Takes over a configuration. Those that are in it as before stand as they stood.
+    /// Takes over a configuration. Those that are in it as before stand as they stood, and of one that is there with
+    /// something else the changes go on being counted: lnsThresholdChanges never falls.
     pub fn configure(&mut self, thresholds: &[Threshold], now: Instant) {
         let mut before = std::mem::take(&mut self.0);
+        let counted: HashMap<_, _> =
+            before.iter().map(|watch| (watch.threshold.name.clone(), watch.changes)).collect();
         let watches = thresholds.iter().map(|threshold| {
             match before.iter().position(|watch| watch.threshold == *threshold) {
                 Some(position) => before.swap_remove(position),
-                None => Watch::new(threshold.clone(), now),
+                None => {
+                    let changes = counted.get(&threshold.name).copied().unwrap_or(0);
+                    Watch { changes, ..Watch::new(threshold.clone(), now) }
+                }
             }
         });
         self.0 = watches.collect();
@@ -310,6 +317,41 @@ mod tests {
         let stands: Vec<_> =
             watched.all().iter().map(|watch| (&*watch.threshold.name, watch.status)).collect();
         assert_eq!(stands, [("a", Status::Warning), ("longer", Status::Unknown)]);
+    }
+
+    #[test]
+    fn changes_go_on_being_counted_with_another_range() {
+        let mut watched = thresholds("");
+        stand(&mut watched, &[Some(Value::Gauge32(11)), Some(Value::Gauge32(0))]);
+        let other = Threshold { critical: None, ..watched.0[0].threshold.clone() };
+        watched.configure(&[other], Instant::now());
+        let watch = &watched.0[0];
+        assert_eq!((watch.status, watch.changes), (Status::Unknown, 2));
+    }
+
+    /// What lnsThresholdChange promises: one look in an interval, and one notification for each at most.
+    #[test]
+    fn a_threshold_that_flaps_is_told_once_in_an_interval() {
+        let mut watched = thresholds("interval = \"5s\"");
+        let start = Instant::now();
+        let (mut told, mut last) = (0, None);
+        // Sixty seconds, ten turns of the loop in each, every one with another status.
+        for turn in 0..600_u32 {
+            let now = start + Duration::from_millis(100) * turn;
+            // Some wait for a reading first, which wakes the loop once more.
+            if turn % 3 == 0 {
+                watched.due(now).into_iter().for_each(|position| watched.wait(position));
+            }
+            for position in watched.due(now) {
+                let value = Value::Gauge32(if told % 2 == 0 { 30 } else { 0 });
+                watched.judge(position, now, now, Some(&value));
+            }
+            if watched.take_unsent().count() > 0 {
+                told += 1;
+                assert!(last.replace(now).is_none_or(|last| now - last >= Duration::from_secs(5)));
+            }
+        }
+        assert_eq!(told, 12);
     }
 
     #[test]

@@ -37,14 +37,15 @@ fn smilint_finds_nothing() {
         let output = Command::new("smilint")
             .arg("-c")
             .arg(&configuration)
-            .args(["-l", "6", "-s"])
+            .args(["-l", "9", "-s"])
             .arg(&module)
             .output()
             .expect("smilint (package smitools)");
-        // It always exits 0: severities 1 to 4 stand in its output.
+        // It always exits 0: what it finds stands in its output, of whatever severity. The base has numbers without
+        // names of their own, since it is whose it is.
         let text = text_of(&output);
         let found: Vec<_> =
-            text.lines().filter(|line| (1..=4).any(|n| line.contains(&format!("[{n}]")))).collect();
+            text.lines().filter(|line| !line.ends_with(" implicit node definition")).collect();
         assert!(found.is_empty(), "{base}: {found:#?}");
     }
 }

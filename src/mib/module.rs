@@ -19,6 +19,10 @@ const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, l
     The standard objects of IP-MIB, TCP-MIB and UDP-MIB that it serves too are not repeated here. What the running \
     kernel does not have has no instance; nothing is shown as 0 that is not known to be 0.";
 
+const CONTACT: &str = "Questions, faults and wishes about this module go to the issue tracker of the netstat-agentx \
+    project, where its source is; SECURITY.md there says how to report a weakness in private. Who has it from a \
+    distribution finds a maintainer in the description of the package netstat-agentx.";
+
 /// The text of the module with its base at `base`.
 #[must_use]
 pub fn text(base: &Oid) -> String {
@@ -41,7 +45,7 @@ fn write_module(out: &mut String, base: &Oid) {
     imports(out, root);
     let _ = writeln!(out, "linuxNetstatMIB MODULE-IDENTITY\n    LAST-UPDATED \"{}\"", REVISIONS[0].0);
     let _ = writeln!(out, "    ORGANIZATION \"The netstat-agentx project\"");
-    clause(out, "CONTACT-INFO", "The issue tracker of the netstat-agentx project.");
+    clause(out, "CONTACT-INFO", CONTACT);
     clause(out, "DESCRIPTION", DESCRIPTION);
     for (date, change) in REVISIONS {
         let _ = writeln!(out, "    REVISION \"{date}\"");
@@ -63,6 +67,7 @@ fn write_module(out: &mut String, base: &Oid) {
     for convention in [&lns_sockets::FAMILY, &lns_sockets::TCP_STATE] {
         textual_convention(out, convention);
     }
+    subagent(out);
     for (group, _) in private_groups() {
         let parent = if group.name.is_empty() { "lnsObjects" } else { group.name };
         let _ = writeln!(out, "\n-- {}\n", label(group));
@@ -99,6 +104,23 @@ fn node(out: &mut String, name: &str, parent: &str, number: u32) {
     let _ = writeln!(out, "{name:<18} OBJECT IDENTIFIER ::= {{ {parent} {number} }}");
 }
 
+/// Where [`SUBAGENT`] sits below the base.
+const SUBAGENT_NUMBER: u32 = 4;
+
+/// What o.id of the AgentX Open says: which program this is (RFC 2741 section 6.2.1). It is no object and has no
+/// instance.
+#[must_use]
+pub fn subagent_id(base: &Oid) -> Oid {
+    Oid::from_slice(&[base.as_slice(), &[SUBAGENT_NUMBER]].concat()).unwrap_or_default()
+}
+
+fn subagent(out: &mut String) {
+    let _ = writeln!(out, "\nlnsSubagent OBJECT-IDENTITY\n    STATUS current");
+    clause(out, "DESCRIPTION", "The subagent netstat-agentx, as it names itself to the master agent (o.id).");
+    clause(out, "REFERENCE", "RFC 2741, section 6.2.1");
+    let _ = writeln!(out, "    ::= {{ linuxNetstatMIB {SUBAGENT_NUMBER} }}");
+}
+
 /// A clause whose text is folded to lines.
 fn clause(out: &mut String, name: &str, text: &str) {
     let _ = writeln!(out, "    {name}");
@@ -120,7 +142,7 @@ fn imports(out: &mut String, root: &'static str) {
     let mut need = |order, module, name| {
         modules.entry((order, module)).or_default().insert(name);
     };
-    for name in ["MODULE-IDENTITY", "OBJECT-TYPE"] {
+    for name in ["MODULE-IDENTITY", "OBJECT-IDENTITY", "OBJECT-TYPE"] {
         need(0, "SNMPv2-SMI", name);
     }
     if !matches!(root, "" | "iso") {
@@ -146,7 +168,8 @@ fn imports(out: &mut String, root: &'static str) {
                 Syntax::InetAddress => need(3, "INET-ADDRESS-MIB", "InetAddress"),
                 Syntax::InetPortNumber => need(3, "INET-ADDRESS-MIB", "InetPortNumber"),
                 Syntax::Text(..) => need(4, "SNMP-FRAMEWORK-MIB", "SnmpAdminString"),
-                Syntax::Enumeration(_) | Syntax::Labels(_) | Syntax::ObjectIdentifier => {}
+                Syntax::VariablePointer => need(1, "SNMPv2-TC", "VariablePointer"),
+                Syntax::Enumeration(_) | Syntax::Labels(_) => {}
             }
         }
     }
@@ -193,7 +216,7 @@ fn syntax(syntax: Syntax) -> String {
         Syntax::Unsigned32 => "Unsigned32".into(),
         Syntax::TimeTicks => "TimeTicks".into(),
         Syntax::IpAddress => "IpAddress".into(),
-        Syntax::ObjectIdentifier => "OBJECT IDENTIFIER".into(),
+        Syntax::VariablePointer => "VariablePointer".into(),
         Syntax::Text(low, high) => format!("SnmpAdminString (SIZE ({low}..{high}))"),
         Syntax::DateAndTime => "DateAndTime".into(),
         Syntax::InetAddressType => "InetAddressType".into(),
@@ -241,7 +264,6 @@ fn write_table(out: &mut String, table: &Table, parent: &str) {
     let _ = writeln!(out, "{row} ::= SEQUENCE {{\n{}\n}}\n", members.join(",\n"));
     for (columns, access) in [(table.index, "not-accessible"), (table.columns, "read-only")] {
         for column in columns {
-            let access = if is_index_notified(table, column) { "accessible-for-notify" } else { access };
             object_type(out, column.name, &syntax(column.syntax), column.units, access, column.description);
             let _ = writeln!(out, "    ::= {{ {} {} }}\n", table.entry, column.subid);
         }
@@ -254,12 +276,6 @@ fn notifications() -> impl Iterator<Item = &'static Notification> {
         Object::Notification(notification) => Some(notification),
         _ => None,
     })
-}
-
-/// Whether a column is a component of the index that a notification carries.
-fn is_index_notified(table: &Table, column: &Column) -> bool {
-    table.index.iter().any(|component| component.name == column.name)
-        && notifications().any(|notification| notification.objects.contains(&column.name))
 }
 
 fn write_notification(out: &mut String, notification: &Notification) {
@@ -307,6 +323,8 @@ struct Members {
     number: u32,
     objects: Vec<&'static str>,
     description: String,
+    /// On what it depends that the group is mandatory; empty where it always is.
+    condition: String,
 }
 
 /// The groups that every subagent serves, and those that hang on what the kernel has.
@@ -324,6 +342,7 @@ fn members() -> (Vec<Members>, Vec<Members>) {
             number,
             objects,
             description: group.description.into(),
+            condition: String::new(),
         })
     });
     let counters = counters::groups().map(|(group, number, file)| Members {
@@ -332,6 +351,10 @@ fn members() -> (Vec<Members>, Vec<Members>) {
         number: 300 + number,
         objects: counters::of_group(number).map(|entry| entry.descriptor).collect(),
         description: format!("The counters of the kernel's group {group}, from /proc/{file}."),
+        condition: format!(
+            "This group is mandatory where the kernel has the group {group} in /proc/{file}. A counter of it that the \
+             kernel does not have has no instance."
+        ),
     });
     (declared.collect(), counters.collect())
 }
@@ -343,7 +366,10 @@ fn conformance(out: &mut String) {
     clause(
         out,
         "DESCRIPTION",
-        "What a subagent serves; instances that the running kernel lacks are left out.",
+        &format!(
+            "What a subagent serves. What the running kernel does not have has no instance. {}",
+            index_addresses()
+        ),
     );
     let groups = always.iter().map(|members| members.name.as_str());
     let groups: Vec<_> = groups.chain([NOTIFICATIONS_GROUP]).collect();
@@ -354,10 +380,11 @@ fn conformance(out: &mut String) {
     );
     for members in &by_kernel {
         let _ = writeln!(out, "        GROUP {}", members.name);
-        clause(out, "DESCRIPTION", "Those of them that the running kernel has.");
+        clause(out, "DESCRIPTION", &members.condition);
     }
+    refined_addresses(out);
     let _ = writeln!(out, "    ::= {{ lnsCompliances 1 }}\n");
-    for Members { name, number, objects, description } in always.iter().chain(&by_kernel) {
+    for Members { name, number, objects, description, .. } in always.iter().chain(&by_kernel) {
         let _ = writeln!(
             out,
             "{name} OBJECT-GROUP\n    OBJECTS {{\n        {}\n    }}\n    STATUS current",
@@ -376,6 +403,41 @@ fn conformance(out: &mut String) {
     let _ = writeln!(out, "    ::= {{ lnsGroups {NOTIFICATIONS_GROUP_NUMBER} }}\n");
 }
 
+/// The columns of our own tables.
+fn columns(of: fn(&'static Table) -> &'static [Column]) -> impl Iterator<Item = &'static Column> {
+    private_groups().flat_map(|(group, _)| group.objects).flat_map(move |object| match object {
+        Object::Table(table) => of(table),
+        _ => &[],
+    })
+}
+
+/// The types of address that there are here, of all that InetAddressType has.
+const ADDRESS_TYPE: &str = "InetAddressType { ipv4(1), ipv6(2) }";
+
+/// SMIv2 has no OBJECT clause for what is not accessible, so that RFC 4022 and others say the same of an index in the
+/// text.
+fn index_addresses() -> String {
+    let types = columns(|table| table.index).filter(|column| column.syntax == Syntax::InetAddressType);
+    let clauses: Vec<_> =
+        types.map(|column| format!("OBJECT {} SYNTAX {ADDRESS_TYPE}", column.name)).collect();
+    format!(
+        "A component of an index cannot have an OBJECT clause; as if it could, this holds: {}.",
+        clauses.join("; ")
+    )
+}
+
+fn refined_addresses(out: &mut String) {
+    let types = columns(|table| table.columns).filter(|column| column.syntax == Syntax::InetAddressType);
+    for column in types {
+        let _ = writeln!(out, "        OBJECT {}\n        SYNTAX {ADDRESS_TYPE}", column.name);
+        clause(
+            out,
+            "DESCRIPTION",
+            "The kernel tells no zone and no host name, so that there are no other types.",
+        );
+    }
+}
+
 /// Behind those of the objects; see [`members`].
 const NOTIFICATIONS_GROUP: &str = "lnsNotificationsGroup";
 const NOTIFICATIONS_GROUP_NUMBER: u32 = 200;
@@ -383,10 +445,7 @@ const NOTIFICATIONS_GROUP_NUMBER: u32 = 200;
 fn accessible(object: &'static Object) -> Vec<&'static str> {
     match object {
         Object::Scalar(scalar) => vec![scalar.name],
-        Object::Table(table) => {
-            let index = table.index.iter().filter(|column| is_index_notified(table, column));
-            index.chain(table.columns).map(|column| column.name).collect()
-        }
+        Object::Table(table) => table.columns.iter().map(|column| column.name).collect(),
         Object::Registry | Object::Notification(_) => Vec::new(),
     }
 }
@@ -426,6 +485,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// RFC 2578 section 7.7: a component of an index is not accessible; a notification's instances hold it.
+    #[test]
+    fn notifications_carry_what_can_be_read() {
+        let groups = private_groups().flat_map(|(group, _)| group.objects).flat_map(accessible);
+        let readable: BTreeSet<_> = groups.collect();
+        for notification in notifications() {
+            for object in notification.objects {
+                assert!(readable.contains(object), "{object}");
+            }
+        }
+        assert!(!text(&"1.2.3".parse().unwrap()).contains("accessible-for-notify"));
+    }
+
+    /// A group that is not mandatory everywhere says where it is (RFC 2580 section 5.4.2).
+    #[test]
+    fn conditional_groups_have_a_condition() {
+        let (always, by_kernel) = members();
+        assert!(always.iter().all(|members| members.condition.is_empty()));
+        assert!(by_kernel.iter().all(|members| members.condition.contains(" is mandatory where ")));
     }
 
     #[test]
