@@ -19,6 +19,7 @@ use crate::agentx::wire::{Header, Query, Response};
 use crate::config::Config;
 use crate::mib::context::Context;
 use crate::mib::view::View;
+use crate::mib::{capabilities, module};
 use crate::snapshot::{SourceId, Touched};
 use crate::trace::instance;
 use outage::Outage;
@@ -176,8 +177,9 @@ impl Agent {
             subtrees: self.view.subtrees(),
             priority: self.config.agentx.priority.into(),
             context: self.config.agentx.context.clone(),
-            id: self.config.mib.base_oid.clone().into(),
-            description: format!("netstat-agentx {}", env!("CARGO_PKG_VERSION")),
+            id: module::subagent_id(&self.config.mib.base_oid.clone().into()),
+            description: concat!("netstat-agentx ", env!("CARGO_PKG_VERSION")).into(),
+            capabilities: capabilities::of(&self.config.layout()),
         }
     }
 
