@@ -14,7 +14,7 @@ ZSHDIR   = $(SHAREDIR)/zsh/site-functions
 FISHDIR  = $(SHAREDIR)/fish/vendor_completions.d
 # The folders for those who poll us, and the drop-ins; not what makes the former.
 CONSUMERS = $(filter-out config/sysusers.d/ config/generate/,$(wildcard config/*/))
-MODULES  = mibs/LINUX-NETSTAT-MIB.txt mibs/LINUX-NETSTAT-CAPS-MIB.txt
+MODULES  = mibs/LINUX-NETSTAT-MIB.txt mibs/capabilities/LINUX-NETSTAT-CAPS-MIB.txt
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 # What the tests with other programs need, COMMAND:PACKAGE.
@@ -114,7 +114,8 @@ mibs:
 module:
 	$(CARGO) run --quiet --locked -- mib > target/LINUX-NETSTAT-MIB.txt
 	$(CARGO) run --quiet --locked -- mib --capabilities > target/LINUX-NETSTAT-CAPS-MIB.txt
-	mv target/LINUX-NETSTAT-MIB.txt target/LINUX-NETSTAT-CAPS-MIB.txt mibs/
+	mv target/LINUX-NETSTAT-MIB.txt mibs/
+	mv target/LINUX-NETSTAT-CAPS-MIB.txt mibs/capabilities/
 
 # What follows from the source: docs/counters from the registry, the man pages and the shell completions from the command
 # line and the example configuration.
@@ -152,7 +153,7 @@ install:
 # Leaves an edited configuration where it is, and the user.
 uninstall:
 	rm -f $(BINDIR)/netstat-agentx $(UNITDIR)/netstat-agentx.service
-	rm -f $(patsubst mibs/%,$(MIBDIR)/%,$(MODULES))
+	rm -f $(addprefix $(MIBDIR)/,$(notdir $(MODULES)))
 	rm -f $(USERDIR)/netstat-agentx.conf
 	rm -f $(SHAREDIR)/man/man5/netstat-agentx.toml.5 $(SHAREDIR)/man/man8/netstat-agentx.8
 	rm -f $(BASHDIR)/netstat-agentx $(ZSHDIR)/_netstat-agentx $(FISHDIR)/netstat-agentx.fish

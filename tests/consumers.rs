@@ -9,8 +9,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A folder with our module and those it imports.
 fn modules() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for source in ["target/mibs", "mibs"] {
-        for entry in std::fs::read_dir(Path::new(ROOT).join(source)).unwrap().map(Result::unwrap) {
+    for source in ["target/mibs", "mibs", "mibs/capabilities"] {
+        let entries = std::fs::read_dir(Path::new(ROOT).join(source)).unwrap().map(Result::unwrap);
+        for entry in entries.filter(|entry| entry.path().is_file()) {
             std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
     }

@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::Command;
 
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mibs/LINUX-NETSTAT-MIB.txt");
-const CAPABILITIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mibs/LINUX-NETSTAT-CAPS-MIB.txt");
+const CAPABILITIES: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/mibs/capabilities/LINUX-NETSTAT-CAPS-MIB.txt");
 
 /// The IETF's modules that we serve parts of: their groups of those parts, with their members (RFC 4293, 4022, 4113). The
 /// modules themselves are not ours to ship.
@@ -239,7 +240,7 @@ fn smilint_finds_nothing() {
 }
 
 fn translate(arguments: &[&str]) -> String {
-    let folders = format!("{}:{}/mibs", base_modules(), env!("CARGO_MANIFEST_DIR"));
+    let folders = format!("{0}:{1}/mibs:{1}/mibs/capabilities", base_modules(), env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("snmptranslate")
         .args(["-M", &folders, "-m", "LINUX-NETSTAT-MIB"])
         .args(arguments)

@@ -28,7 +28,7 @@ pub static GROUP: Group = Group {
             name: "lnsAgentStartTime",
             syntax: Syntax::DateAndTime,
             units: "",
-            description: "When the subagent was started, by the clock of the host then: the discontinuity time of its own counters, which begin at 0; the kernel's do not.",
+            description: "When the subagent was started. By the clock of the host then; it is the discontinuity time of the subagent's own counters, which begin at 0 with it, but not of the kernel's.",
             read: Read::With(|cx| date_and_time(cx.snapshot.agent.start).map(Value::OctetString)),
         }),
         Object::Scalar(Scalar {

@@ -114,8 +114,8 @@ pub static GROUP: Group = Group {
             name: "lnsResetSince",
             syntax: Syntax::DateAndTime,
             units: "",
-            description: "When tracing began, by the clock of the host then: the discontinuity time of lnsResetCount and \
-                lnsResetLostEvents. It begins anew when the subagent is started, and when its configuration switches \
+            description: "When tracing began. By the clock of the host then; it is the discontinuity time of lnsResetCount \
+                and lnsResetLostEvents. Tracing begins anew when the subagent is started, and when its configuration switches \
                 tracing off and on or gives it buffers of another size. No instance unless lnsResetTracing is on.",
             read: Read::With(|cx| date_and_time(cx.resets()?.since?).map(Value::OctetString)),
         }),
