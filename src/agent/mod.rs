@@ -13,10 +13,11 @@ mod signals;
 mod supervisor;
 mod watch;
 
+use crate::agentx::address::Resolver;
 use crate::agentx::session::{Event, Settings};
 use crate::agentx::transport::{Connection, Exchanged};
 use crate::agentx::wire::{Header, Query, Response};
-use crate::config::Config;
+use crate::config::{AgentX, Config};
 use crate::mib::context::Context;
 use crate::mib::view::View;
 use crate::mib::{capabilities, module};
@@ -96,6 +97,7 @@ struct Agent {
     supervisor: Supervisor,
     parked: Parked,
     outage: Outage,
+    resolver: Resolver,
     reload: Box<dyn Fn() -> Option<Config>>,
     /// A configuration that the next session is to have.
     next: Option<Config>,
@@ -109,6 +111,7 @@ impl Agent {
             supervisor: Supervisor::new(),
             parked: Parked::default(),
             outage: Outage::default(),
+            resolver: Resolver::default(),
             reload,
             next: None,
             config,
@@ -187,9 +190,9 @@ impl Agent {
     async fn serve(&mut self, signals: &mut Signals) -> Outcome {
         self.parked.clear();
         self.supervisor.turn();
-        let address = self.config.agentx.address.clone();
+        let AgentX { address, allow_remote, .. } = &self.config.agentx;
         let connected = tokio::select! {
-            connected = Connection::open(&address) => connected,
+            connected = Connection::open(address, *allow_remote, &mut self.resolver) => connected,
             // A try over TCP may take a second, which is long for a watchdog of a second.
             never = self.supervisor.turning() => match never {},
             wanted = signals.next() => {

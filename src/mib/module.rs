@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The revisions of the module, newest first: date and time in UTC, and what changed.
-const REVISIONS: [(&str, &str); 1] = [("202611210000Z", "The first version.")];
+const REVISIONS: [(&str, &str); 1] = [("202611250000Z", "The first version.")];
 
 const TEXT_WIDTH: usize = 76;
 
