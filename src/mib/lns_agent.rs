@@ -248,6 +248,10 @@ pub(super) fn push_text(name: &mut Oid, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::proc::read::ProcRoot;
+    use crate::snapshot::{Snapshot, Touched};
+    use std::time::Instant;
 
     #[test]
     fn date_and_time_is_eleven_octets_in_utc() {
@@ -264,6 +268,23 @@ mod tests {
         });
         assert!(indexes.is_sorted());
         assert_eq!(indexes.len(), SourceId::ALL.len());
+    }
+
+    /// Counters of the subagent fall at lnsAgentStartTime alone: not where it begins to read elsewhere (SIGHUP).
+    #[test]
+    fn readings_go_on_being_counted_when_another_root_is_read() {
+        let mut snapshot = Snapshot::new(Config::default().max_ages());
+        snapshot.refresh_now(Touched::default().with(SourceId::Sockstat), &ProcRoot::new("/proc"));
+        snapshot.refresh_now(Touched::default().with(SourceId::Counters), &ProcRoot::new("/nowhere"));
+        snapshot.forget();
+        let cx = Context::new(&snapshot, Instant::now());
+        let cells = |wanted: SourceId| {
+            let row = sources(&cx).iter().position(|source| *source == wanted).unwrap();
+            [2, 4, 5].map(|column| Sources.cell(&cx, row, column))
+        };
+        let count = |count| Some(Value::Counter64(count));
+        assert_eq!(cells(SourceId::Sockstat), [None, count(1), count(0)]);
+        assert_eq!(cells(SourceId::Counters), [None, count(1), count(1)]);
     }
 
     #[test]
