@@ -14,6 +14,7 @@ ZSHDIR   = $(SHAREDIR)/zsh/site-functions
 FISHDIR  = $(SHAREDIR)/fish/vendor_completions.d
 # The folders for those who poll us, and the drop-ins; not what makes the former.
 CONSUMERS = $(filter-out config/sysusers.d/ config/generate/,$(wildcard config/*/))
+MODULES  = mibs/LINUX-NETSTAT-MIB.txt mibs/capabilities/LINUX-NETSTAT-CAPS-MIB.txt
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
 # What the tests with other programs need, COMMAND:PACKAGE.
@@ -109,10 +110,12 @@ fuzz-short:
 mibs:
 	@tools/base-mibs target/mibs
 
-# LINUX-NETSTAT-MIB from the declarations in the source.
+# LINUX-NETSTAT-MIB and LINUX-NETSTAT-CAPS-MIB from the declarations in the source.
 module:
 	$(CARGO) run --quiet --locked -- mib > target/LINUX-NETSTAT-MIB.txt
-	mv target/LINUX-NETSTAT-MIB.txt mibs/LINUX-NETSTAT-MIB.txt
+	$(CARGO) run --quiet --locked -- mib --capabilities > target/LINUX-NETSTAT-CAPS-MIB.txt
+	mv target/LINUX-NETSTAT-MIB.txt mibs/
+	mv target/LINUX-NETSTAT-CAPS-MIB.txt mibs/capabilities/
 
 # What follows from the source: docs/counters from the registry, the man pages and the shell completions from the command
 # line and the example configuration.
@@ -131,7 +134,7 @@ deb:
 install:
 	@test -x $(BINARY) || { echo "run 'make' first" >&2; exit 1; }
 	install -D -m 755 $(BINARY) $(BINDIR)/netstat-agentx
-	install -D -m 644 mibs/LINUX-NETSTAT-MIB.txt $(MIBDIR)/LINUX-NETSTAT-MIB.txt
+	install -D -m 644 -t $(MIBDIR) $(MODULES)
 	install -D -m 644 -t $(SHAREDIR)/man/man5 docs/man/netstat-agentx.toml.5
 	install -D -m 644 -t $(SHAREDIR)/man/man8 docs/man/netstat-agentx.8
 	install -D -m 644 completions/netstat-agentx.bash $(BASHDIR)/netstat-agentx
@@ -149,7 +152,8 @@ install:
 
 # Leaves an edited configuration where it is, and the user.
 uninstall:
-	rm -f $(BINDIR)/netstat-agentx $(MIBDIR)/LINUX-NETSTAT-MIB.txt $(UNITDIR)/netstat-agentx.service
+	rm -f $(BINDIR)/netstat-agentx $(UNITDIR)/netstat-agentx.service
+	rm -f $(addprefix $(MIBDIR)/,$(notdir $(MODULES)))
 	rm -f $(USERDIR)/netstat-agentx.conf
 	rm -f $(SHAREDIR)/man/man5/netstat-agentx.toml.5 $(SHAREDIR)/man/man8/netstat-agentx.8
 	rm -f $(BASHDIR)/netstat-agentx $(ZSHDIR)/_netstat-agentx $(FISHDIR)/netstat-agentx.fish

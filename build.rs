@@ -1,6 +1,7 @@
 //! Turns the registry of kernel counters, `src/counters/*.toml`, into a table that the crate includes.
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -48,7 +49,24 @@ struct Counter {
 enum Kind {
     Counter,
     Gauge,
+    Setting,
     Integer,
+    /// Number by label.
+    Enumeration(BTreeMap<String, u32>),
+}
+
+impl Kind {
+    /// As the table has it.
+    fn code(&self) -> String {
+        match self {
+            Self::Enumeration(labels) => {
+                let mut labels: Vec<_> = labels.iter().map(|(label, number)| (number, label)).collect();
+                labels.sort();
+                format!("Enumeration(&{labels:?})")
+            }
+            simple => format!("{simple:?}"),
+        }
+    }
 }
 
 #[derive(Deserialize, Debug)]
@@ -94,7 +112,7 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
     writeln!(out, "Registered {{ group: {:?}, group_number: {},", group.group, group.number)?;
     writeln!(out, "file: {:?}, number: {}, name: {:?},", group.file, counter.number, counter.name)?;
     writeln!(out, "symbol: {:?}, descriptor: {descriptor:?},", counter.symbol)?;
-    writeln!(out, "kind: Kind::{:?},", counter.kind)?;
+    writeln!(out, "kind: Kind::{},", counter.kind.code())?;
     writeln!(out, "concern: Concern::{:?}, counts: {:?},", counter.concern, folded(&counter.counts))?;
     writeln!(out, "when: {:?}, source: &{:?},", folded(&counter.when), counter.source)?;
     writeln!(out, "checked: {:?}, means: {:?},", counter.checked, folded(&counter.means))?;

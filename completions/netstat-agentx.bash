@@ -355,7 +355,7 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__mib)
-            opts="-h --config --base-oid --help"
+            opts="-h --config --base-oid --capabilities --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

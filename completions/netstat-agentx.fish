@@ -33,7 +33,7 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "get" 
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "resets" -d 'Show which ports reset connections, which way and why, live, most frequent first; needs root, but no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "check" -d 'Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
+complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB, or LINUX-NETSTAT-CAPS-MIB'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "check-config" -d 'Say whether a configuration is good'
 complete -c netstat-agentx -n "__fish_netstat_agentx_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand run" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
@@ -83,6 +83,7 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -s 
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check" -s V -l version -d 'Print version'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l base-oid -d 'Put the module under this OID [default: that of the configuration]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l capabilities -d 'Print LINUX-NETSTAT-CAPS-MIB instead, which says what is served of which module; it is the same for every OID'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -s h -l help -d 'Print help'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check-config" -s h -l help -d 'Print help'
@@ -93,6 +94,6 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and 
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "explain" -d 'Say what a kernel counter means, where it sits in the MIB, and what to do when it grows'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "resets" -d 'Show which ports reset connections, which way and why, live, most frequent first; needs root, but no snmpd'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "check" -d 'Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "mib" -d 'Print the MIB module LINUX-NETSTAT-MIB, or LINUX-NETSTAT-CAPS-MIB'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "check-config" -d 'Say whether a configuration is good'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -3,7 +3,7 @@
 pub mod resets;
 pub mod threshold;
 
-use crate::agentx::transport::Address;
+use crate::agentx::address::{Address, is_loopback};
 use crate::mib::MIB_2;
 use crate::mib::oid::Oid;
 use crate::mib::view::Layout;
@@ -73,7 +73,8 @@ pub struct AgentX {
     /// Where it listens.
     #[serde(deserialize_with = "parsed")]
     pub address: Address,
-    /// Whether an address other than loopback is meant.
+    /// Whether an address other than loopback is meant. What a name stands for is seen when it is connected to: it may
+    /// have an address by then, or another one.
     pub allow_remote: bool,
     /// The priority of the registrations.
     pub priority: Priority,
@@ -360,7 +361,7 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut config: Self =
             toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
-        let remote = matches!(config.agentx.address, Address::Tcp(address) if !address.ip().is_loopback());
+        let remote = matches!(config.agentx.address, Address::Tcp(address) if !is_loopback(address.ip()));
         if remote && !config.agentx.allow_remote {
             let line =
                 text.lines().position(|line| line.trim_start().starts_with("address")).map_or(0, |at| at + 1);
@@ -477,7 +478,9 @@ mod tests {
     fn remote_addresses_can_be_meant() {
         let text = "[agentx]\naddress = \"tcp:192.0.2.1:705\"\nallow-remote = true";
         assert!(Config::parse(text).is_ok());
-        assert!(Config::parse("[agentx]\naddress = \"tcp:127.0.0.2:705\"").is_ok());
+        for local in ["tcp:127.0.0.2:705", "tcp:[::1]:705", "tcp:localhost:705", "tcp:any.example:705"] {
+            assert!(Config::parse(&format!("[agentx]\naddress = \"{local}\"")).is_ok(), "{local}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::config::threshold::Threshold;
 use crate::mib::value::Value;
 use crate::range::Range;
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// lnsThresholdStatus
@@ -165,15 +166,19 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// Takes over a configuration. Those that are in it as before stand as they stood.
+    /// Takes over a configuration. Those that are in it as before stand as they stood, and of one that is there with
+    /// something else the changes go on being counted: lnsThresholdChanges never falls.
     pub fn configure(&mut self, thresholds: &[Threshold], now: Instant) {
         let mut before = std::mem::take(&mut self.watches);
+        let counted: HashMap<_, _> =
+            before.iter().map(|watch| (watch.threshold.name.clone(), watch.changes)).collect();
         for threshold in thresholds {
             let watch = match before.iter().position(|watch| watch.threshold == *threshold) {
                 Some(position) => before.swap_remove(position),
                 None => {
                     self.last_id += 1;
-                    Watch::new(threshold.clone(), self.last_id, now)
+                    let changes = counted.get(&threshold.name).copied().unwrap_or(0);
+                    Watch { changes, ..Watch::new(threshold.clone(), self.last_id, now) }
                 }
             };
             self.watches.push(watch);
@@ -365,6 +370,37 @@ mod tests {
         let stands: Vec<_> =
             watched.all().iter().map(|watch| (&*watch.threshold.name, watch.status)).collect();
         assert_eq!(stands, [("a", Status::Warning), ("longer", Status::Unknown)]);
+    }
+
+    #[test]
+    fn changes_go_on_being_counted_with_another_range() {
+        let mut watched = thresholds("");
+        stand(&mut watched, &[Some(Value::Gauge32(11)), Some(Value::Gauge32(0))]);
+        let other = Threshold { critical: None, ..watched.all()[0].threshold.clone() };
+        watched.configure(&[other], Instant::now());
+        let watch = &watched.all()[0];
+        assert_eq!((watch.status, watch.changes), (Status::Unknown, 2));
+    }
+
+    /// What lnsThresholdChange promises: one look in an interval, and one change for each at most.
+    #[test]
+    fn a_threshold_that_flaps_changes_once_in_an_interval() {
+        let mut watched = thresholds("interval = \"5s\"");
+        let start = Instant::now();
+        let mut changed = Vec::new();
+        // Sixty seconds, ten turns of the loop in each, with another status at every look.
+        for turn in 0..600_u32 {
+            let now = start + Duration::from_millis(100) * turn;
+            for position in watched.due(now) {
+                let value = Value::Gauge32(if changed.len() % 2 == 0 { 30 } else { 0 });
+                if watched.judge(position, now, now, Some(&value)).is_some() {
+                    changed.push(now);
+                }
+            }
+        }
+        assert_eq!(changed.len(), 12);
+        assert!(changed.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_secs(5)));
+        assert_eq!(watched.all()[0].changes, 12);
     }
 
     #[test]

@@ -238,8 +238,9 @@ fn quiet_session(context: &str) -> Vec<Vec<u8>> {
         subtrees: vec!["1.3.6.1.2.1.6".parse().unwrap(), base.clone()],
         priority: 100,
         context: context.into(),
-        id: base,
+        id: base.clone(),
         description: "netstat-agentx".into(),
+        capabilities: Some((base, "netstat-agentx".into())),
     };
     let now = Instant::now();
     let (mut session, mut actions) = Session::open(settings, now);

@@ -42,6 +42,7 @@ pub fn serve(socket: &str, recorded: &str) {
         context: String::new(),
         id: "1.3.6.1.4.1.8072.9999.9999.2742".parse().unwrap(),
         description: "constants".into(),
+        capabilities: None,
     };
     let mut stream = UnixStream::connect(socket).unwrap();
     let (mut session, actions) = Session::open(settings, Instant::now());

@@ -87,6 +87,7 @@ fn settings() -> Settings {
         context: String::new(),
         id: oid("1.3.6.1.4.1.8072.9999.9999.2741"),
         description: "fuzz".into(),
+        capabilities: Some((oid("1.3.6.1.4.1.8072.9999.9999.2741.3.1"), "fuzz".into())),
     }
 }
 

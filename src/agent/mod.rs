@@ -15,10 +15,12 @@ mod supervisor;
 mod waiting;
 mod watch;
 
+use crate::agentx::address::Resolver;
 use crate::agentx::session::{Event, Settings};
 use crate::agentx::transport::{Connection, Exchanged};
-use crate::config::Config;
+use crate::config::{AgentX, Config};
 use crate::mib::view::View;
+use crate::mib::{capabilities, module};
 use crate::snapshot::{SourceId, Touched};
 use crate::trace::instance;
 use outage::Outage;
@@ -97,6 +99,7 @@ struct Agent {
     waiting: Waiting,
     refused: Refused,
     outage: Outage,
+    resolver: Resolver,
     reload: Box<dyn Fn() -> Option<Config>>,
     /// A configuration that the next session is to have.
     next: Option<Config>,
@@ -111,6 +114,7 @@ impl Agent {
             waiting: Waiting::default(),
             refused: Refused::default(),
             outage: Outage::default(),
+            resolver: Resolver::default(),
             reload,
             next: None,
             config,
@@ -180,8 +184,9 @@ impl Agent {
             subtrees: self.view.subtrees(),
             priority: self.config.agentx.priority.into(),
             context: self.config.agentx.context.clone(),
-            id: self.config.mib.base_oid.clone().into(),
-            description: format!("netstat-agentx {}", env!("CARGO_PKG_VERSION")),
+            id: module::subagent_id(&self.config.mib.base_oid.clone().into()),
+            description: concat!("netstat-agentx ", env!("CARGO_PKG_VERSION")).into(),
+            capabilities: capabilities::of(&self.config.layout()),
         }
     }
 
@@ -190,9 +195,9 @@ impl Agent {
         self.waiting.clear();
         self.refresher.snapshot_mut().thresholds.session_ended();
         self.supervisor.turn();
-        let address = self.config.agentx.address.clone();
+        let AgentX { address, allow_remote, .. } = &self.config.agentx;
         let connected = tokio::select! {
-            connected = Connection::open(&address) => connected,
+            connected = Connection::open(address, *allow_remote, &mut self.resolver) => connected,
             // A try over TCP may take a second, which is long for a watchdog of a second.
             never = self.supervisor.turning() => match never {},
             wanted = signals.next() => {

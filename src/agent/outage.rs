@@ -1,6 +1,6 @@
 //! The time without the master agent, and what was told about it.
 
-use crate::agentx::transport::Address;
+use crate::agentx::address::Address;
 use std::time::{Duration, Instant};
 
 /// How many reasons are told of one outage. There are not so many; but some of them hold what the other end has sent.

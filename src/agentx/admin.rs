@@ -57,10 +57,11 @@ impl Encoder<'_> {
         register.to_bytes().ok()
     }
 
-    /// AddAgentCaps
+    /// AddAgentCaps, of capabilities that there are.
     #[must_use]
     pub fn add_agent_caps(&self) -> Option<Vec<u8>> {
-        let mut caps = pdu::AddAgentCaps::new(id(&self.settings.id)?, &self.settings.description);
+        let (oid, description) = self.settings.capabilities.as_ref()?;
+        let mut caps = pdu::AddAgentCaps::new(id(oid)?, description);
         caps.context = self.context(&mut caps.header);
         caps.to_bytes().ok()
     }

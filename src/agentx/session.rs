@@ -38,10 +38,12 @@ pub struct Settings {
     pub priority: u8,
     /// The context to register in; empty for the default one.
     pub context: String,
-    /// o.id and the OID of the agent capabilities.
+    /// o.id: which program this is.
     pub id: Oid,
-    /// o.descr and the description of the agent capabilities.
+    /// o.descr
     pub description: String,
+    /// a.id and a.descr of the agent capabilities, which sysORTable has; none where none are to be claimed.
+    pub capabilities: Option<(Oid, String)>,
 }
 
 /// What happens to a session.
@@ -274,7 +276,8 @@ impl Session {
             Asked::Open => {
                 self.session_id = Some(header.session_id);
                 let subtrees = (0..self.settings.subtrees.len()).map(Asked::Register);
-                let all: Vec<_> = [Asked::Capabilities].into_iter().chain(subtrees).collect();
+                let capabilities = self.settings.capabilities.iter().map(|_| Asked::Capabilities);
+                let all: Vec<_> = capabilities.chain(subtrees).collect();
                 let mut actions = vec![Action::Tell(Notice::Opened)];
                 actions.extend(self.ask(&all, now));
                 actions
@@ -418,6 +421,7 @@ mod tests {
             context: context.into(),
             id: "1.3.6.1.4.1.8072.9999".parse().unwrap(),
             description: "test".into(),
+            capabilities: Some(("1.3.6.1.4.1.8072.9999.3.1".parse().unwrap(), "what is served".into())),
         }
     }
 
@@ -572,6 +576,10 @@ mod tests {
 
     // 5, 6.1: what is reserved is zero, payloads are multiples of four. 6.2.1: no timeout of our own, an id, a
     // description. 6.2.3: a subtree and no range of them, no single instance, the priority of the settings.
+    fn words(numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+    }
+
     #[test]
     fn administrative_pdus_have_the_fields_of_the_rfc() {
         let now = Instant::now();
@@ -599,8 +607,22 @@ mod tests {
             assert_eq!(register[..4], [0, 100, 0, 0], "r.timeout, r.priority, r.range_subid");
             assert_eq!(register.last(), Some(&last), "no r.upper_bound behind r.subtree");
         }
-        // The same id and description as in the Open.
-        assert_eq!(payload(16)[0], &payload(1)[0][4..]);
+        // Which program this is in the Open, what it serves in AddAgentCaps: sub-identifiers, text.
+        let open =
+            [&[8, 0, 0, 0], &words(&[1, 3, 6, 1, 4, 1, 8072, 9999])[..], &words(&[4]), b"test"].concat();
+        assert_eq!(payload(1)[0][4..], open, "o.id, o.descr");
+        let caps = [
+            &[10, 0, 0, 0],
+            &words(&[1, 3, 6, 1, 4, 1, 8072, 9999, 3, 1])[..],
+            &words(&[14]),
+            b"what is served\0\0",
+        ];
+        assert_eq!(payload(16)[0], caps.concat(), "a.id, a.descr");
+        // Where there is nothing to claim, nothing is said.
+        let (mut session, _) = Session::open(Settings { capabilities: None, ..settings("") }, now);
+        let registering = response(&mut session, 1, 0, now);
+        let kinds: Vec<_> = registering.iter().skip(1).flat_map(sent).map(|(kind, ..)| kind).collect();
+        assert_eq!(kinds, [3, 3]);
     }
 
     #[test]

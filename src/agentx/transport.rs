@@ -1,51 +1,16 @@
 //! The connection to the master agent: a Unix or TCP socket, and the PDUs in its stream (RFC 2741 section 8).
 
+use super::address::{self, Address, Resolver};
 use super::wire::{HEADER, Header, WireError};
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-
-/// Where the master agent listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// A Unix socket.
-    Unix(PathBuf),
-    /// A TCP socket.
-    Tcp(SocketAddr),
-}
-
-impl FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = "an address is unix:/path/of/the/socket or tcp:ADDRESS:PORT, such as tcp:127.0.0.1:705";
-        match text.split_once(':') {
-            Some(("unix", path)) if path.starts_with('/') => Ok(Self::Unix(path.into())),
-            Some(("tcp", address)) => match address.parse() {
-                Ok(address) => Ok(Self::Tcp(address)),
-                Err(_) => Err(format!("'{text}': {wanted}")),
-            },
-            _ => Err(format!("'{text}': {wanted}")),
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Tcp(address) => write!(f, "tcp:{address}"),
-        }
-    }
-}
+use tokio::time::timeout;
 
 enum Stream {
     Unix(UnixStream),
@@ -144,24 +109,44 @@ pub enum Exchanged {
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects. Without `allow_remote` nothing but loopback is connected to, whatever a name stands for by now.
     ///
     /// # Errors
-    /// What the system says, or that it takes more than a second.
-    pub async fn open(address: &Address) -> io::Result<Self> {
-        tokio::time::timeout(CONNECT_WITHIN, Self::connect(address)).await?
+    /// What the system says, or that it takes more than a second; that an address is not loopback.
+    pub async fn open(address: &Address, allow_remote: bool, resolver: &mut Resolver) -> io::Result<Self> {
+        let addresses = match address {
+            Address::Unix(path) => {
+                let stream = timeout(CONNECT_WITHIN, tokio::net::UnixStream::connect(path)).await??;
+                return Self::over(Stream::Unix(stream.into_std()?));
+            }
+            Address::Tcp(address) => vec![*address],
+            Address::Named(host, port) => timeout(CONNECT_WITHIN, resolver.find(host, *port))
+                .await
+                .map_err(|_| io::Error::other(format!("'{host}' is not looked up within a second")))??,
+        };
+        Self::tcp(address::permitted(&address.to_string(), addresses, allow_remote)?).await
     }
 
-    async fn connect(address: &Address) -> io::Result<Self> {
-        let stream = match address {
-            Address::Unix(path) => Stream::Unix(tokio::net::UnixStream::connect(path).await?.into_std()?),
-            Address::Tcp(address) => {
-                let stream = tokio::net::TcpStream::connect(address).await?;
-                // Answers are small and must not wait for more of them.
-                stream.set_nodelay(true)?;
-                Stream::Tcp(stream.into_std()?)
+    /// Connects to the first of these that takes us. Each has its share of the time, so that one that keeps silent
+    /// leaves some to the others.
+    async fn tcp(addresses: Vec<SocketAddr>) -> io::Result<Self> {
+        let share = CONNECT_WITHIN / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let mut failed = ErrorKind::AddrNotAvailable.into();
+        for address in addresses {
+            match timeout(share, tokio::net::TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    // Answers are small and must not wait for more of them.
+                    stream.set_nodelay(true)?;
+                    return Self::over(Stream::Tcp(stream.into_std()?));
+                }
+                Ok(Err(error)) => failed = error,
+                Err(elapsed) => failed = elapsed.into(),
             }
-        };
+        }
+        Err(failed)
+    }
+
+    fn over(stream: Stream) -> io::Result<Self> {
         Ok(Self {
             stream: Some(watched(stream, Interest::READABLE)?),
             watches_writes: false,
@@ -335,23 +320,34 @@ impl Connection {
 mod tests {
     use super::*;
 
-    #[test]
-    fn addresses() {
-        let address = |text: &str| text.parse::<Address>();
-        assert_eq!(address("unix:/var/agentx/master"), Ok(Address::Unix("/var/agentx/master".into())));
-        assert_eq!(address("tcp:127.0.0.1:705").unwrap().to_string(), "tcp:127.0.0.1:705");
-        assert_eq!(address("tcp:[::1]:705").unwrap().to_string(), "tcp:[::1]:705");
-        for bad in [
-            "",
-            "unix:",
-            "unix:relative",
-            "tcp:localhost:705",
-            "tcp:127.0.0.1",
-            "udp:127.0.0.1:705",
-            "/var/agentx/master",
-        ] {
-            assert!(address(bad).unwrap_err().contains("unix:/path"), "{bad}");
-        }
+    async fn open(address: &Address) -> io::Result<Connection> {
+        Connection::open(address, false, &mut Resolver::default()).await
+    }
+
+    /// An address that is not loopback is never connected to, however it came here.
+    #[tokio::test]
+    async fn nothing_but_loopback_is_connected_to() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        open(&Address::Named("localhost".into(), port)).await.unwrap();
+        // Where it listens too, if this were not held: the kernel takes it for this host.
+        let unspecified = Address::Tcp(SocketAddr::from(([0, 0, 0, 0], port)));
+        let refused = open(&unspecified).await.err().unwrap().to_string();
+        assert!(
+            refused.contains(&format!("tcp:0.0.0.0:{port} is 0.0.0.0, which is not loopback")),
+            "{refused}"
+        );
+        Connection::open(&unspecified, true, &mut Resolver::default()).await.unwrap();
+    }
+
+    /// Of several addresses the first may have nobody.
+    #[tokio::test]
+    async fn the_next_address_of_a_name_is_tried() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = std::net::TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
+        Connection::tcp(vec![nobody, listener.local_addr().unwrap()]).await.unwrap();
+        let refused = Connection::tcp(vec![nobody]).await.err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     }
 
     /// A master agent that reads as fast as we write, but always leaves something.
@@ -360,13 +356,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let mut connection = Connection::open(&Address::Unix(path)).await.unwrap();
+        let mut connection = open(&Address::Unix(path)).await.unwrap();
         let (mut master, _) = listener.accept().unwrap();
         let mut part = vec![0; 64 << 10];
         connection.out.extend(vec![0; 1 << 20]);
         for _ in 0..100 {
             let pause = Duration::from_millis(1);
-            assert!(tokio::time::timeout(pause, connection.flush()).await.is_err(), "all was read");
+            assert!(timeout(pause, connection.flush()).await.is_err(), "all was read");
             master.read_exact(&mut part).unwrap();
             connection.out.extend_from_slice(&part);
             assert!(connection.out.len() < 2 << 20, "{}", connection.out.len());

@@ -52,7 +52,7 @@ enum Command {
     /// Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd
     #[command(version)]
     Check(check::Arguments),
-    /// Print the MIB module LINUX-NETSTAT-MIB
+    /// Print the MIB module LINUX-NETSTAT-MIB, or LINUX-NETSTAT-CAPS-MIB
     Mib(mib::Arguments),
     /// Say whether a configuration is good
     CheckConfig(check_config::Arguments),

@@ -122,9 +122,12 @@ fn instance(object: &str, config: &Config, view: &View, per_second: bool) -> Res
     }
     let counts = match leaf.kind.syntax() {
         Syntax::Counter32 | Syntax::Counter64 => true,
-        Syntax::Gauge32 | Syntax::Unsigned32 | Syntax::Integer32 | Syntax::Range(..) | Syntax::TimeTicks => {
-            false
-        }
+        Syntax::Gauge32
+        | Syntax::Unsigned32
+        | Syntax::Integer32
+        | Syntax::Range(..)
+        | Syntax::Enumeration(_)
+        | Syntax::TimeTicks => false,
         _ => return Err(format!("'{object}' has no numbers to compare")),
     };
     if per_second && !counts {
@@ -157,6 +160,14 @@ mod tests {
         assert_eq!(threshold.oid.to_string(), "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.0.8");
         assert_eq!((threshold.interval, threshold.per_second), (Duration::from_secs(30), false));
         assert!(threshold.warning.unwrap().alerts(501.0) && threshold.critical.is_none());
+    }
+
+    #[test]
+    fn settings_can_be_watched_whatever_their_type() {
+        for object in ["lnsIpForwarding.0", "lnsIpDefaultTTL.0", "lnsTcpMaxConn.0", "lnsLimitTcpMemHigh.0"] {
+            let text = format!("[[threshold]]\nname = \"a\"\nobject = \"{object}\"\ncritical = \"1:1\"");
+            assert!(Config::parse(&text).is_ok(), "{object}");
+        }
     }
 
     #[test]

@@ -15,10 +15,14 @@ use std::sync::LazyLock;
 pub enum Kind {
     /// Only ever grows: Counter64.
     Counter,
-    /// A level or a setting: Gauge32.
+    /// A level, which rises and falls by what happens: Gauge32.
     Gauge,
+    /// A setting or a constant: Unsigned32.
+    Setting,
     /// A setting that may be negative: Integer32.
     Integer,
+    /// A setting whose numbers have names: INTEGER with these labels.
+    Enumeration(&'static [(u32, &'static str)]),
 }
 
 /// How much a growing value should worry an operator.
@@ -198,7 +202,23 @@ mod tests {
     fn nine_figures_are_no_counters() {
         let others: Vec<_> = all().iter().filter(|entry| entry.kind != Kind::Counter).collect();
         assert_eq!(others.len(), 9);
-        assert!(others.iter().any(|entry| entry.name == "MaxConn" && entry.kind == Kind::Integer));
+        let of_kind = |wanted: fn(Kind) -> bool| -> Vec<_> {
+            others.iter().filter(|entry| wanted(entry.kind)).map(|entry| entry.descriptor).collect()
+        };
+        // What happens on the host moves these three; the others change when somebody sets them, or never.
+        assert_eq!(
+            of_kind(|kind| kind == Kind::Gauge),
+            ["lnsTcpCurrEstab", "lnsMPTcpExtMPCurrEstab", "lnsSctpCurrEstab"]
+        );
+        assert_eq!(
+            of_kind(|kind| kind == Kind::Setting),
+            ["lnsIpDefaultTTL", "lnsTcpRtoMin", "lnsTcpRtoMax"]
+        );
+        assert_eq!(of_kind(|kind| kind == Kind::Integer), ["lnsTcpMaxConn"]);
+        assert_eq!(
+            of_kind(|kind| matches!(kind, Kind::Enumeration(_))),
+            ["lnsIpForwarding", "lnsTcpRtoAlgorithm"]
+        );
     }
 
     /// What SMI can hold: ASCII without double quotes, and no more than Net-SNMP's parser takes for one text.

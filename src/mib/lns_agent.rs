@@ -28,7 +28,7 @@ pub static GROUP: Group = Group {
             name: "lnsAgentStartTime",
             syntax: Syntax::DateAndTime,
             units: "",
-            description: "When the subagent was started. Its own counters start at 0 then; the kernel's do not.",
+            description: "When the subagent was started. By the clock of the host then; it is the discontinuity time of the subagent's own counters, which begin at 0 with it, but not of the kernel's.",
             read: Read::With(|cx| date_and_time(cx.snapshot.agent.start).map(Value::OctetString)),
         }),
         Object::Scalar(Scalar {
@@ -36,33 +36,37 @@ pub static GROUP: Group = Group {
             name: "lnsAgentSessions",
             syntax: Syntax::Counter32,
             units: "sessions",
-            description: "AgentX sessions that the subagent has opened. It grows when snmpd was restarted or has dropped \
-                the subagent.",
+            description: "AgentX sessions that the subagent has opened since lnsAgentStartTime. It grows when snmpd was \
+                restarted or has dropped the subagent.",
             read: Read::With(|cx| Some(Value::counter32(cx.snapshot.agent.sessions))),
         }),
         count(
             4,
             "lnsAgentRequests",
             "requests",
-            "Requests from the master agent that were answered.",
+            "Requests from the master agent that were answered since lnsAgentStartTime.",
             |cx| cx.snapshot.agent.requests,
         ),
-        count(5, "lnsAgentVarBinds", "variable bindings", "Variable bindings in those requests.", |cx| {
-            cx.snapshot.agent.varbinds
-        }),
+        count(
+            5,
+            "lnsAgentVarBinds",
+            "variable bindings",
+            "Variable bindings in those requests, since lnsAgentStartTime.",
+            |cx| cx.snapshot.agent.varbinds,
+        ),
         count(
             6,
             "lnsAgentErrors",
             "requests",
-            "Requests that were answered with an error. SET requests are among them: nothing here can be written.",
+            "Requests that were answered with an error since lnsAgentStartTime. SET requests are among them: nothing here can be written.",
             |cx| cx.snapshot.agent.errors,
         ),
         count(
             7,
             "lnsAgentLateAnswers",
             "requests",
-            "Requests that were answered from figures older than their max-age, because reading new ones took longer than \
-             answer-within. lnsAgentSourceRefreshTime tells which source is slow.",
+            "Requests that were answered since lnsAgentStartTime from figures older than their max-age, because reading new \
+             ones took longer than answer-within. lnsAgentSourceRefreshTime tells which source is slow.",
             |cx| cx.snapshot.agent.late,
         ),
         Object::Table(Table {
@@ -104,14 +108,14 @@ pub static GROUP: Group = Group {
                     name: "lnsAgentSourceRefreshes",
                     syntax: Syntax::Counter64,
                     units: "readings",
-                    description: "How many readings of the source there have been.",
+                    description: "How many readings of the source there have been since lnsAgentStartTime.",
                 },
                 Column {
                     subid: 5,
                     name: "lnsAgentSourceFailures",
                     syntax: Syntax::Counter64,
                     units: "readings",
-                    description: "How many of them failed, wholly or in part.",
+                    description: "How many of them failed, wholly or in part, since lnsAgentStartTime.",
                 },
                 Column {
                     subid: 6,
@@ -146,7 +150,7 @@ const fn count(
 
 /// DateAndTime of SNMPv2-TC in UTC: year, month, day, hour, minute, second, deci-second, direction, hours and
 /// minutes from UTC.
-fn date_and_time(time: SystemTime) -> Option<Vec<u8>> {
+pub(super) fn date_and_time(time: SystemTime) -> Option<Vec<u8>> {
     let time = OffsetDateTime::from(time);
     let [high, low] = u16::try_from(time.year()).ok()?.to_be_bytes();
     let tenths = u8::try_from(time.millisecond() / 100).ok()?;
@@ -244,6 +248,10 @@ pub(super) fn push_text(name: &mut Oid, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::proc::read::ProcRoot;
+    use crate::snapshot::{Snapshot, Touched};
+    use std::time::Instant;
 
     #[test]
     fn date_and_time_is_eleven_octets_in_utc() {
@@ -260,6 +268,23 @@ mod tests {
         });
         assert!(indexes.is_sorted());
         assert_eq!(indexes.len(), SourceId::ALL.len());
+    }
+
+    /// Counters of the subagent fall at lnsAgentStartTime alone: not where it begins to read elsewhere (SIGHUP).
+    #[test]
+    fn readings_go_on_being_counted_when_another_root_is_read() {
+        let mut snapshot = Snapshot::new(Config::default().max_ages());
+        snapshot.refresh_now(Touched::default().with(SourceId::Sockstat), &ProcRoot::new("/proc"));
+        snapshot.refresh_now(Touched::default().with(SourceId::Counters), &ProcRoot::new("/nowhere"));
+        snapshot.forget();
+        let cx = Context::new(&snapshot, Instant::now());
+        let cells = |wanted: SourceId| {
+            let row = sources(&cx).iter().position(|source| *source == wanted).unwrap();
+            [2, 4, 5].map(|column| Sources.cell(&cx, row, column))
+        };
+        let count = |count| Some(Value::Counter64(count));
+        assert_eq!(cells(SourceId::Sockstat), [None, count(1), count(0)]);
+        assert_eq!(cells(SourceId::Counters), [None, count(1), count(1)]);
     }
 
     #[test]

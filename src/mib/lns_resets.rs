@@ -1,7 +1,7 @@
 //! B.1.6: which port resets, which way and why.
 
 use super::context::Context;
-use super::lns_agent::push_text;
+use super::lns_agent::{date_and_time, push_text};
 use super::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
 use super::oid::Oid;
 use super::value::Value;
@@ -65,14 +65,18 @@ pub static GROUP: Group = Group {
                     name: "lnsResetCount",
                     syntax: Syntax::Counter64,
                     units: "resets",
-                    description: "How many resets. Begins at 0 when the row comes, and when tracing is switched on.",
+                    description: "How many resets since lnsResetSince, its discontinuity time. A row that made way for \
+                        another and comes back begins at 0 too; lnsResetLostEvents has grown then by what it had \
+                        counted.",
                 },
                 Column {
                     subid: 6,
                     name: "lnsResetLastPeerType",
                     syntax: Syntax::InetAddressType,
                     units: "",
-                    description: "The type of lnsResetLastPeer. An IPv4 peer of an IPv6 socket is an IPv4 one.",
+                    description: "The type of lnsResetLastPeer, ipv4(1) or ipv6(2). An IPv4 peer of an IPv6 socket is an \
+                        IPv4 one. A link-local address is ipv6(2), not ipv6z(4): the kernel's trace events do not tell \
+                        its zone.",
                 },
                 Column {
                     subid: 7,
@@ -100,10 +104,20 @@ pub static GROUP: Group = Group {
             name: "lnsResetLostEvents",
             syntax: Syntax::Counter64,
             units: "resets",
-            description: "Resets that happened since tracing began and are counted in no row: events that the kernel \
-                dropped because its buffer was full, and what rows had counted that made way for others. No instance \
-                unless lnsResetTracing is on.",
+            description: "Resets that happened since tracing began, at lnsResetSince, and are counted in no row: events \
+                that the kernel dropped because its buffer was full, and what rows had counted that made way for others. \
+                It begins at 0 at lnsResetSince. No instance unless lnsResetTracing is on.",
             read: Read::With(|cx| Some(Value::Counter64(cx.resets()?.lost))),
+        }),
+        Object::Scalar(Scalar {
+            subid: 4,
+            name: "lnsResetSince",
+            syntax: Syntax::DateAndTime,
+            units: "",
+            description: "When tracing began. By the clock of the host then; it is the discontinuity time of lnsResetCount \
+                and lnsResetLostEvents. Tracing begins anew when the subagent is started, and when its configuration switches \
+                tracing off and on or gives it buffers of another size. No instance unless lnsResetTracing is on.",
+            read: Read::With(|cx| date_and_time(cx.resets()?.since?).map(Value::OctetString)),
         }),
     ],
 };
@@ -161,7 +175,7 @@ mod tests {
     use crate::resets::recorder::{self, Handle};
     use crate::snapshot::{Snapshot, SourceId};
     use crate::trace::reset::Direction::{Received, Sent};
-    use std::time::Instant;
+    use std::time::{Duration, Instant, SystemTime};
 
     /// What is served below B.1.6, and the row of the source.
     fn served(recorder: Option<Handle>) -> Vec<String> {
@@ -197,12 +211,13 @@ mod tests {
 
     #[test]
     fn rows_tracing_and_losses() {
+        let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1_792_584_612);
         let rows = vec![
             row(Sent, 7211, "NO_SOCKET", 5, Some("127.0.0.1")),
             row(Sent, 7212, "INVALID_SYN", 1, None),
             row(Received, 443, "NOT_SPECIFIED", 2, Some("::1")),
         ];
-        let resets = recorder::Resets { rows, lost: 9, problem: String::new() };
+        let resets = recorder::Resets { rows, lost: 9, problem: String::new(), since: Some(since) };
         let no_socket = "1.1.7211.9.78.79.95.83.79.67.75.69.84";
         let invalid_syn = "1.1.7212.11.73.78.86.65.76.73.68.95.83.89.78";
         let not_specified = "2.1.443.13.78.79.84.95.83.80.69.67.73.70.73.69.68";
@@ -220,6 +235,7 @@ mod tests {
                 ),
                 "2.0 = INTEGER: 1".to_owned(),
                 "3.0 = Counter64: 9".to_owned(),
+                "4.0 = Hex-STRING: 07 EA 0A 15 0C 0A 0C 00 2B 00 00 ".to_owned(),
                 "6.114.101.115.101.116.115 = \"\"".to_owned(),
             ]
         );

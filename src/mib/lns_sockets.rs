@@ -20,8 +20,10 @@ pub static GROUP: Group = Group {
             subid: 1,
             name: "lnsTcpStateTable",
             entry: "lnsTcpStateEntry",
-            description: "The number of TCP sockets in every state, as 'ss -tan' lists them. All 33 rows are always \
-                there; a state that no socket is in counts 0, and so does IPv6 on a host without it.",
+            description: "The number of TCP sockets in every state, as 'ss -tan' lists them. All 33 rows are there while \
+                the kernel's net/tcp and net/tcp6 can be read: a state that no socket is in counts 0, and so does IPv6 \
+                on a host that has no net/tcp6. The rows of a family whose file cannot be read, those of ipv4 where the \
+                kernel has no net/tcp, and those of all then too, are not there.",
             entry_description: "The TCP sockets of one address family that are in one state.",
             index: &[
                 family(1, "lnsTcpStateFamily", "The address family of the sockets, or all of them."),
@@ -86,7 +88,9 @@ pub static GROUP: Group = Group {
                     name: "lnsListenerAddressType",
                     syntax: Syntax::InetAddressType,
                     units: "",
-                    description: "The type of lnsListenerAddress: ipv4(1) or ipv6(2).",
+                    description: "The type of lnsListenerAddress: ipv4(1) or ipv6(2). A link-local address is ipv6(2), not \
+                        ipv6z(4), since net/tcp6 does not tell its zone; sockets on the same link-local address and port \
+                        in several zones share a row.",
                 },
                 Column {
                     subid: 2,

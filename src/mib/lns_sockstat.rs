@@ -212,7 +212,7 @@ const fn gauge(
     key: &'static str,
     description: &'static str,
 ) -> Object {
-    scalar(subid, name, units, description, Read::Sockstat(section, key))
+    scalar(subid, name, Syntax::Gauge32, units, description, Read::Sockstat(section, key))
 }
 
 const fn limit(
@@ -223,15 +223,16 @@ const fn limit(
     position: usize,
     description: &'static str,
 ) -> Object {
-    scalar(subid, name, units, description, Read::Limit(file, position))
+    scalar(subid, name, Syntax::Unsigned32, units, description, Read::Limit(file, position))
 }
 
 const fn scalar(
     subid: u32,
     name: &'static str,
+    syntax: Syntax,
     units: &'static str,
     description: &'static str,
     read: Read,
 ) -> Object {
-    Object::Scalar(Scalar { subid, name, syntax: Syntax::Gauge32, units, description, read })
+    Object::Scalar(Scalar { subid, name, syntax, units, description, read })
 }

@@ -31,13 +31,14 @@ pub static GROUP: Group = Group {
                 name: "lnsThresholdName",
                 syntax: Syntax::Text(1, 32),
                 units: "",
-                description: "The name of the threshold in the configuration.",
+                description: "The name of the threshold in the configuration. In the notification the instances of the \
+                    other objects hold it.",
             }],
             columns: &[
                 Column {
                     subid: 2,
                     name: "lnsThresholdObject",
-                    syntax: Syntax::ObjectIdentifier,
+                    syntax: Syntax::VariablePointer,
                     units: "",
                     description: "The instance that is watched.",
                 },
@@ -62,8 +63,9 @@ pub static GROUP: Group = Group {
                     name: "lnsThresholdChanges",
                     syntax: Syntax::Counter64,
                     units: "changes",
-                    description: "How often the status changed since the subagent was started, the first change to ok left \
-                        out. Each of them was notified by lnsThresholdChange.",
+                    description: "How often the status changed since lnsAgentStartTime, its discontinuity time, the first \
+                        change to ok left out. A threshold that is taken out of the configuration and put in again \
+                        begins at 0. lnsThresholdChange says which changes are notified.",
                 },
             ],
             rows: &Thresholds,
@@ -71,10 +73,14 @@ pub static GROUP: Group = Group {
         Object::Notification(Notification {
             number: CHANGE,
             name: "lnsThresholdChange",
-            objects: &["lnsThresholdName", "lnsThresholdObject", "lnsThresholdValue", "lnsThresholdStatus"],
-            description: "The status of a threshold changed. A threshold that is ok when the subagent starts is no change. \
-                While there is no session with the master agent nothing is watched; a change that could not be sent is \
-                sent with the status that the threshold has when the session is back.",
+            objects: &["lnsThresholdObject", "lnsThresholdValue", "lnsThresholdStatus"],
+            description: "The status of a threshold changed; the instances of the objects hold lnsThresholdName. A threshold \
+                that is ok when the subagent starts is no change. How often it comes is limited: each threshold is \
+                looked at once in its interval, which the configuration sets to a second or more (30 seconds unless it \
+                says otherwise), and once when the configuration has given it something else to watch; each look tells \
+                one change at most, with the status of then, and what changed back between two looks is not told. While \
+                there is no session with the master agent nothing is watched; a change that could not be sent is sent, \
+                once, with the status that the threshold has when the session is back.",
         }),
     ],
 };
@@ -103,7 +109,6 @@ impl Rows for Thresholds {
 
 fn cell(watch: &Watch, column: u32) -> Option<Value> {
     Some(match column {
-        1 => Value::text(&watch.threshold.name),
         2 => Value::ObjectIdentifier(Box::new(watch.threshold.oid.clone())),
         3 => Value::text(&watch.value),
         4 => Value::Integer(i32::try_from(watch.status as u32).ok()?),
@@ -115,13 +120,13 @@ fn cell(watch: &Watch, column: u32) -> Option<Value> {
 const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 
 /// The variable bindings of lnsThresholdChange (RFC 2741 section 6.2.10): snmpTrapOID.0, then the objects of the
-/// notification. The master agent puts sysUpTime.0 before them.
+/// notification, whose instances hold the threshold's name. The master agent puts sysUpTime.0 before them.
 #[must_use]
 pub fn change(base: &Oid, watch: &Watch) -> Vec<(Oid, Value)> {
     let below = |place, subids: &[u32]| Oid::from_slice(&[&prefix(base, place), subids].concat());
     let notification = below(Place::Private(&NOTIFICATIONS), &[CHANGE]).unwrap_or_default();
     let trap_oid = Oid::from_slice(&SNMP_TRAP_OID).unwrap_or_default();
-    let objects = (1..=4).filter_map(|column| {
+    let objects = (2..=4).filter_map(|column| {
         let mut name = below(PLACE, &[1, 1, column])?;
         push_text(&mut name, &watch.threshold.name);
         Some((name, cell(watch, column)?))

@@ -2,11 +2,12 @@
 //!
 //! [`object`] has the vocabulary of declarations; each MIB group is declared in a file of its own and listed in
 //! [`GROUPS`]; [`view`] answers Get and GetNext from the declarations; [`module`] writes the MIB module from the
-//! same declarations; [`names`] turns names into OIDs and back.
+//! same declarations, [`capabilities`] the one that says what of it is served; [`names`] turns names into OIDs and back.
 //!
 //! A new scalar is a row in its group's table. A new table is a declaration and an implementation of
 //! [`object::Rows`]. A new group is a file and a line in [`GROUPS`].
 
+pub mod capabilities;
 pub mod context;
 pub mod module;
 pub mod names;

@@ -1,16 +1,19 @@
 //! Writes LINUX-NETSTAT-MIB from the declarations, so that module and answers cannot differ.
 
+mod conformance;
+
 use super::object::{
     Column, Group, Labels, Notification, Object, Place, Scalar, Syntax, Table, registered_syntax,
 };
 use super::oid::Oid;
 use super::{GROUPS, lns_sockets};
 use crate::counters::{self, Registered};
+pub(super) use conformance::{columns, groups};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The revisions of the module, newest first: date and time in UTC, and what changed.
-const REVISIONS: [(&str, &str); 1] = [("202611210000Z", "The first version.")];
+const REVISIONS: [(&str, &str); 1] = [("202611250000Z", "The first version.")];
 
 const TEXT_WIDTH: usize = 76;
 
@@ -18,6 +21,10 @@ const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, l
     listener and by port, memory and limits, and every counter that the kernel names, with what it means. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \
     The standard objects of IP-MIB, TCP-MIB and UDP-MIB that it serves too are not repeated here. What the running \
     kernel does not have has no instance; nothing is shown as 0 that is not known to be 0.";
+
+const CONTACT: &str = "Questions, faults and wishes about this module go to the issue tracker of the netstat-agentx \
+    project, where its source is; SECURITY.md there says how to report a weakness in private. Who has it from a \
+    distribution finds a maintainer in the description of the package netstat-agentx.";
 
 /// The text of the module with its base at `base`.
 #[must_use]
@@ -39,14 +46,8 @@ fn write_module(out: &mut String, base: &Oid) {
     let (root, rest) = root(base);
     let _ = writeln!(out, "LINUX-NETSTAT-MIB DEFINITIONS ::= BEGIN\n");
     imports(out, root);
-    let _ = writeln!(out, "linuxNetstatMIB MODULE-IDENTITY\n    LAST-UPDATED \"{}\"", REVISIONS[0].0);
-    let _ = writeln!(out, "    ORGANIZATION \"The netstat-agentx project\"");
-    clause(out, "CONTACT-INFO", "The issue tracker of the netstat-agentx project.");
-    clause(out, "DESCRIPTION", DESCRIPTION);
-    for (date, change) in REVISIONS {
-        let _ = writeln!(out, "    REVISION \"{date}\"");
-        clause(out, "DESCRIPTION", change);
-    }
+    let _ = writeln!(out, "linuxNetstatMIB MODULE-IDENTITY");
+    about(out, DESCRIPTION, &REVISIONS);
     let _ = writeln!(out, "    ::= {{ {root} {rest} }}\n");
     for (name, number) in [("lnsNotifications", 0), ("lnsObjects", 1), ("lnsConformance", 2)] {
         node(out, name, "linuxNetstatMIB", number);
@@ -63,9 +64,10 @@ fn write_module(out: &mut String, base: &Oid) {
     for convention in [&lns_sockets::FAMILY, &lns_sockets::TCP_STATE] {
         textual_convention(out, convention);
     }
+    subagent(out);
     for (group, _) in private_groups() {
         let parent = if group.name.is_empty() { "lnsObjects" } else { group.name };
-        let _ = writeln!(out, "\n-- {}\n", label(group));
+        let _ = writeln!(out, "\n-- {}\n", conformance::label(group));
         for object in group.objects {
             match object {
                 Object::Scalar(scalar) => write_scalar(out, scalar, parent),
@@ -75,8 +77,20 @@ fn write_module(out: &mut String, base: &Oid) {
             }
         }
     }
-    conformance(out);
+    conformance::write(out);
     let _ = writeln!(out, "END");
+}
+
+/// The clauses of a MODULE-IDENTITY, with its revisions, newest first.
+pub(super) fn about(out: &mut String, description: &str, revisions: &[(&str, &str)]) {
+    let updated = revisions.first().map_or("", |(date, _)| date);
+    let _ = writeln!(out, "    LAST-UPDATED \"{updated}\"\n    ORGANIZATION \"The netstat-agentx project\"");
+    clause(out, "CONTACT-INFO", CONTACT);
+    clause(out, "DESCRIPTION", description);
+    for (date, change) in revisions {
+        let _ = writeln!(out, "    REVISION \"{date}\"");
+        clause(out, "DESCRIPTION", change);
+    }
 }
 
 /// The node that the module hangs below, which every tool knows, and the numbers from there.
@@ -99,8 +113,25 @@ fn node(out: &mut String, name: &str, parent: &str, number: u32) {
     let _ = writeln!(out, "{name:<18} OBJECT IDENTIFIER ::= {{ {parent} {number} }}");
 }
 
+/// Where [`SUBAGENT`] sits below the base.
+const SUBAGENT_NUMBER: u32 = 4;
+
+/// What o.id of the AgentX Open says: which program this is (RFC 2741 section 6.2.1). It is no object and has no
+/// instance.
+#[must_use]
+pub fn subagent_id(base: &Oid) -> Oid {
+    Oid::from_slice(&[base.as_slice(), &[SUBAGENT_NUMBER]].concat()).unwrap_or_default()
+}
+
+fn subagent(out: &mut String) {
+    let _ = writeln!(out, "\nlnsSubagent OBJECT-IDENTITY\n    STATUS current");
+    clause(out, "DESCRIPTION", "The subagent netstat-agentx, as it names itself to the master agent (o.id).");
+    clause(out, "REFERENCE", "RFC 2741, section 6.2.1");
+    let _ = writeln!(out, "    ::= {{ linuxNetstatMIB {SUBAGENT_NUMBER} }}");
+}
+
 /// A clause whose text is folded to lines.
-fn clause(out: &mut String, name: &str, text: &str) {
+pub(super) fn clause(out: &mut String, name: &str, text: &str) {
     let _ = writeln!(out, "    {name}");
     let mut line = String::from("        \"");
     for word in text.split_whitespace() {
@@ -120,7 +151,7 @@ fn imports(out: &mut String, root: &'static str) {
     let mut need = |order, module, name| {
         modules.entry((order, module)).or_default().insert(name);
     };
-    for name in ["MODULE-IDENTITY", "OBJECT-TYPE"] {
+    for name in ["MODULE-IDENTITY", "OBJECT-IDENTITY", "OBJECT-TYPE"] {
         need(0, "SNMPv2-SMI", name);
     }
     if !matches!(root, "" | "iso") {
@@ -146,7 +177,8 @@ fn imports(out: &mut String, root: &'static str) {
                 Syntax::InetAddress => need(3, "INET-ADDRESS-MIB", "InetAddress"),
                 Syntax::InetPortNumber => need(3, "INET-ADDRESS-MIB", "InetPortNumber"),
                 Syntax::Text(..) => need(4, "SNMP-FRAMEWORK-MIB", "SnmpAdminString"),
-                Syntax::Enumeration(_) | Syntax::Labels(_) | Syntax::ObjectIdentifier => {}
+                Syntax::VariablePointer => need(1, "SNMPv2-TC", "VariablePointer"),
+                Syntax::Enumeration(_) | Syntax::Labels(_) => {}
             }
         }
     }
@@ -193,7 +225,7 @@ fn syntax(syntax: Syntax) -> String {
         Syntax::Unsigned32 => "Unsigned32".into(),
         Syntax::TimeTicks => "TimeTicks".into(),
         Syntax::IpAddress => "IpAddress".into(),
-        Syntax::ObjectIdentifier => "OBJECT IDENTIFIER".into(),
+        Syntax::VariablePointer => "VariablePointer".into(),
         Syntax::Text(low, high) => format!("SnmpAdminString (SIZE ({low}..{high}))"),
         Syntax::DateAndTime => "DateAndTime".into(),
         Syntax::InetAddressType => "InetAddressType".into(),
@@ -241,7 +273,6 @@ fn write_table(out: &mut String, table: &Table, parent: &str) {
     let _ = writeln!(out, "{row} ::= SEQUENCE {{\n{}\n}}\n", members.join(",\n"));
     for (columns, access) in [(table.index, "not-accessible"), (table.columns, "read-only")] {
         for column in columns {
-            let access = if is_index_notified(table, column) { "accessible-for-notify" } else { access };
             object_type(out, column.name, &syntax(column.syntax), column.units, access, column.description);
             let _ = writeln!(out, "    ::= {{ {} {} }}\n", table.entry, column.subid);
         }
@@ -254,12 +285,6 @@ fn notifications() -> impl Iterator<Item = &'static Notification> {
         Object::Notification(notification) => Some(notification),
         _ => None,
     })
-}
-
-/// Whether a column is a component of the index that a notification carries.
-fn is_index_notified(table: &Table, column: &Column) -> bool {
-    table.index.iter().any(|component| component.name == column.name)
-        && notifications().any(|notification| notification.objects.contains(&column.name))
 }
 
 fn write_notification(out: &mut String, notification: &Notification) {
@@ -291,104 +316,6 @@ fn write_registered(out: &mut String, entry: &Registered) {
         if entry.reference.is_empty() { source } else { format!("{}; {source}", entry.reference) };
     clause(out, "REFERENCE", &reference);
     let _ = writeln!(out, "    ::= {{ lns{}Counters {} }}\n", entry.group, entry.number);
-}
-
-/// What a conformance group is named after.
-fn label(group: &Group) -> &'static str {
-    match group.objects.first() {
-        Some(Object::Table(table)) if group.name.is_empty() => table.name,
-        _ => group.name,
-    }
-}
-
-/// A conformance group: its descriptor, its number below lnsGroups, its members, what it holds.
-struct Members {
-    name: String,
-    number: u32,
-    objects: Vec<&'static str>,
-    description: String,
-}
-
-/// The groups that every subagent serves, and those that hang on what the kernel has.
-fn members() -> (Vec<Members>, Vec<Members>) {
-    let declared = private_groups().filter_map(|(group, below)| {
-        let objects: Vec<_> = group.objects.iter().flat_map(accessible).collect();
-        let table = group.objects.iter().find_map(|object| match object {
-            Object::Table(table) if group.name.is_empty() => Some(table.subid),
-            _ => None,
-        });
-        let number = table.unwrap_or_else(|| last(below));
-        let name = format!("{}Group", label(group));
-        (!objects.is_empty()).then(|| Members {
-            name,
-            number,
-            objects,
-            description: group.description.into(),
-        })
-    });
-    let counters = counters::groups().map(|(group, number, file)| Members {
-        name: format!("lns{group}CountersGroup"),
-        // Behind those of the declared groups, which have the numbers below 100.
-        number: 300 + number,
-        objects: counters::of_group(number).map(|entry| entry.descriptor).collect(),
-        description: format!("The counters of the kernel's group {group}, from /proc/{file}."),
-    });
-    (declared.collect(), counters.collect())
-}
-
-fn conformance(out: &mut String) {
-    let _ = writeln!(out, "\n-- Conformance\n");
-    let (always, by_kernel) = members();
-    let _ = writeln!(out, "lnsCompliance MODULE-COMPLIANCE\n    STATUS current");
-    clause(
-        out,
-        "DESCRIPTION",
-        "What a subagent serves; instances that the running kernel lacks are left out.",
-    );
-    let groups = always.iter().map(|members| members.name.as_str());
-    let groups: Vec<_> = groups.chain([NOTIFICATIONS_GROUP]).collect();
-    let _ = writeln!(
-        out,
-        "    MODULE\n        MANDATORY-GROUPS {{\n            {}\n        }}",
-        groups.join(",\n            ")
-    );
-    for members in &by_kernel {
-        let _ = writeln!(out, "        GROUP {}", members.name);
-        clause(out, "DESCRIPTION", "Those of them that the running kernel has.");
-    }
-    let _ = writeln!(out, "    ::= {{ lnsCompliances 1 }}\n");
-    for Members { name, number, objects, description } in always.iter().chain(&by_kernel) {
-        let _ = writeln!(
-            out,
-            "{name} OBJECT-GROUP\n    OBJECTS {{\n        {}\n    }}\n    STATUS current",
-            objects.join(",\n        ")
-        );
-        clause(out, "DESCRIPTION", description);
-        let _ = writeln!(out, "    ::= {{ lnsGroups {number} }}\n");
-    }
-    let names: Vec<_> = notifications().map(|notification| notification.name).collect();
-    let _ = writeln!(
-        out,
-        "{NOTIFICATIONS_GROUP} NOTIFICATION-GROUP\n    NOTIFICATIONS {{ {} }}\n    STATUS current",
-        names.join(", ")
-    );
-    clause(out, "DESCRIPTION", "What the subagent tells without being asked.");
-    let _ = writeln!(out, "    ::= {{ lnsGroups {NOTIFICATIONS_GROUP_NUMBER} }}\n");
-}
-
-/// Behind those of the objects; see [`members`].
-const NOTIFICATIONS_GROUP: &str = "lnsNotificationsGroup";
-const NOTIFICATIONS_GROUP_NUMBER: u32 = 200;
-
-fn accessible(object: &'static Object) -> Vec<&'static str> {
-    match object {
-        Object::Scalar(scalar) => vec![scalar.name],
-        Object::Table(table) => {
-            let index = table.index.iter().filter(|column| is_index_notified(table, column));
-            index.chain(table.columns).map(|column| column.name).collect()
-        }
-        Object::Registry | Object::Notification(_) => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ pub struct Notification {
     pub number: u32,
     /// Descriptor.
     pub name: &'static str,
-    /// The objects that go with it, in order. A component of an index among them is accessible-for-notify.
+    /// The objects that go with it, in order. No component of an index is among them: the instances hold it (RFC 2578
+    /// section 7.7).
     pub objects: &'static [&'static str],
     /// DESCRIPTION
     pub description: &'static str,
@@ -149,8 +150,8 @@ pub enum Syntax {
     TimeTicks,
     /// IpAddress
     IpAddress,
-    /// OBJECT IDENTIFIER
-    ObjectIdentifier,
+    /// VariablePointer
+    VariablePointer,
     /// SnmpAdminString with its smallest and largest SIZE.
     Text(u32, u32),
     /// DateAndTime
@@ -202,7 +203,7 @@ impl Syntax {
             Self::Gauge32 | Self::Unsigned32 | Self::InetPortNumber => matches!(value, Value::Gauge32(_)),
             Self::TimeTicks => matches!(value, Value::TimeTicks(_)),
             Self::IpAddress => matches!(value, Value::IpAddress(_)),
-            Self::ObjectIdentifier => matches!(value, Value::ObjectIdentifier(_)),
+            Self::VariablePointer => matches!(value, Value::ObjectIdentifier(_)),
             Self::Text(low, high) => {
                 matches!(value, Value::OctetString(octets) if (low as usize..=high as usize).contains(&octets.len()))
             }
@@ -266,7 +267,14 @@ pub fn typed(syntax: Syntax, figure: Figure) -> Option<Value> {
         (Syntax::Counter32, Figure::Count(count)) => Some(Value::counter32(count)),
         (Syntax::Counter64, Figure::Count(count)) => Some(Value::Counter64(count)),
         (Syntax::Gauge32, Figure::Count(count)) => Some(Value::gauge32(count)),
-        (Syntax::Integer32 | Syntax::Range(..) | Syntax::Enumeration(_), Figure::Count(count)) => {
+        // Only a gauge may stay at its maximum: of a setting that would be another setting.
+        (Syntax::Unsigned32, Figure::Count(count)) => u32::try_from(count).ok().map(Value::Gauge32),
+        // A number that has no label would be a value that the MIB module forbids.
+        (Syntax::Enumeration(labels), Figure::Count(count)) => {
+            let &(number, _) = labels.iter().find(|(number, _)| u64::from(*number) == count)?;
+            i32::try_from(number).ok().map(Value::Integer)
+        }
+        (Syntax::Integer32 | Syntax::Range(..), Figure::Count(count)) => {
             i32::try_from(count).ok().map(Value::Integer)
         }
         (Syntax::Integer32 | Syntax::Range(..), Figure::Negative(number)) => {
@@ -282,7 +290,9 @@ pub fn registered_syntax(kind: Kind) -> Syntax {
     match kind {
         Kind::Counter => Syntax::Counter64,
         Kind::Gauge => Syntax::Gauge32,
+        Kind::Setting => Syntax::Unsigned32,
         Kind::Integer => Syntax::Integer32,
+        Kind::Enumeration(labels) => Syntax::Enumeration(labels),
     }
 }
 
@@ -296,4 +306,23 @@ pub const fn standard(subid: u32, name: &'static str, syntax: Syntax, read: Read
 #[must_use]
 pub const fn standard_column(subid: u32, name: &'static str, syntax: Syntax) -> Column {
     Column { subid, name, syntax, units: "", description: "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_its_type_cannot_hold_has_no_value() {
+        let forwarding = Syntax::Enumeration(&[(1, "forwarding"), (2, "notForwarding")]);
+        assert_eq!(typed(forwarding, Figure::Count(2)), Some(Value::Integer(2)));
+        for figure in [Figure::Count(0), Figure::Count(3), Figure::Count(1 << 32 | 1), Figure::Negative(-1)] {
+            assert_eq!(typed(forwarding, figure), None, "{figure:?}");
+        }
+        let most = u64::from(u32::MAX);
+        assert_eq!(typed(Syntax::Unsigned32, Figure::Count(most)), Some(Value::Gauge32(u32::MAX)));
+        assert_eq!(typed(Syntax::Unsigned32, Figure::Count(most + 1)), None);
+        assert_eq!(typed(Syntax::Unsigned32, Figure::Negative(-1)), None);
+        assert_eq!(typed(Syntax::Gauge32, Figure::Count(most + 1)), Some(Value::Gauge32(u32::MAX)));
+    }
 }

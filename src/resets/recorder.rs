@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often it is told at most that rows made way.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
@@ -45,6 +45,8 @@ pub struct Resets {
     pub rows: Vec<Row>,
     /// lnsResetLostEvents
     pub lost: u64,
+    /// lnsResetSince
+    pub since: Option<SystemTime>,
     /// What is wrong; empty if nothing is.
     pub problem: String,
 }
@@ -89,7 +91,7 @@ impl Recorder {
     pub fn start(buffer: u64) -> std::io::Result<Self> {
         let (sender, orders) = channel();
         let (alive, ended) = sync_channel(0);
-        let recording = Recording { buffer, counting: None, failed: None, told: None };
+        let recording = Recording { buffer, counting: None, since: None, failed: None, told: None };
         Builder::new().name("resets-trace".into()).spawn(move || {
             recording.run(&orders);
             drop(alive);
@@ -116,6 +118,8 @@ impl Drop for Recorder {
 struct Recording {
     buffer: u64,
     counting: Option<Counting>,
+    /// When counting began.
+    since: Option<SystemTime>,
     /// When it was tried in vain to begin, and why.
     failed: Option<(Instant, String)>,
     /// When it was told that rows made way, and how many they were.
@@ -147,6 +151,7 @@ impl Recording {
 
     fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<Resets, String> {
         self.begin()?.table.set_ephemeral(ephemeral);
+        let since = self.since;
         let problem = self.empty().map_or_else(|error| error.to_string(), |()| String::new());
         let counting = self.begin()?;
         let rows = counting.table.rows().map(|(key, row)| Row {
@@ -157,7 +162,7 @@ impl Recording {
             count: row.count,
             peer: row.remote,
         });
-        Ok(Resets { rows: ordered(rows.collect()), lost: counting.lost(), problem })
+        Ok(Resets { rows: ordered(rows.collect()), lost: counting.lost(), since, problem })
     }
 
     /// Begins to count, unless it is done already, or was tried in vain a moment ago: each try has the kernel make
@@ -175,6 +180,7 @@ impl Recording {
             self.failed = Some((Instant::now(), why.clone()));
             why
         })?;
+        self.since = Some(SystemTime::now());
         tracing::info!("tracing resets");
         if !counting.events().has_those_without_socket() {
             tracing::warn!(

@@ -113,7 +113,7 @@ impl Snapshot {
 
     /// Begins anew with resets, or ends with them; [`Self::recorded_by`] says who has them.
     pub fn want_resets(&mut self, wanted: bool) {
-        self.resets = Source::default();
+        self.resets.forget();
         self.recorder = None;
         self.resets_wanted = wanted;
         // The counts of before are another's.
@@ -133,10 +133,10 @@ impl Snapshot {
 
     /// Drops all that was read below a root, which resets are not.
     pub fn forget(&mut self) {
-        self.counters = Source::default();
-        self.sockstat = Source::default();
-        self.sockets = Source::default();
-        self.processes = Source::default();
+        self.counters.forget();
+        self.sockstat.forget();
+        self.sockets.forget();
+        self.processes.forget();
         self.thresholds.forget();
     }
 

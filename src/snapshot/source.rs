@@ -68,6 +68,11 @@ impl<T> Source<T> {
         self.timing
     }
 
+    /// Drops what was read, since it was read elsewhere; how its readings went goes on being counted.
+    pub fn forget(&mut self) {
+        *self = Self { refreshes: self.refreshes, failures: self.failures, ..Self::default() };
+    }
+
     /// Puts a reading in place; returns what is wrong with it if that is not what was wrong before.
     pub fn accept(&mut self, timing: Timing, data: Option<T>, error: String) -> Option<String> {
         self.timing = Some(timing);
@@ -108,6 +113,10 @@ mod tests {
         assert_eq!(source.data(), None);
         assert_eq!(source.accept(timing, Some(4), String::new()), Some(String::new()));
         assert_eq!((source.refreshes, source.failures, source.data()), (4, 3, Some(&4)));
+        // Counters never fall, whatever is read from now on.
+        source.forget();
+        assert_eq!((source.refreshes, source.failures, source.data()), (4, 3, None));
+        assert!(source.timing().is_none());
     }
 
     #[test]

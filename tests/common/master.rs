@@ -75,6 +75,7 @@ impl Master {
         let open = self.receive();
         let open_pdu = pdu::Open::from_bytes(&open).unwrap();
         assert!(open_pdu.descr.0.starts_with("netstat-agentx "));
+        assert_eq!(open_pdu.id.to_string(), "1.3.6.1.4.1.8072.9999.9999.2741.4");
         self.respond(&open);
         let (mut subtrees, mut capabilities) = (Vec::new(), 0);
         while subtrees.len() < 11 {
@@ -87,7 +88,7 @@ impl Master {
                 }
                 16 => {
                     let caps = pdu::AddAgentCaps::from_bytes(&request).unwrap();
-                    assert_eq!(caps.id.to_string(), "1.3.6.1.4.1.8072.9999.9999.2741");
+                    assert_eq!(caps.id.to_string(), "1.3.6.1.4.1.8072.9999.9999.2741.3.1");
                     capabilities += 1;
                 }
                 other => panic!("PDU of type {other}"),

@@ -34,6 +34,7 @@ check "has a binary" has "$(netstat-agentx --version)" "netstat-agentx "
 check "has a good configuration" is "$(netstat-agentx check-config)" "$config: good"
 check "has a module that snmptranslate finds" \
     is "$(snmptranslate -M +/in/mibs -m LINUX-NETSTAT-MIB -On -IR lnsTcpStateSockets)" "$base.1.1.1.1.3"
+check "has a module of capabilities" test -s /usr/share/snmp/mibs/LINUX-NETSTAT-CAPS-MIB.txt
 check "has completions for bash" \
     bash -c '. /usr/share/bash-completion/completions/netstat-agentx && complete -p netstat-agentx'
 for page in man8/netstat-agentx.8.gz man5/netstat-agentx.toml.5.gz; do

@@ -1,0 +1,236 @@
+//! Where the master agent listens, and what a host name in it stands for when we connect.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::str::FromStr;
+use tokio::sync::oneshot;
+
+/// Where the master agent listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A TCP socket of a host that has this name, at this port. What it stands for is known when it is looked up.
+    Named(String, u16),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = match text.split_once(':') {
+            Some(("unix", path)) if path.starts_with('/') => Some(Self::Unix(path.into())),
+            Some(("tcp", address)) => address.parse().map(Self::Tcp).ok().or_else(|| named(address)),
+            _ => None,
+        };
+        address.ok_or_else(|| {
+            format!(
+                "'{text}': an address is unix:/path/of/the/socket or tcp:ADDRESS:PORT, such as tcp:127.0.0.1:705 or \
+                 tcp:localhost:705"
+            )
+        })
+    }
+}
+
+/// A host name and a port. What looks like an address and is none ("127.0.0.256") is no name either: the last part of
+/// a name is never a number (RFC 3696 section 2).
+fn named(text: &str) -> Option<Address> {
+    let (host, port) = text.rsplit_once(':')?;
+    let is_label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-')
+    };
+    let mut labels = host.strip_suffix('.').unwrap_or(host).split('.');
+    let is_name = host.len() <= 253 && labels.clone().all(is_label);
+    let ends_in_a_number = labels.next_back()?.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    (is_name && !ends_in_a_number).then(|| Address::Named(host.to_owned(), port))
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Named(host, port) => write!(f, "tcp:{host}:{port}"),
+        }
+    }
+}
+
+/// Whether an address never leaves this host; an IPv4 one that is written as an IPv6 one is what it is in IPv4.
+#[must_use]
+pub fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+type Found = io::Result<Vec<SocketAddr>>;
+
+/// Looks names up, one at a time and on a thread of its own: the system may take half a minute for it, and what came
+/// late is there for the next try. Nothing is kept, since a name may stand for something else tomorrow.
+pub struct Resolver {
+    look: fn(&str, u16) -> Found,
+    under_way: Option<(String, u16, oneshot::Receiver<Found>)>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self { look: |host, port| Ok((host, port).to_socket_addrs()?.collect()), under_way: None }
+    }
+}
+
+impl Resolver {
+    /// All addresses that a name stands for now. Can be dropped and called again.
+    ///
+    /// # Errors
+    /// What the system says: that there is no such name, that it has no thread to give.
+    pub async fn find(&mut self, host: &str, port: u16) -> Found {
+        let is_same = |(other, at, _): &(String, u16, _)| other == host && *at == port;
+        if !self.under_way.as_ref().is_some_and(is_same) {
+            self.under_way = Some((host.to_owned(), port, self.begin(host.to_owned(), port)?));
+        }
+        let found = match &mut self.under_way {
+            Some((.., answer)) => answer.await,
+            None => return Ok(Vec::new()),
+        };
+        self.under_way = None;
+        let found = found.unwrap_or_else(|_| Err(io::Error::other("the thread that looks it up has ended")));
+        match found {
+            Ok(addresses) if addresses.is_empty() => {
+                Err(io::Error::other(format!("'{host}' has no address")))
+            }
+            Ok(addresses) => Ok(addresses),
+            Err(error) => Err(io::Error::other(format!("'{host}' cannot be looked up: {error}"))),
+        }
+    }
+
+    fn begin(&self, host: String, port: u16) -> io::Result<oneshot::Receiver<Found>> {
+        let (sender, answer) = oneshot::channel();
+        let look = self.look;
+        std::thread::Builder::new().name("resolver".into()).spawn(move || {
+            // Nobody waits for it any more, if that fails.
+            let _ = sender.send(look(&host, port));
+        })?;
+        Ok(answer)
+    }
+}
+
+/// Lets addresses pass that may be connected to: without `allow_remote`, those of a name that stands for nothing but
+/// this host. One that stands for others too is another host's name, whatever the order of its addresses.
+///
+/// # Errors
+/// Says which one is not loopback, and what to do if it is meant.
+pub fn permitted(host: &str, addresses: Vec<SocketAddr>, allow_remote: bool) -> Found {
+    match addresses.iter().find(|address| !allow_remote && !is_loopback(address.ip())) {
+        None => Ok(addresses),
+        Some(remote) => Err(io::Error::other(format!(
+            "{host} is {}, which is not loopback, and AgentX has no authentication: whoever answers there is told what \
+             this host does; set allow-remote = true if that is meant",
+            remote.ip()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn addresses() {
+        let address = |text: &str| text.parse::<Address>();
+        assert_eq!(address("unix:/var/agentx/master"), Ok(Address::Unix("/var/agentx/master".into())));
+        for good in ["tcp:127.0.0.1:705", "tcp:[::1]:705", "tcp:localhost:705", "tcp:a_b-1.example.:1"] {
+            assert_eq!(address(good).unwrap().to_string(), good);
+        }
+        assert_eq!(address("tcp:localhost:705"), Ok(Address::Named("localhost".into(), 705)));
+        let long = format!("tcp:{}:705", "a".repeat(64));
+        for bad in [
+            "",
+            "unix:",
+            "unix:relative",
+            "tcp:localhost",
+            "tcp:localhost:",
+            "tcp:localhost:0",
+            "tcp:localhost:65536",
+            "tcp:localhost:agentx",
+            "tcp::705",
+            "tcp:.:705",
+            "tcp:a..b:705",
+            "tcp:-a:705",
+            "tcp:a b:705",
+            "tcp:ä:705",
+            "tcp:127.0.0.1",
+            // No name, and the system would take some of them for addresses.
+            "tcp:127.0.0.256:705",
+            "tcp:127.1:705",
+            "tcp:2130706433:705",
+            "tcp:::1:705",
+            "tcp:[localhost]:705",
+            "udp:127.0.0.1:705",
+            "localhost:705",
+            "/var/agentx/master",
+            &long,
+        ] {
+            assert!(address(bad).unwrap_err().contains("unix:/path"), "{bad}");
+        }
+    }
+
+    fn at(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 705)).collect()
+    }
+
+    #[test]
+    fn every_address_of_a_name_must_be_loopback() {
+        for local in [&["127.0.0.1"][..], &["::1", "127.0.1.1"], &["::ffff:127.0.0.1"]] {
+            assert_eq!(permitted("a", at(local), false).unwrap(), at(local));
+        }
+        for remote in [&["192.0.2.1"][..], &["127.0.0.1", "192.0.2.1"], &["::1", "::"], &["::ffff:192.0.2.1"]]
+        {
+            let refused = permitted("a.example", at(remote), false).unwrap_err().to_string();
+            assert!(refused.contains("a.example is ") && refused.contains("allow-remote"), "{refused}");
+            assert_eq!(permitted("a.example", at(remote), true).unwrap(), at(remote));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_each_time_and_one_at_a_time() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let look = |host: &str, port| {
+            let times = ASKED.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(if host == "slow" { 300 } else { 0 }));
+            let ip = if times.is_multiple_of(2) { [127, 0, 0, 1] } else { [192, 0, 2, 1] };
+            Ok(vec![SocketAddr::from((ip, port))])
+        };
+        let mut resolver = Resolver { look, under_way: None };
+        // It changes its mind.
+        assert_eq!(resolver.find("a", 705).await.unwrap(), at(&["127.0.0.1"]));
+        assert_eq!(resolver.find("a", 705).await.unwrap(), at(&["192.0.2.1"]));
+        // Whoever gives up and tries again waits for the same answer.
+        for _ in 0..3 {
+            let tried = tokio::time::timeout(Duration::from_millis(20), resolver.find("slow", 705)).await;
+            assert!(tried.is_err());
+        }
+        assert_eq!(resolver.find("slow", 705).await.unwrap(), at(&["127.0.0.1"]));
+        assert_eq!(ASKED.load(Ordering::Relaxed), 3);
+        let none = Resolver { look: |_, _| Ok(Vec::new()), under_way: None }.find("a", 1).await;
+        assert!(none.unwrap_err().to_string().contains("'a' has no address"));
+    }
+
+    /// The real thing, without a name server: /etc/hosts has the one, and RFC 6761 says that there is never the other.
+    #[tokio::test]
+    async fn the_system_is_asked() {
+        let mut resolver = Resolver::default();
+        let found = resolver.find("localhost", 705).await.unwrap();
+        assert!(found.iter().all(|address| is_loopback(address.ip()) && address.port() == 705), "{found:?}");
+        let none = tokio::time::timeout(Duration::from_secs(5), resolver.find("no.invalid", 705)).await;
+        // Where a name server is asked that does not answer, it takes longer.
+        if let Ok(none) = none {
+            assert!(none.unwrap_err().to_string().contains("'no.invalid' cannot be looked up: "));
+        }
+    }
+}
