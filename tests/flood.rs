@@ -10,6 +10,7 @@ mod probe;
 
 use common::{Agent, BASE, Guard, Snmpd, in_namespace, subids, until};
 use probe::{Answer, GETNEXT, Probe, request};
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
@@ -80,6 +81,13 @@ impl Flood {
 /// Asks snmpd for what it has of its own while something goes on, and how long that took at most.
 fn worst_meanwhile<T>(snmpd: &Snmpd, what: impl FnOnce() -> T) -> (Duration, T) {
     let probe = Probe::new(snmpd.port, ".1.3.6.1.2.1.1.3.0");
+    /// Also where `what` fails.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let worst = scope.spawn(|| {
@@ -95,8 +103,10 @@ fn worst_meanwhile<T>(snmpd: &Snmpd, what: impl FnOnce() -> T) -> (Duration, T) 
             }
             worst
         });
-        let result = what();
-        over.store(true, Ordering::Relaxed);
+        let result = {
+            let _over = Over(&over);
+            what()
+        };
         (worst.join().unwrap(), result)
     })
 }
@@ -148,6 +158,113 @@ fn every(connections_there: &[usize], packets: &[u16], bindings: &[u32], pauses:
                     let pause = Duration::from_millis(pause);
                     holds(&snmpd, &agent, number, Flood { packets, bindings, pause });
                 }
+            }
+        }
+    }
+}
+
+/// So many thresholds that all alert above a number of connections, told to a sink that counts them.
+struct Alarms {
+    number: usize,
+    sink: UdpSocket,
+}
+
+impl Alarms {
+    fn new(number: usize) -> Self {
+        let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sink.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self { number, sink }
+    }
+
+    fn snmpd(&self) -> String {
+        format!("trap2sink {} public", self.sink.local_addr().unwrap())
+    }
+
+    fn thresholds(&self, most: usize) -> String {
+        let threshold = |number| {
+            format!(
+                "[[threshold]]\nname = \"t{number:04}\"\nobject = \"lnsTcpStateSockets.ipv4.established\"\n\
+                 critical = \"0:{most}\"\ninterval = \"1s\"\n"
+            )
+        };
+        let all: String = (0..self.number).map(threshold).collect();
+        format!("[refresh]\nsockets-max-age = \"500ms\"\n{all}")
+    }
+
+    /// Waits until each has been told, and says how many came twice.
+    fn all_come(&self) -> usize {
+        let (mut told, mut twice, mut datagram) = (HashSet::new(), 0, [0; 2048]);
+        while told.len() < self.number {
+            let came = self.sink.recv(&mut datagram);
+            let length = came.unwrap_or_else(|error| panic!("{} of {}: {error}", told.len(), self.number));
+            // The name stands in the instances: its length, then its octets.
+            let name = datagram[..length].windows(6).find(|name| name.starts_with(&[5, b't']));
+            // snmpd has news of its own: coldStart.
+            let Some(name) = name else { continue };
+            twice += usize::from(!told.insert(name.to_vec()));
+        }
+        twice
+    }
+}
+
+/// 2,500 alarms at once froze snmpd for two minutes, with nobody asking for anything.
+fn alarms_freeze_nobody(transport: &str, flood: Option<Flood>) {
+    let alarms = Alarms::new(2_500);
+    let mut snmpd = Snmpd::stopped(&[]);
+    let address = match transport {
+        "tcp" => format!(
+            "tcp:127.0.0.1:{}",
+            TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+        ),
+        _ => snmpd.socket(),
+    };
+    // The last one counts.
+    snmpd.configure(&format!(
+        "rocommunity public 127.0.0.1\nmaster agentx\n{}\nagentXSocket {address}",
+        alarms.snmpd()
+    ));
+    snmpd.restart();
+    let held = connections(50);
+    let configuration = format!("[agentx]\naddress = \"{address}\"\n{}", alarms.thresholds(500));
+    let agent = Agent::start(snmpd.folder.path(), &configuration);
+    snmpd.await_agent(Duration::from_secs(10));
+    // All of them were well once: what follows is a change.
+    std::thread::sleep(Duration::from_secs(2));
+    let (before, with_thresholds) = (sessions(&snmpd), agent.status("VmHWM"));
+    let more = connections(300);
+    let (worst, twice) = worst_meanwhile(&snmpd, || {
+        std::thread::scope(|scope| {
+            scope.spawn(|| flood.into_iter().for_each(|flood| flood.send(snmpd.port)));
+            alarms.all_come()
+        })
+    });
+    calm(&snmpd);
+    let highest = agent.status("VmHWM");
+    println!(
+        "2500 alarms over {transport}, {flood:?}: {worst:?}, {with_thresholds} to {highest} kB, {twice} twice"
+    );
+    assert!(worst < FROZEN, "sysUpTime.0 after {worst:?}");
+    // The configuration of so many takes some too.
+    assert!(highest < with_thresholds.max(MEMORY / 2) + MEMORY / 2, "{with_thresholds} to {highest} kB");
+    assert_eq!((sessions(&snmpd), twice), (before, 0), "{}", agent.log());
+    drop((held, more));
+}
+
+#[test]
+fn alarms_by_the_thousand_freeze_nobody() {
+    if in_namespace("alarms_by_the_thousand_freeze_nobody") {
+        alarms_freeze_nobody("unix", None);
+    }
+}
+
+#[test]
+#[ignore = "takes a minute: make test-consumers"]
+fn alarms_in_a_flood_freeze_nobody_whatever_the_transport() {
+    if in_namespace("alarms_in_a_flood_freeze_nobody_whatever_the_transport") {
+        for transport in ["unix", "tcp"] {
+            for pause in [0, 1] {
+                let pause = Duration::from_millis(pause);
+                alarms_freeze_nobody(transport, Some(Flood { packets: 2_000, bindings: 350, pause }));
             }
         }
     }

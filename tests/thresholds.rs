@@ -160,3 +160,47 @@ fn a_change_while_snmpd_is_away_is_notified_when_it_is_back() {
     snmpd.restart();
     traps.await_status("established", 3);
 }
+
+/// snmpd is busy with a program of its own when the notification is sent, and is killed before it has read it.
+#[test]
+fn a_notification_that_snmpd_never_read_is_sent_again() {
+    if !in_namespace("a_notification_that_snmpd_never_read_is_sent_again") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let traps = Traps::start(folder.path());
+    let trap2sink = format!("trap2sink 127.0.0.1:{} public\nextend slow /bin/sleep 20", traps.port);
+    let mut snmpd = Snmpd::start(&trap2sink);
+    let agent = Agent::at(&snmpd, CONFIGURATION);
+    until(Duration::from_secs(5), "it was well once", || {
+        snmpd.get(&[&columns("established")[3]]).contains("INTEGER: 1")
+    });
+    let port = snmpd.port;
+    let busy = std::thread::spawn(move || {
+        let mut asks = Command::new("snmpget");
+        asks.args(["-v2c", "-c", "public", "-t", "1", "-r", "0", &format!("127.0.0.1:{port}")]);
+        // nsExtendOutput1Line."slow"
+        asks.arg(".1.3.6.1.4.1.8072.1.3.2.3.1.1.4.115.108.111.119").output().unwrap();
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _streams: Vec<_> = (0..20)
+        .map(|_| (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap()))
+        .collect();
+    until(Duration::from_secs(5), "it is critical", || agent.log().contains("status=\"critical\""));
+    busy.join().unwrap();
+    // The PDU is in the buffer of a snmpd that does not read it any more.
+    std::thread::sleep(Duration::from_millis(200));
+    snmpd.kill();
+    assert!(!traps.text().contains(&format!("{BASE}.0.1")), "{}", traps.text());
+    snmpd.restart();
+    traps.await_status("established", 3);
+    // Once: what was answered is not sent again by another end of the session.
+    let sent = || traps.text().matches(&columns("established")[3]).count();
+    assert_eq!(sent(), 1, "{}", traps.text());
+    snmpd.kill();
+    snmpd.restart();
+    snmpd.await_agent(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(sent(), 1, "{}", traps.text());
+}
