@@ -12,13 +12,14 @@ mod poll;
 mod processes;
 mod resets;
 mod walking;
+mod worst;
 
 use measure::Table;
 use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 10] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
@@ -28,6 +29,7 @@ const SECTIONS: [Section; 9] = [
     ("processes", processes::processes),
     ("resets", resets::under_attack),
     ("walking", walking::socket_walks),
+    ("worst", worst::pdus),
 ];
 
 fn main() {
