@@ -1,7 +1,7 @@
 //! One session being served: what its actions mean for the agent.
 
 use super::{Agent, Outcome};
-use crate::agentx::session::{Action, Ended, Event, Notice, Session};
+use crate::agentx::session::{Action, Ended, Event, Notice, Session, Standing};
 use crate::agentx::transport::{Connection, Incoming};
 use crate::agentx::wire;
 use std::time::{Duration, Instant};
@@ -87,7 +87,7 @@ impl Serving {
             Action::Tell(notice) => {
                 self.tell(agent, &notice);
                 // What changed while the master agent was away.
-                if matches!(notice, Notice::Registered { .. }) {
+                if matches!(notice, Notice::Registered(_)) {
                     self.watch(agent, out);
                 }
             }
@@ -102,30 +102,34 @@ impl Serving {
                 agent.refresher.snapshot_mut().agent.sessions += 1;
                 tracing::debug!(address = %agent.config.agentx.address, "the session is open");
             }
-            Notice::Registered { registered, of } => {
+            Notice::Registered(Standing { ours, behind, of }) => {
                 self.registered = true;
                 let address = &agent.config.agentx.address;
                 let sessions = agent.refresher.snapshot().agent.sessions;
+                let line = match behind {
+                    0 => format!("serving {ours} of {of} subtrees"),
+                    _ => format!("serving {ours} of {of} subtrees, and {behind} when whoever has them goes"),
+                };
                 match agent.outage.end() {
-                    Some(away) => tracing::info!(
-                        %address, priority, sessions, away_ms = away.as_millis(), "serving {registered} of {of} subtrees"
-                    ),
-                    None => {
-                        tracing::info!(%address, priority, sessions, "serving {registered} of {of} subtrees");
+                    Some(away) => {
+                        tracing::info!(%address, priority, sessions, away_ms = away.as_millis(), "{line}");
                     }
+                    None => tracing::info!(%address, priority, sessions, "{line}"),
                 }
-                agent.supervisor.status(&format!("serving {registered} of {of} subtrees at {address}"));
+                if *behind > 0 {
+                    tracing::warn!(
+                        priority,
+                        "another subagent has {behind} subtrees at this priority: registered behind it; if it is not \
+                         another instance of this one, choose another priority under [agentx]"
+                    );
+                }
+                agent.supervisor.status(&format!("{line} at {address}"));
             }
             Notice::Refused { subtree, error } => tracing::warn!(
                 %subtree,
                 priority,
-                "the master agent refused a subtree: {} ({error}){}; trying again until it is free",
+                "the master agent refused a subtree: {} ({error}); trying again until it is free",
                 wire::error::name(*error),
-                if *error == wire::error::DUPLICATE_REGISTRATION {
-                    ", another subagent has it at this priority: choose another one under [agentx]"
-                } else {
-                    ""
-                },
             ),
             Notice::CapabilitiesRefused(error) => {
                 tracing::info!(

@@ -50,11 +50,19 @@ impl Encoder<'_> {
 
     /// Register
     #[must_use]
-    pub fn register(&self, subtree: &Oid) -> Option<Vec<u8>> {
+    pub fn register(&self, subtree: &Oid, priority: u8) -> Option<Vec<u8>> {
         let mut register = pdu::Register::new(id(subtree)?);
-        register.priority = self.settings.priority;
+        register.priority = priority;
         register.context = self.context(&mut register.header);
         register.to_bytes().ok()
+    }
+
+    /// Unregister of what was registered with this priority.
+    #[must_use]
+    pub fn unregister(&self, subtree: &Oid, priority: u8) -> Option<Vec<u8>> {
+        let mut unregister = pdu::Unregister::new(id(subtree)?, priority);
+        unregister.context = self.context(&mut unregister.header);
+        unregister.to_bytes().ok()
     }
 
     /// AddAgentCaps, of capabilities that there are.

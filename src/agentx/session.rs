@@ -4,12 +4,15 @@
 //! concerns the protocol alone and hands every request for values to its driver.
 
 mod news;
+mod registrations;
 
 use super::admin::{CloseReason, Encoder};
 use super::wire::{self, Body, Header, PduType, Query, Response, WireError, error};
 use crate::mib::oid::Oid;
 use crate::mib::value::Value;
 pub use news::{Ended, Notice};
+pub use registrations::Standing;
+use registrations::{Ask, Registrations};
 use std::time::{Duration, Instant};
 
 /// How long the master agent may take to answer a PDU of ours. snmpd answers nothing while one of its own
@@ -25,16 +28,12 @@ pub const PING_AFTER: Duration = Duration::from_secs(60);
 /// grow with the number of thresholds that change at once.
 const NOTIFY_WINDOW: usize = 4;
 
-/// How soon a refused registration is tried again. One that the master agent still holds for a dead session of
-/// ours is refused until it notices.
-pub const REGISTER_AGAIN: Duration = Duration::from_millis(500);
-
 /// What a session needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The subtrees to register.
     pub subtrees: Vec<Oid>,
-    /// r.priority: the lower, the stronger; snmpd's own modules have 127.
+    /// r.priority that is wanted: the lower, the stronger; snmpd's own modules have 127.
     pub priority: u8,
     /// The context to register in; empty for the default one.
     pub context: String,
@@ -85,8 +84,7 @@ pub enum Action<'a> {
 enum Asked {
     Open,
     Capabilities,
-    /// The position of the subtree.
-    Register(usize),
+    Subtree(Ask),
     Ping,
     Notify(u64),
     Close(CloseReason),
@@ -99,16 +97,6 @@ struct Pending {
     until: Instant,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Registration {
-    Asked,
-    Ours,
-    /// With what res.error.
-    Refused(u16),
-    /// Refused before, and asked for again: not to be asked for a second time meanwhile, which would be refused.
-    AskedAgain(u16),
-}
-
 /// A session, from its Open to its end.
 #[derive(Debug)]
 pub struct Session {
@@ -116,9 +104,7 @@ pub struct Session {
     session_id: Option<u32>,
     last_packet_id: u32,
     pending: Vec<Pending>,
-    registrations: Vec<Registration>,
-    told_registered: bool,
-    register_again: Option<Instant>,
+    registrations: Registrations,
     last_heard: Instant,
     /// The transaction of an empty TestSet, which is the only one that succeeds; a CommitSet may follow it.
     tested: Option<u32>,
@@ -131,13 +117,11 @@ impl Session {
     #[must_use]
     pub fn open(settings: Settings, now: Instant) -> (Self, Actions<'static>) {
         let mut session = Self {
-            registrations: vec![Registration::Asked; settings.subtrees.len()],
+            registrations: Registrations::new(settings.subtrees.len(), settings.priority),
             settings,
             session_id: None,
             last_packet_id: 0,
             pending: Vec::new(),
-            told_registered: false,
-            register_again: None,
             last_heard: now,
             tested: None,
         };
@@ -163,7 +147,7 @@ impl Session {
     pub fn deadline(&self) -> Instant {
         let pending = self.pending.iter().map(|pending| pending.until);
         let ping = self.last_heard + PING_AFTER;
-        pending.chain(self.register_again).fold(ping, Instant::min)
+        pending.chain(self.registrations.due()).fold(ping, Instant::min)
     }
 
     /// What to do about an event.
@@ -275,7 +259,7 @@ impl Session {
             Asked::Open if error != error::NO_ERROR => vec![Action::Disconnect(Ended::OpenRefused(error))],
             Asked::Open => {
                 self.session_id = Some(header.session_id);
-                let subtrees = (0..self.settings.subtrees.len()).map(Asked::Register);
+                let subtrees = self.registrations.ask_for_all().into_iter().map(Asked::Subtree);
                 let capabilities = self.settings.capabilities.iter().map(|_| Asked::Capabilities);
                 let all: Vec<_> = capabilities.chain(subtrees).collect();
                 let mut actions = vec![Action::Tell(Notice::Opened)];
@@ -285,57 +269,45 @@ impl Session {
             Asked::Capabilities if error != error::NO_ERROR => {
                 vec![Action::Tell(Notice::CapabilitiesRefused(error))]
             }
-            Asked::Register(subtree) => self.registered(subtree, error, now),
+            Asked::Subtree(Ask::Register(subtree, priority)) => {
+                self.registered(subtree, priority, error, now)
+            }
             Asked::Close(_) => vec![Action::Disconnect(Ended::ByUs)],
             Asked::Notify(number) => {
                 let refused = (error != error::NO_ERROR).then_some(Notice::NotificationRefused(error));
                 refused.map(Action::Tell).into_iter().chain([Action::Notified(number)]).collect()
             }
-            Asked::Capabilities | Asked::Ping => Vec::new(),
+            Asked::Capabilities | Asked::Ping | Asked::Subtree(Ask::Unregister(..)) => Vec::new(),
         }
     }
 
-    fn registered(&mut self, subtree: usize, error: u16, now: Instant) -> Actions<'static> {
-        let mut actions = Vec::new();
-        let outcome =
-            if error == error::NO_ERROR { Registration::Ours } else { Registration::Refused(error) };
-        let Some(registration) = self.registrations.get_mut(subtree) else {
-            return actions;
-        };
-        let before = std::mem::replace(registration, outcome);
-        if let Registration::Refused(error) = outcome {
-            self.register_again.get_or_insert(now + REGISTER_AGAIN);
-            if before != outcome && before != Registration::AskedAgain(error) {
-                let subtree = Box::new(self.settings.subtrees.get(subtree).cloned().unwrap_or_default());
-                actions.push(Action::Tell(Notice::Refused { subtree, error }));
-            }
-        }
-        let count =
-            |wanted: fn(&Registration) -> bool| self.registrations.iter().filter(|r| wanted(r)).count();
-        let (waiting, ours) = (count(|r| *r == Registration::Asked), count(|r| *r == Registration::Ours));
-        let first_round_over = waiting == 0 && !self.told_registered;
-        let won_later = self.told_registered && outcome == Registration::Ours;
-        if first_round_over || won_later {
-            self.told_registered = true;
-            actions.push(Action::Tell(Notice::Registered { registered: ours, of: self.registrations.len() }));
-        }
+    fn registered(&mut self, subtree: usize, priority: u8, error: u16, now: Instant) -> Actions<'static> {
+        let (asks, refusal, standing) = self.registrations.answered(subtree, priority, error, now);
+        let refused = refusal.map(|error| Notice::Refused {
+            subtree: Box::new(self.settings.subtrees.get(subtree).cloned().unwrap_or_default()),
+            error,
+        });
+        let standing = standing.map(Notice::Registered);
+        let mut actions: Vec<_> = refused.into_iter().chain(standing).map(Action::Tell).collect();
+        actions.extend(self.ask_for_subtrees(asks, now));
         actions
+    }
+
+    fn ask_for_subtrees(&mut self, asks: Vec<Ask>, now: Instant) -> Actions<'static> {
+        if asks.is_empty() {
+            return Vec::new();
+        }
+        let asks: Vec<_> = asks.into_iter().map(Asked::Subtree).collect();
+        self.ask(&asks, now)
     }
 
     fn timer(&mut self, now: Instant) -> Actions<'static> {
         if self.pending.iter().any(|pending| pending.until <= now) {
             return vec![Action::Disconnect(Ended::NoAnswer)];
         }
-        if self.register_again.is_some_and(|again| again <= now) {
-            self.register_again = None;
-            let mut refused = Vec::new();
-            for (subtree, registration) in self.registrations.iter_mut().enumerate() {
-                if let Registration::Refused(error) = *registration {
-                    *registration = Registration::AskedAgain(error);
-                    refused.push(Asked::Register(subtree));
-                }
-            }
-            return self.ask(&refused, now);
+        if self.registrations.due().is_some_and(|due| due <= now) {
+            let asks = self.registrations.ask_again();
+            return self.ask_for_subtrees(asks, now);
         }
         if self.last_heard + PING_AFTER <= now && self.is_open() {
             // Not again before the answer or the end of the session.
@@ -385,7 +357,12 @@ impl Session {
         match asked {
             Asked::Open => encoder.open(),
             Asked::Capabilities => encoder.add_agent_caps(),
-            Asked::Register(subtree) => encoder.register(self.settings.subtrees.get(subtree)?),
+            Asked::Subtree(Ask::Register(subtree, priority)) => {
+                encoder.register(self.settings.subtrees.get(subtree)?, priority)
+            }
+            Asked::Subtree(Ask::Unregister(subtree, priority)) => {
+                encoder.unregister(self.settings.subtrees.get(subtree)?, priority)
+            }
             Asked::Ping => encoder.ping(),
             Asked::Close(reason) => encoder.close(reason),
             // Made where its variable bindings are.
@@ -547,7 +524,7 @@ mod tests {
         assert_eq!(kinds, [(16, 42, 2), (3, 42, 3), (3, 42, 4)]);
         assert!(response(&mut session, 2, 0, now).is_empty());
         assert!(response(&mut session, 3, 0, now).is_empty());
-        let registered = Notice::Registered { registered: 2, of: 2 };
+        let registered = Notice::Registered(Standing { ours: 2, behind: 0, of: 2 });
         assert_eq!(response(&mut session, 4, 0, now), [Action::Tell(registered)]);
     }
 
@@ -632,48 +609,33 @@ mod tests {
         assert_eq!(actions, [Action::Disconnect(Ended::OpenRefused(256))]);
     }
 
-    // 7.1.4: error 263 is also what a dead session of ours leaves behind until the master agent notices.
+    // 7.1.4: error 263 is also what a dead session of ours leaves behind until the master agent notices. 7.1.5: what was
+    // registered behind it is given back.
     #[test]
-    fn a_refused_subtree_is_told_once_and_tried_until_it_is_ours() {
-        let mut now = Instant::now();
+    fn a_subtree_that_is_taken_is_registered_behind_and_tried_until_it_is_ours() {
+        let now = Instant::now();
         let (mut session, _) = Session::open(settings(""), now);
-        let _ = response(&mut session, 1, 0, now);
-        let _ = response(&mut session, 3, 0, now);
-        let actions = response(&mut session, 4, 263, now);
-        assert!(matches!(&actions[0], Action::Tell(Notice::Refused { error: 263, .. })));
-        assert_eq!(actions[1], Action::Tell(Notice::Registered { registered: 1, of: 2 }));
-        for packet_id in 5..8 {
-            assert_eq!(session.deadline(), now + REGISTER_AGAIN);
-            now += REGISTER_AGAIN;
-            let actions = session.handle(Event::Timer, now);
-            assert_eq!(sent(&actions[0])[0], (3, NETWORK_BYTE_ORDER, 42, packet_id));
-            if packet_id < 7 {
-                assert_eq!(response(&mut session, packet_id, 263, now), []);
-            }
+        for packet_id in 1..4 {
+            let _ = response(&mut session, packet_id, 0, now);
         }
-        let registered = Notice::Registered { registered: 2, of: 2 };
-        assert_eq!(response(&mut session, 7, 0, now), [Action::Tell(registered)]);
-    }
-
-    // 7.1.4: a second request for a subtree that was ours already would be refused, and be believed.
-    #[test]
-    fn a_subtree_is_not_asked_for_twice_at_a_time() {
-        let start = Instant::now();
-        let (mut session, _) = Session::open(settings(""), start);
-        for (packet_id, error) in [(1, 0), (2, 0), (3, 263)] {
-            let _ = response(&mut session, packet_id, error, start);
-        }
-        let now = start + REGISTER_AGAIN;
-        let asked = session.handle(Event::Timer, now);
-        assert_eq!(sent(&asked[0])[0].3, 5);
-        // The other one is refused while that is not answered.
-        let _ = response(&mut session, 4, 263, now);
-        let asked = session.handle(Event::Timer, now + REGISTER_AGAIN);
-        assert_eq!(sent(&asked[0]).iter().map(|pdu| pdu.3).collect::<Vec<_>>(), [6]);
-        let ours = |registered| [Action::Tell(Notice::Registered { registered, of: 2 })];
-        assert_eq!(response(&mut session, 5, 0, now), ours(1));
-        assert_eq!(response(&mut session, 6, 0, now), ours(2));
-        assert_eq!(session.deadline(), now + PING_AFTER);
+        let behind = response(&mut session, 4, error::DUPLICATE_REGISTRATION, now);
+        let register = |action: &Action<'_>| {
+            let Action::Send(bytes) = action else { panic!("{action:?}") };
+            (sent(action), bytes[HEADER + 1])
+        };
+        assert_eq!(register(&behind[0]), (vec![(3, NETWORK_BYTE_ORDER, 42, 5)], 101));
+        let stands = |ours, behind| Action::Tell(Notice::Registered(Standing { ours, behind, of: 2 }));
+        assert_eq!(response(&mut session, 5, 0, now), [stands(1, 1)]);
+        let again = session.deadline();
+        assert!(again < now + PING_AFTER);
+        let asked = session.handle(Event::Timer, again);
+        assert_eq!(register(&asked[0]), (vec![(3, NETWORK_BYTE_ORDER, 42, 6)], 100));
+        let won = response(&mut session, 6, 0, again);
+        assert_eq!(won[0], stands(2, 0));
+        let (unregister, priority) = register(&won[1]);
+        assert_eq!((unregister, priority), (vec![(4, NETWORK_BYTE_ORDER, 42, 7)], 101));
+        assert_eq!(response(&mut session, 7, 0, again), []);
+        assert_eq!(session.deadline(), again + PING_AFTER);
     }
 
     // 7.2.2: responses are matched by packet ID, requests of the master agent with the same number are not.

@@ -1,6 +1,7 @@
 //! What there is to tell of a session.
 
 use super::REPLY_WITHIN;
+use super::registrations::Standing;
 use crate::agentx::wire::{WireError, error};
 use crate::mib::oid::Oid;
 
@@ -9,14 +10,9 @@ use crate::mib::oid::Oid;
 pub enum Notice {
     /// The session is open.
     Opened,
-    /// All subtrees have been asked for; those that were not refused are ours.
-    Registered {
-        /// How many are ours.
-        registered: usize,
-        /// How many there are.
-        of: usize,
-    },
-    /// A subtree was refused. It is tried again until it is ours.
+    /// All subtrees have been asked for: how that stands now, and again when it has changed.
+    Registered(Standing),
+    /// A subtree was refused, with whatever priority. It is tried again until it is ours.
     Refused {
         /// The subtree.
         subtree: Box<Oid>,
