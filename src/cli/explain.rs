@@ -157,7 +157,7 @@ fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
             let doubt = if entry.whose == Whose::Perhaps { "?" } else { "" };
             vec![format!("{}{doubt}", count(entry.figure)), format!("  {}", name(&entry.meant)), counts]
         };
-        let rows: Vec<_> = of_concern.iter().map(|entry| row(entry)).collect();
+        let rows: Vec<_> = of_concern.iter().map(row).collect();
         columns::print(out, &[Side::Right(15), Side::Left(35)], &rows)?;
         writeln!(out)?;
     }
