@@ -7,9 +7,9 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Size of the buffer that a streamed file passes through. The kernel returns less than a page for each read of a socket
-/// table, so that more would not save a system call; it is larger than any page, so that such a read never fills it.
-const CHUNK: usize = 128 * 1024;
+/// Size of the buffer that a streamed file passes through. The kernel returns less than a page for each read of
+/// a socket table, so that more would not save a system call, and no page is larger.
+const CHUNK: usize = 64 * 1024;
 
 /// Where the streamed reading of one file ends for good. A million sockets in net/tcp6 are about 170 MB.
 const LARGEST_STREAM: u64 = 16 << 30;
