@@ -58,6 +58,8 @@ mod tests {
         let known = (96_000..100_000).filter(|&number| seen.again((&row(number), b"5"))).count();
         assert!(known >= 3_995, "{known}");
         assert!(!seen.again((&row(99_999), b"6")), "another inode is another socket");
+        let other = Seen::default();
+        assert_ne!(seen.hasher.hash_one(row(1)), other.hasher.hash_one(row(1)), "nobody can know the hashes");
         assert_eq!(size_of_val(&*seen.hashes), 256 << 10);
     }
 }
