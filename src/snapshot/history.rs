@@ -374,16 +374,13 @@ mod tests {
         ]
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
-
-        /// Three managers, each with an interval of its own; the kernel's counters do what they like between two readings, and
-        /// now and then the source cannot be read at all.
-        #[test]
-        fn nobody_sees_a_counter_fall_without_a_gap(
-            intervals in prop::array::uniform3(1..=600_u64),
-            events in vec((prop::array::uniform6(event()), 0..20_u8), 1..60),
-        ) {
+    /// Three managers, each with an interval of its own; the kernel's counters do what they like between two readings, and now
+    /// and then the source cannot be read at all.
+    #[test]
+    fn nobody_sees_a_counter_fall_without_a_gap() {
+        let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
+        let events = || vec((prop::array::uniform6(event()), 0..20_u8), 1..60);
+        proptest!(config, |(intervals in prop::array::uniform3(1..=600_u64), events in events())| {
             let mut host = Host::new();
             let mut kernel: [u64; 6] = [100_000; 6];
             let mut due = intervals;
@@ -427,6 +424,6 @@ mod tests {
                     }
                 }
             }
-        }
+        });
     }
 }
