@@ -69,6 +69,46 @@ fn show_is_for_people_and_programs() {
     assert!(json["listeners"].as_array().unwrap().iter().any(|line| line["endpoint"] == "[::]:8002"));
 }
 
+/// Numbers of twenty digits stand apart, and a figure below zero is a question mark beside figures that stay.
+#[test]
+fn show_takes_figures_of_any_length() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(Path::new(&tree("6.18")), folder.path());
+    let net = folder.path().join("1/net");
+    for (file, digits) in [("udp", 8), ("udp6", 32)] {
+        let header =
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode\n";
+        let nobody = format!("{}:0000", "0".repeat(digits));
+        let columns = "07 00000000:FFFFFFFD 00:00000000 00000000     0        0 5 2 0";
+        let row = format!("    1: {nobody} {nobody} {columns} {}\n", u64::MAX);
+        std::fs::write(net.join(file), format!("{header}{row}")).unwrap();
+    }
+    std::fs::write(
+        net.join("sockstat"),
+        "TCP: inuse 6 orphan -2 tw 5 alloc 7 mem 10737417601073741760\nUDP: inuse 1 mem 1073741760107374176\n",
+    )
+    .unwrap();
+    let (text, status) = on_tree(folder.path().to_str().unwrap(), &["show"]);
+    assert_eq!(status, 1, "not all is known: {text}");
+    let words = |label: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(label)).unwrap();
+        line.trim_start()
+            .strip_prefix(label)
+            .unwrap()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let most = u64::MAX.to_string();
+    assert_eq!(words("drops of open sockets"), [&*most, &most, &most]);
+    assert_eq!(words("receive queue octets"), ["?", "?", "?"]);
+    assert_eq!(words("UDP memory"), ["1073741760107374176", "-", "pages"]);
+    // As a long it is below zero.
+    assert_eq!(words("TCP memory"), ["?", "-", "pages"]);
+    assert_eq!(words("TCP orphans"), ["?", "-", "sockets"]);
+    assert_eq!(words("TCP time wait")[0], "5");
+}
+
 type Inflict = fn(Vec<u8>) -> Vec<u8>;
 
 /// Each file in turn is missing, empty, cut or nonsense: its own instances go, everything else stays.

@@ -14,7 +14,7 @@ fn check(contents: &[u8], parse: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
         Item::Counter { group, name, figure } => {
             assert!((1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()));
             assert!(group.len() <= 16 && group.bytes().all(|byte| byte.is_ascii_graphic()));
-            assert!(!matches!(figure, Figure::Negative(number) if number > 0));
+            assert!(!matches!(figure, Figure::Negative(number) if number >= 0));
         }
         Item::Problem(problem) => {
             assert!(
@@ -26,11 +26,26 @@ fn check(contents: &[u8], parse: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
     assert!(problems <= lines);
 }
 
+/// Whatever stands before a whole pair, it is read.
+fn behind(contents: &[u8]) {
+    let contents = [contents, b"\nFuzz: A B\nFuzz: 1 2\n"].concat();
+    let mut last = Vec::new();
+    pairs(&contents, |item| {
+        if let Item::Counter { group: "Fuzz", name, figure } = item {
+            last.push((name.to_owned(), figure));
+        }
+    });
+    assert!(last.ends_with(&[("A".into(), Figure::Count(1)), ("B".into(), Figure::Count(2))]));
+}
+
 fuzz_target!(|contents: &[u8]| {
     // One form of file at a time, since none is made of the contents of another.
     let file = if contents.contains(&b':') { "snmp" } else { "snmp6" };
     match file {
-        "snmp" => check(contents, |meet| pairs(contents, meet)),
+        "snmp" => {
+            check(contents, |meet| pairs(contents, meet));
+            behind(contents);
+        }
         _ => check(contents, |meet| lines(contents, meet)),
     }
     let counters = Counters::of(&[(file, contents)]);

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netstat_agentx::proc::sockets::{Address, V4, V6, head, header};
+use netstat_agentx::proc::sockets::{Address, V4, V6, head, header, identity};
 
 fn row<A: Address>(line: &[u8]) {
     let Ok(head) = head::<A>(line) else { return };
@@ -20,13 +20,29 @@ fn row<A: Address>(line: &[u8]) {
     let (address, port) = text(1).unwrap().split_once(':').unwrap();
     assert_eq!((u64::from(remote.port), remote.address.octets()), (number(port), &octets(address)[..]));
     assert_eq!(u64::from(head.state), number(text(2).unwrap()));
+    let ends = line[colon + 2..].split_at(2 * (A::DIGITS + 6) + 2);
+    // The columns before the inode are found by their width where it is the usual one.
+    if ends.1.get(..40).is_none_or(|columns| {
+        columns.iter().enumerate().all(|(at, byte)| b" \t".contains(byte) == matches!(at, 0 | 18 | 30 | 39))
+    }) {
+        assert_eq!(identity::<A>(line), words.get(8).map(|inode| (ends.0, *inode)));
+    }
     if let Ok((transmit, receive)) = head.queues() {
         let queues = std::str::from_utf8(&words[3][..17]).unwrap();
-        assert_eq!((u64::from(transmit), u64::from(receive)), (number(&queues[..8]), number(&queues[9..])));
+        // An int below zero is none.
+        let level = |digits| Some(number(digits)).filter(|number| *number < 1 << 31);
+        let read = (transmit.map(u64::from), receive.map(u64::from));
+        assert_eq!(read, (level(&queues[..8]), level(&queues[9..])));
     }
     for (read, at) in [(head.inode(), 8), (head.drops(), 11)] {
-        let plainly = text(at).filter(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
-        assert_eq!(read.ok(), plainly.and_then(|word| word.parse::<u64>().ok()));
+        let digits =
+            |word: &&str| word.strip_prefix('-').unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit());
+        // A count of 32 bits may be printed with a sign.
+        let plainly = text(at).filter(digits).and_then(|word| word.parse::<i128>().ok());
+        let plainly = plainly.map(|number| if number < 0 { number + (1 << 32) } else { number });
+        let of_32 = text(at).is_some_and(|word| word.starts_with('-'));
+        let plainly = plainly.filter(|number| !of_32 || *number == 0 || *number >= 1 << 31);
+        assert_eq!(read.ok(), plainly.and_then(|number| u64::try_from(number).ok()));
     }
 }
 

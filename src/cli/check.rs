@@ -221,7 +221,7 @@ impl Pair {
     fn count(&self, sockets: &Sockets) -> Option<u64> {
         let tcp = |counts: Option<StateCounts>| Some(counts?.get(self.state.of_tcp()?));
         let udp = |counts: Option<UdpCounts>| {
-            counts.map(|udp| if self.state == State::Established { udp.connected } else { udp.sockets })
+            if self.state == State::Established { counts?.connected } else { Some(counts?.sockets) }
         };
         match self.kind {
             Type::Tcp => tcp(sockets.tcp4),

@@ -2,6 +2,7 @@
 
 mod asked;
 
+use super::columns::{self, Side};
 use super::local::Local;
 use super::{ConfigArgument, Failure};
 use crate::counters::find::Meant;
@@ -148,16 +149,16 @@ fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
             continue;
         }
         writeln!(out, "{title}")?;
-        for entry in of_concern {
+        let row = |entry: &&Entry| {
             let counts = match &entry.meant {
                 Meant::Known(entry) => shortened(first_sentence(entry.counts)),
                 Meant::Other(group, name) => described(group, name).unwrap_or_default(),
             };
             let doubt = if entry.whose == Whose::Perhaps { "?" } else { "" };
-            let value = format!("{}{doubt}", count(entry.figure));
-            let line = format!("{value:>15}  {:<32} {counts}", name(&entry.meant));
-            writeln!(out, "{}", line.trim_end())?;
-        }
+            vec![format!("{}{doubt}", count(entry.figure)), format!("  {}", name(&entry.meant)), counts]
+        };
+        let rows: Vec<_> = of_concern.iter().map(row).collect();
+        columns::print(out, &[Side::Right(15), Side::Left(35)], &rows)?;
         writeln!(out)?;
     }
     writeln!(out, "'netstat-agentx explain NAME' says what one of them means and what to do about it.")

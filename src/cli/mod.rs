@@ -2,6 +2,7 @@
 
 mod check;
 mod check_config;
+mod columns;
 mod explain;
 mod local;
 mod log;

@@ -1,5 +1,6 @@
 //! `show`: what the state tables hold right now, for a person or a program.
 
+use super::columns::{self, Side};
 use super::local::Local;
 use super::{ConfigArgument, Failure};
 use crate::mib::context::Context;
@@ -35,7 +36,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
 
 struct ListenerLine {
     endpoint: String,
-    accept_queue: u64,
+    accept_queue: Option<u64>,
     sockets: u64,
 }
 
@@ -68,39 +69,44 @@ impl Report {
     }
 
     fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let figure = |figure: Option<u64>| figure.map_or_else(|| "?".to_owned(), |figure| figure.to_string());
-        writeln!(out, "{:<24}{:>10}{:>10}{:>10}", "TCP sockets", "all", "IPv4", "IPv6")?;
-        for (state, label) in TcpState::ALL {
-            write!(out, "  {label:<22}")?;
-            for counts in &self.tcp {
-                write!(out, "{:>10}", figure(counts.map(|counts| counts.get(state))))?;
-            }
-            writeln!(out)?;
-        }
-        writeln!(out, "\n{:<24}{:>10}{:>10}{:>10}", "UDP", "all", "IPv4", "IPv6")?;
-        for (label, of) in UDP {
-            write!(out, "  {label:<22}")?;
-            for counts in &self.udp {
-                write!(out, "{:>10}", figure(counts.as_ref().map(of)))?;
-            }
-            writeln!(out)?;
-        }
-        writeln!(out, "\n{:<24}{:>10}{:>10}", "In use", "now", "limit")?;
-        for Usage { name, used, limit, unit } in &self.usage {
-            let limit = limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
-            writeln!(out, "  {name:<22}{:>10}{limit:>10} {unit}{}", figure(*used), percent(*used, &limit))?;
-        }
-        let waiting: Vec<_> = self.listeners.iter().filter(|listener| listener.accept_queue > 0).collect();
+        let by_family = |title: &str| vec![title.into(), "all".into(), "IPv4".into(), "IPv6".into()];
+        let counts = [Side::Left(24), Side::Right(10), Side::Right(10), Side::Right(10)];
+        let mut rows = vec![by_family("TCP sockets")];
+        rows.extend(TcpState::ALL.iter().map(|(state, label)| {
+            let figures = self.tcp.iter().map(|counts| figure(counts.map(|counts| counts.get(*state))));
+            std::iter::once(format!("  {label}")).chain(figures).collect()
+        }));
+        columns::print(out, &counts, &rows)?;
+
+        writeln!(out)?;
+        let mut rows = vec![by_family("UDP")];
+        rows.extend(UDP.iter().map(|(label, of)| {
+            let figures = self.udp.iter().map(|counts| figure(counts.as_ref().and_then(of)));
+            std::iter::once(format!("  {label}")).chain(figures).collect()
+        }));
+        columns::print(out, &counts, &rows)?;
+
+        writeln!(out)?;
+        let mut rows = vec![vec!["In use".into(), "now".into(), "limit".into()]];
+        rows.extend(self.usage.iter().map(|Usage { name, used, limit, unit }| {
+            let shown = limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+            vec![format!("  {name}"), figure(*used), shown, format!(" {unit}{}", percent(*used, *limit))]
+        }));
+        columns::print(out, &[Side::Left(24), Side::Right(10), Side::Right(10)], &rows)?;
+
+        let waiting: Vec<_> =
+            self.listeners.iter().filter(|listener| listener.accept_queue != Some(0)).collect();
         writeln!(
             out,
             "\n{} listeners, {} of them with connections waiting for accept(2)",
             self.listeners.len(),
             waiting.len()
         )?;
-        for ListenerLine { endpoint, accept_queue, .. } in waiting {
-            writeln!(out, "  {endpoint:<44}{accept_queue:>10}")?;
-        }
-        Ok(())
+        let rows: Vec<_> = waiting
+            .iter()
+            .map(|listener| vec![format!("  {}", listener.endpoint), figure(listener.accept_queue)])
+            .collect();
+        columns::print(out, &[Side::Left(46), Side::Right(10)], &rows)
     }
 
     fn json(&self) -> Value {
@@ -139,10 +145,15 @@ impl Report {
     }
 }
 
-type UdpFigure = (&'static str, fn(&UdpCounts) -> u64);
+/// A figure that is not known is a question mark.
+fn figure(figure: Option<u64>) -> String {
+    figure.map_or_else(|| "?".to_owned(), |figure| figure.to_string())
+}
+
+type UdpFigure = (&'static str, fn(&UdpCounts) -> Option<u64>);
 
 const UDP: [UdpFigure; 5] = [
-    ("sockets", |udp| udp.sockets),
+    ("sockets", |udp| Some(udp.sockets)),
     ("connected sockets", |udp| udp.connected),
     ("receive queue octets", |udp| udp.receive_queue),
     ("transmit queue octets", |udp| udp.transmit_queue),
@@ -168,9 +179,9 @@ fn usage(sockstat: &Sockstat) -> Vec<Usage> {
 }
 
 /// The share of a limit in tenths of a percent, in whole numbers.
-fn percent(used: Option<u64>, limit: &str) -> String {
-    match (used, limit.parse::<u64>()) {
-        (Some(used), Ok(limit @ 1..)) => {
+fn percent(used: Option<u64>, limit: Option<u64>) -> String {
+    match (used, limit) {
+        (Some(used), Some(limit @ 1..)) => {
             let tenths = u128::from(used) * 1000 / u128::from(limit);
             format!(", {}.{} %", tenths / 10, tenths % 10)
         }

@@ -123,10 +123,22 @@ pub static GROUP: Group = Group {
                     syntax: Syntax::Text(0, 255),
                     units: "",
                     description: "What is wrong with the latest reading: file, line and field. Empty when all is well. What \
-                        could not be read has no instances until it can be read again.",
+                        could not be read has no instances until it can be read again. A figure that was below zero, or \
+                        went back, is told for ten minutes after the last time; it has an instance as soon as it is one.",
                 },
             ],
             rows: &Sources,
+        }),
+        Object::Scalar(Scalar {
+            subid: 9,
+            name: "lnsAgentCountersSince",
+            syntax: Syntax::DateAndTime,
+            units: "",
+            description: "The discontinuity time of all counters of the kernel: icmp, tcp, udp, lnsCounters and \
+                lnsCounterTable. None of them has fallen since, as far as they were read. A counter that is below what it \
+                was, or not there any more, has no instance until it is back, or for ten minutes; then it counts anew, and \
+                this object has the time. The start of the subagent is one too, since nothing is known from before.",
+            read: Read::With(|cx| date_and_time(cx.snapshot.counters_since()).map(Value::OctetString)),
         }),
     ],
 };

@@ -10,7 +10,8 @@ use super::value::Value;
 pub static GROUP: Group = Group {
     place: Place::Private(&[1, 3]),
     name: "lnsCounters",
-    description: "Every counter that the kernel names in /proc/net, each with a number for good.",
+    description: "Every counter that the kernel names in /proc/net, each with a number for good. Their discontinuity time is \
+        lnsAgentCountersSince.",
     objects: &[Object::Registry],
 };
 
@@ -51,7 +52,11 @@ pub static TABLE: Group = Group {
             name: "lnsCounterValue",
             syntax: Syntax::Counter64,
             units: "",
-            description: "The value of the counter. The scalar of the same counter below lnsCounters says what it means.",
+            description: "The value of the counter. The scalar of the same counter below lnsCounters says what it means. The \
+                discontinuity time of all rows is lnsAgentCountersSince: until then no counter was seen to fall. One that \
+                is below what it was has no instance until it is back, or for ten minutes, after which it counts anew. \
+                Where the kernel counts in 32 bits, a counter that wraps goes on above 2^32 as long as the subagent runs, \
+                and a fall by more than half of that range is taken for a wrap.",
         }],
         rows: &Counters,
     })],

@@ -256,10 +256,10 @@ impl Rows for Udp {
         let counts = udp_of_family(cx.sockets()?, row)?;
         Some(Value::gauge32(match column {
             2 => counts.sockets,
-            3 => counts.connected,
-            4 => counts.receive_queue,
-            5 => counts.transmit_queue,
-            _ => counts.drops,
+            3 => counts.connected?,
+            4 => counts.receive_queue?,
+            5 => counts.transmit_queue?,
+            _ => counts.drops?,
         }))
     }
 }
@@ -267,12 +267,12 @@ impl Rows for Udp {
 struct Listeners;
 
 impl Listeners {
-    fn cell<A: Address>(listener: &Listener<A>, column: u32) -> Value {
-        match column {
-            4 => Value::gauge32(listener.accept_queue),
+    fn cell<A: Address>(listener: &Listener<A>, column: u32) -> Option<Value> {
+        Some(match column {
+            4 => Value::gauge32(listener.accept_queue?),
             5 => Value::gauge32(listener.sockets),
             _ => Value::text(&text(listener.endpoint)),
-        }
+        })
     }
 }
 
@@ -292,7 +292,7 @@ impl Rows for Listeners {
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        with_listener(cx, row, |ipv4| Self::cell(ipv4, column), |ipv6| Self::cell(ipv6, column))
+        with_listener(cx, row, |ipv4| Self::cell(ipv4, column), |ipv6| Self::cell(ipv6, column))?
     }
 }
 

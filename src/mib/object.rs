@@ -256,7 +256,7 @@ fn sum(cx: &Context<'_>, group: &str, sister: &str, name: &str) -> Option<u64> {
     match cx.count(sister, name) {
         Some(other) => Some(own.wrapping_add(other)),
         // The sum is known only if it is known that there is nothing to add.
-        None => cx.counters()?.ipv6_known.then_some(own),
+        None => cx.counters()?.lacks_ipv6(crate::counters::find(sister, name)?).then_some(own),
     }
 }
 

@@ -378,6 +378,55 @@ mod tests {
         assert_eq!(view.get(&cx, &name), Ok(value));
     }
 
+    /// Others decide how many sockets of which kind there are, and one PDU may search thousands of times: no search may look
+    /// at row after row that has no instance.
+    #[test]
+    fn a_search_never_looks_at_two_rows_without_an_instance() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("1/net")).unwrap();
+        let write = |file: &str, rows: &dyn Fn(usize) -> (String, &'static str)| {
+            let mut text = "  sl  local_address rem_address   st\n".to_owned();
+            for number in 1..300 {
+                let (ends, state) = rows(number);
+                text += &format!(
+                    "{number}: {ends} {state} 00000000:00000000 00:00000000 00000000 0 0 {number} 2 0 0\n"
+                );
+            }
+            std::fs::write(folder.path().join("1/net").join(file), text).unwrap();
+        };
+        let own = |port: usize| format!("0100007F:{port:04X} 00000000:0000");
+        write("tcp", &|port| (own(port), "0A"));
+        write("udp", &|port| match port {
+            1..200 => (format!("0100007F:0035 0100007F:{port:04X}"), "01"),
+            _ => (own(0x35), "07"),
+        });
+        let (view, snapshot) = (view(), snapshot_of(&ProcRoot::new(folder.path())));
+        let cx = Context::new(&snapshot, Instant::now());
+        let mut large = 0;
+        for leaf in view.leaves() {
+            let Kind::Column(table, column) = leaf.kind else { continue };
+            let rows = table.rows;
+            // Those with a fixed number of rows are searched through.
+            if rows.len(&cx) > 40 {
+                large += 1;
+                for row in 0..rows.len(&cx) {
+                    let next = rows.skip(&cx, row, column.subid);
+                    let is_end = next >= rows.len(&cx);
+                    assert!(is_end || rows.cell(&cx, next, column.subid).is_some(), "{} {row}", column.name);
+                }
+            }
+        }
+        assert!(large >= 8, "{large}");
+        let instances = |object: &str| {
+            let object: Oid = object.parse().unwrap();
+            let table = view.leaves().iter().find(|leaf| *leaf.oid == *object.as_slice()).unwrap();
+            let Kind::Column(table, _) = table.kind else { panic!("{object}") };
+            table.rows.len(&cx)
+        };
+        assert_eq!(instances("1.3.6.1.2.1.6.19.1.7"), 0, "listeners are no rows of tcpConnectionTable");
+        assert_eq!(instances("1.3.6.1.2.1.7.5.1.1"), 1, "udpTable has one row for each local endpoint");
+    }
+
     #[test]
     fn values_have_the_types_that_are_declared() {
         let (view, snapshot) = (view(), snapshot("6.18"));

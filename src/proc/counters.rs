@@ -4,33 +4,13 @@
 //! A problem takes away what it touches and no more: a pair of lines, or one counter. The parsers tell each
 //! problem and go on.
 
-use super::{ParseError, decimal, excerpt, words};
+pub use super::figure::Figure;
+use super::{ParseError, excerpt, words};
 
 /// The kernel prints no name longer than 31 bytes (`struct snmp_mib`); lnsCounterName allows 64.
 const LONGEST_NAME: usize = 64;
 /// lnsCounterGroup allows 16.
 const LONGEST_GROUP: usize = 16;
-
-/// A figure as the kernel prints it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Figure {
-    /// What nearly all are.
-    Count(u64),
-    /// Tcp MaxConn is -1 where there is no limit; some kernels print others below zero for a moment.
-    Negative(i64),
-}
-
-impl Figure {
-    fn parse(word: &[u8]) -> Option<Self> {
-        match word.strip_prefix(b"-") {
-            None => decimal(word).map(Self::Count),
-            Some(digits) => {
-                let magnitude = i64::try_from(decimal(digits)?).ok()?;
-                Some(Self::Negative(-magnitude))
-            }
-        }
-    }
-}
 
 /// What a parser meets, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,21 +36,50 @@ fn name(word: &[u8], longest: usize) -> Result<&str, String> {
     }
 }
 
-/// Parses pairs of lines, `Tcp: ActiveOpens …` and `Tcp: 5 …`, as in net/snmp and net/netstat.
+/// Parses pairs of lines, `Tcp: ActiveOpens …` and `Tcp: 5 …`, as in net/snmp and net/netstat. Two lines that are no
+/// pair, or one that has no other, go alone: what stands behind them is read as it is. Lines without a word are none.
 pub fn pairs<'a>(contents: &'a [u8], mut meet: impl FnMut(Item<'a>)) {
-    let mut lines = contents.split(|&b| b == b'\n').enumerate();
+    const ALONE: &str = "no line of values follows the names";
+    let problem = |at: usize, text: String| Item::Problem(ParseError::new(at + 1, text));
+    let lines = contents.split(|&b| b == b'\n').enumerate();
+    let mut lines = lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)).peekable();
     while let Some((at, names)) = lines.next() {
-        if names.is_empty() {
+        if has_figures(names) {
+            meet(problem(at, "no line of names stands before the values".into()));
             continue;
         }
-        let Some((_, values)) = lines.next().filter(|(_, values)| !values.is_empty()) else {
-            meet(Item::Problem(ParseError::new(at + 1, "no line of values follows the names")));
-            return;
+        let values = lines.next_if(|(_, next)| has_figures(next) || prefix(next) == prefix(names));
+        let Some((second, values)) = values else {
+            meet(problem(at, ALONE.into()));
+            continue;
         };
-        if let Err(problem) = pair(names, values, &mut meet) {
-            meet(Item::Problem(ParseError::new(at + 1, problem)));
+        // If values come next, this was another line of names; if not, what stands in it should have been numbers.
+        let follow = |(_, next): &(usize, &[u8])| has_figures(next) && prefix(next) == prefix(names);
+        let (at, names, values) = match lines.next_if(|next| !has_figures(values) && follow(next)) {
+            Some((_, third)) => {
+                meet(problem(at, ALONE.into()));
+                (second, values, third)
+            }
+            None => (at, names, values),
+        };
+        if let Err(text) = pair(names, values, &mut meet) {
+            meet(problem(at, text));
         }
     }
+}
+
+/// The group of a line, with its colon.
+fn prefix(line: &[u8]) -> &[u8] {
+    words(line).next().unwrap_or_default()
+}
+
+/// Whether a line has values rather than names, as far as they are to be recognised.
+fn has_figures(line: &[u8]) -> bool {
+    let is_one = |word: &[u8]| {
+        word.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-')
+            && !word.iter().any(u8::is_ascii_alphabetic)
+    };
+    words(line).skip(1).any(is_one)
 }
 
 fn pair<'a>(names: &'a [u8], values: &'a [u8], meet: &mut impl FnMut(Item<'a>)) -> Result<(), String> {
@@ -173,6 +182,61 @@ mod tests {
         }
         let (counters, problems) = of_pairs("Tcp: A\nTcp: 5\nUdp: NoPo");
         assert_eq!((counters.len(), problems.len()), (1, 1));
+    }
+
+    /// One line without its other, or a blank one, must not shift what stands behind it.
+    #[test]
+    fn lines_that_are_no_pair_go_alone() {
+        const WHOLE: [(&str, u64); 3] = [("Ip.A", 1), ("Tcp.B", 2), ("Udp.C", 3)];
+        let lines = ["Ip: A", "Ip: 1", "Tcp: B", "Tcp: 2", "Udp: C", "Udp: 3"];
+        let read = |lines: &[&str]| {
+            let (counters, problems) = of_pairs(&(lines.join("\n") + "\n"));
+            let of_count = |(name, figure): (String, Figure)| (name, figure.count().unwrap());
+            (counters.into_iter().map(of_count).collect::<Vec<_>>(), problems)
+        };
+        let without = |name: &str| {
+            let rest = WHOLE.iter().filter(|(other, _)| *other != name);
+            rest.map(|&(name, value)| (name.to_owned(), value)).collect::<Vec<_>>()
+        };
+        assert_eq!(read(&lines), (without(""), vec![]));
+        for at in 0..lines.len() {
+            let (pair, changed) = (at / 2, |change: &dyn Fn(&mut Vec<&'static str>)| {
+                let mut lines = lines.to_vec();
+                change(&mut lines);
+                read(&lines)
+            });
+            let name = WHOLE[pair].0;
+            for blank in ["", " ", "\t", "\r", " \r"] {
+                assert_eq!(
+                    changed(&|lines| lines.insert(at, blank)),
+                    (without(""), vec![]),
+                    "{at} {blank:?}"
+                );
+            }
+            // Twice: what remains is one pair and one line too many.
+            let (counters, problems) = changed(&|lines| lines.insert(at, lines[at]));
+            assert_eq!((counters, problems.len()), (without(""), 1), "{at} twice: {problems:?}");
+            // Without its other.
+            let (counters, problems) = changed(&|lines| {
+                lines.remove(at);
+            });
+            assert_eq!((counters, problems.len()), (without(name), 1), "without {at}: {problems:?}");
+            // Names that never have values, as gVisor writes them, before, between and behind.
+            for alone in ["TcpExt: SyncookiesSent ListenDrops", "TcpExt:", "TcpExt: 1 2", "nonsense"] {
+                let (counters, problems) = changed(&|lines| lines.insert(at - at % 2, alone));
+                assert_eq!((counters, problems.len()), (without(""), 1), "{alone} at {at}: {problems:?}");
+            }
+            // The kernel writes no carriage returns; the line goes with its pair and no other.
+            let with_cr: String = lines[at].to_owned() + "\r";
+            let with_cr: &'static str = with_cr.leak();
+            let (counters, problems) = changed(&|lines| lines[at] = with_cr);
+            assert_eq!((counters, problems.len()), (without(name), 1), "{with_cr:?}: {problems:?}");
+        }
+        let (counters, problems) = read(&[&lines[..], &["Icmp: InMsgs"]].concat());
+        assert_eq!(
+            (counters, problems),
+            (without(""), vec!["line 7: no line of values follows the names".into()])
+        );
     }
 
     #[test]

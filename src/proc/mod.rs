@@ -8,8 +8,10 @@
 //! (a number that is none, a line cut short): then the file fails, and only its own instances go.
 
 pub mod counters;
+pub mod figure;
 pub mod processes;
 pub mod read;
+pub mod seen;
 pub mod sockets;
 pub mod sockstat;
 

@@ -1,20 +1,23 @@
 //! The only module that opens anything: files below a `/proc` root, whole or line by line.
 
 use super::ParseError;
+use super::seen::{Identity, Seen};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Size of the buffer that a streamed file passes through. The kernel returns at most a page for each read of
-/// a socket table, so that more would not save a system call.
+/// Size of the buffer that a streamed file passes through. The kernel returns less than a page for each read of
+/// a socket table, so that more would not save a system call, and no page is larger.
 const CHUNK: usize = 64 * 1024;
 
 /// Where the streamed reading of one file ends for good. A million sockets in net/tcp6 are about 170 MB.
 const LARGEST_STREAM: u64 = 16 << 30;
 
-/// More than a row of a socket table takes; those of net/tcp6 are about 180 octets long.
-const LONGEST_ROW: usize = 512;
+/// What no row of a socket table exceeds, by the formats that they are printed with and the types of what is printed
+/// (`get_tcp6_sock` in net/ipv6/tcp_ipv6.c has the longest, 256 octets where every number is as long as it can be). Most
+/// take 150 octets, those of IPv6 160 to 190.
+const LONGEST_ROW: usize = 256;
 
 /// The largest file that is read whole. The counters of a recent kernel take about 6 KiB.
 const LARGEST_WHOLE: usize = 4 << 20;
@@ -165,30 +168,57 @@ pub fn parsed<T>(
 }
 
 /// Gives each line of a socket table to `line`, with its number from 1 and without its newline, holding one chunk of
-/// the file at a time. Not for other files: it ends where the kernel ends such a table, with a read that fills no page.
+/// the file at a time. Not for other files: it ends where the kernel ends such a table, and leaves out rows that come a
+/// second time behind the end, as `identity` tells them.
 ///
 /// # Errors
 /// If the file is absent, unreadable, empty, endless, has a line longer than a chunk or a last line without its
 /// newline (the kernel always writes whole lines), and what `line` says.
-pub fn lines(path: &Path, line: impl FnMut(usize, &[u8]) -> Result<(), ParseError>) -> Result<(), ReadError> {
-    stream(path, open(path)?, line)
+pub fn lines(
+    path: &Path,
+    identity: impl Fn(&[u8]) -> Option<Identity<'_>>,
+    line: impl FnMut(usize, &[u8]) -> Result<(), ParseError>,
+) -> Result<(), ReadError> {
+    stream(path, open(path)?, LARGEST_STREAM, identity, line)
 }
 
-/// The kernel's socket tables end with a read that does not fill a page, and then begin anew where a table has grown
-/// meanwhile: net/ipv4/tcp_ipv4.c, tcp_seq_start(), finds no socket behind the last one and counts from the first, so
-/// that as many of the last rows come a second time as there are new sockets before them. On a host where thousands
-/// come and go in a second, that is in nearly every other reading. So nothing behind such a read counts.
-fn is_last(read: usize, room: usize) -> bool {
-    read + LONGEST_ROW < room.min(rustix::param::page_size())
+/// What a read of a socket table says about the end of it.
+///
+/// Such a table ends with a read that another row would have fitted into (fs/seq_file.c, `seq_read_iter`). A read behind
+/// that begins anew where the table has grown meanwhile: `tcp_seq_start` (net/ipv4/tcp_ipv4.c) finds no socket behind
+/// the last one and counts from the first, so that as many of the last rows come a second time as there are new sockets
+/// before them; `udp_seq_start` counts so with every read. On a host where thousands come and go in a second, that is in
+/// nearly every other reading. The number in front of each row (sl) goes on all the same, and tells nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Another row, however long, would have fitted: it was the last.
+    Here,
+    /// The kernel's page is so full that there may be more, or not: what comes is new, or comes again.
+    Perhaps,
+    /// No read of the kernel's, or the buffer was full.
+    No,
+}
+
+fn end(read: usize, room: usize) -> End {
+    let page = rustix::param::page_size();
+    if read + LONGEST_ROW < room.min(page) {
+        End::Here
+    } else if read < page {
+        End::Perhaps
+    } else {
+        End::No
+    }
 }
 
 fn stream(
     path: &Path,
     file: impl Read,
+    limit: u64,
+    identity: impl Fn(&[u8]) -> Option<Identity<'_>>,
     mut line: impl FnMut(usize, &[u8]) -> Result<(), ParseError>,
 ) -> Result<(), ReadError> {
-    let mut file = file.take(LARGEST_STREAM + 1);
-    let mut over = false;
+    let mut file = file.take(limit + 1);
+    let (mut ended, mut seen) = (End::No, Seen::default());
     let mut chunk = vec![0; CHUNK];
     let (mut kept, mut number) = (0, 0);
     loop {
@@ -202,24 +232,33 @@ fn stream(
             Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
             Err(cause) => return Err(io(path, cause)),
         };
-        if read == 0 || over {
+        if read == 0 {
             break;
         }
-        over = is_last(read, room);
+        let may_repeat = ended == End::Perhaps;
+        ended = end(read, room);
         let mut rest = chunk.get(..kept + read).unwrap_or_default();
         while let Some((complete, after)) =
             memchr::memchr(b'\n', rest).and_then(|end| Some((rest.get(..end)?, rest.get(end + 1..)?)))
         {
             number += 1;
-            line(number, complete).map_err(|cause| malformed(path, cause))?;
             rest = after;
+            // Only rows of the kernel's pages can come again, and none in a table of one page.
+            let paged = may_repeat || ended == End::Perhaps;
+            let repeats = paged && identity(complete).is_some_and(|row| seen.again(row));
+            if !(may_repeat && repeats) {
+                line(number, complete).map_err(|cause| malformed(path, cause))?;
+            }
         }
         let start = kept + read - rest.len();
         kept = rest.len();
         chunk.copy_within(start..start + kept, 0);
+        if ended == End::Here {
+            break;
+        }
     }
     if file.limit() == 0 {
-        return Err(ReadError::TooLarge { path: path.into(), limit: LARGEST_STREAM });
+        return Err(ReadError::TooLarge { path: path.into(), limit });
     }
     if kept > 0 {
         return Err(malformed(path, ParseError::new(number + 1, "cut short")));
@@ -241,9 +280,13 @@ mod tests {
         file
     }
 
+    fn whole_line(line: &[u8]) -> Option<Identity<'_>> {
+        Some((line, b""))
+    }
+
     fn all_lines(contents: &[u8]) -> Result<Vec<(usize, Vec<u8>)>, ReadError> {
         let mut seen = Vec::new();
-        lines(file_with(contents).path(), |number, line| {
+        lines(file_with(contents).path(), whole_line, |number, line| {
             seen.push((number, line.to_vec()));
             Ok(())
         })?;
@@ -270,7 +313,7 @@ mod tests {
         assert!(message(b"").ends_with("line 0: empty"));
         assert!(message(b"one\ntw").ends_with("line 2: cut short"));
         assert!(message(&vec![b'x'; CHUNK + 1]).ends_with("line 1: the line does not end"));
-        assert!(lines(Path::new("/nowhere/tcp"), |_, _| Ok(())).unwrap_err().is_absent());
+        assert!(lines(Path::new("/nowhere/tcp"), whole_line, |_, _| Ok(())).unwrap_err().is_absent());
     }
 
     /// What a kernel gives with each read, one after the other.
@@ -287,27 +330,80 @@ mod tests {
         }
     }
 
+    /// How many lines count when the kernel answers reads with these.
+    fn counted(reads: &[&[u8]]) -> usize {
+        let (mut seen, reads) = (0, Reads(reads.iter().map(|read| read.to_vec()).collect()));
+        let count = |_: usize, _: &[u8]| {
+            seen += 1;
+            Ok(())
+        };
+        stream(Path::new("tcp"), reads, LARGEST_STREAM, whole_line, count).unwrap();
+        seen
+    }
+
+    /// Rows as long as those of net/tcp (150 octets) or of net/tcp6, by the numbers of their sockets.
+    fn rows(width: usize, numbers: std::ops::Range<usize>) -> Vec<u8> {
+        let width = width - 1;
+        numbers.flat_map(|number| format!("{number:width$}\n").into_bytes()).collect()
+    }
+
     /// Seen with 20,000 sockets, 6,000 new ones a second, and a busy machine: in 156 of 366 readings some rows came a second
-    /// time, 1,035 of 1,094 behind such a read.
+    /// time, 1,035 of 1,094 behind a read that did not fill its page.
     #[test]
     fn rows_that_come_again_behind_the_end_do_not_count() {
-        let row = |number: usize| format!("{number:149}\n").into_bytes();
-        let rows = |numbers: std::ops::Range<usize>| numbers.flat_map(row).collect::<Vec<_>>();
-        let per_page = rustix::param::page_size() / 150;
-        let counted = |reads: Vec<Vec<u8>>| {
-            let mut seen = 0;
-            stream(Path::new("tcp"), Reads(reads), |_, _| {
-                seen += 1;
-                Ok(())
-            })
-            .unwrap();
-            seen
+        for width in [150, 128, 165, 188] {
+            let per_page = (rustix::param::page_size() - 1) / width;
+            let full = rows(width, 0..per_page);
+            // From a last page with a single row to one that is exactly full.
+            for last in 1..=per_page {
+                let page = rows(width, per_page..per_page + last);
+                let again = rows(width, (per_page + last).saturating_sub(9)..per_page + last);
+                assert_eq!(counted(&[&full, &page, &again]), per_page + last, "{last} rows of {width}");
+                assert_eq!(
+                    counted(&[&full, &page, &again, &page]),
+                    per_page + last,
+                    "{last} rows of {width}"
+                );
+            }
+            let last = rows(width, per_page..per_page + 9);
+            assert_eq!(counted(&[&last, &last, &full]), 9);
+            // A page that is full to its last row need not be the end, and what comes is new.
+            let next = rows(width, per_page..2 * per_page);
+            let more = rows(width, 2 * per_page..2 * per_page + 9);
+            assert_eq!(counted(&[&full, &next, &more]), 2 * per_page + 9);
+            // Rows that are new count among those that come again.
+            let mixed = [rows(width, per_page - 3..per_page), more, rows(width, 0..3)].concat();
+            assert_eq!(counted(&[&full, &mixed]), per_page + 9);
+        }
+    }
+
+    /// A page of 25 rows of net/tcp leaves room for one more, and one of 26 for one that is not padded to 149.
+    #[test]
+    fn the_end_is_where_another_row_would_have_fitted() {
+        assert!(end(4096 - 257, CHUNK) == End::Here || rustix::param::page_size() != 4096);
+        assert!(
+            end(25 * 150, CHUNK) == End::Here && end(rustix::param::page_size() - 256, CHUNK) == End::Perhaps
+        );
+        assert!(end(CHUNK, CHUNK) == End::No);
+    }
+
+    /// Only the kernel's pages repeat rows: equal lines of a file are as many as they are.
+    #[test]
+    fn equal_rows_of_a_file_all_count() {
+        assert_eq!(all_lines(&rows(150, 7..8).repeat(10_000)).unwrap().len(), 10_000);
+    }
+
+    #[test]
+    fn a_table_without_an_end_is_given_up() {
+        let read = |limit| {
+            let file = std::io::repeat(b'\n');
+            stream(Path::new("tcp"), file, limit, whole_line, |_, _| Ok(())).unwrap_err()
         };
-        let (full, last) = (rows(0..per_page), rows(per_page..per_page + 9));
-        assert_eq!(counted(vec![full.clone(), last.clone(), last.clone()]), per_page + 9);
-        assert_eq!(counted(vec![last.clone(), last.clone(), full.clone()]), 9);
-        // A page that is full to its last row is not the end.
-        assert_eq!(counted(vec![full.clone(), full, last]), 2 * per_page + 9);
+        let limit = 3 * CHUNK as u64 + 5;
+        assert!(matches!(read(limit), ReadError::TooLarge { limit: told, .. } if told == limit));
+        // A table that is as large as it may be has an end.
+        let file = Reads(vec![vec![b'\n'; 1000]]);
+        assert!(stream(Path::new("tcp"), file, 1000, whole_line, |_, _| Ok(())).is_ok());
     }
 
     #[test]
@@ -326,7 +422,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("tcp");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-        assert!(lines(&fifo, |_, _| Ok(())).is_err());
+        assert!(lines(&fifo, whole_line, |_, _| Ok(())).is_err());
         assert!(whole(&fifo, &mut Vec::new()).is_err());
     }
 

@@ -5,7 +5,9 @@
 //! `sl: local:port remote:port st tx_queue:rx_queue tr:when retrnsmt uid timeout inode …`.
 //! Counting needs the first few only, so that a row is split in two steps.
 
-use super::{ParseError, decimal, excerpt, words};
+use super::figure::Figure;
+use super::seen::Identity;
+use super::{ParseError, excerpt, words};
 
 /// An address as these files write it: 32-bit words in the byte order of the host, eight hex digits each.
 pub trait Address: Copy + Ord + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static {
@@ -238,21 +240,24 @@ impl Head<'_> {
         Ok(Endpoint { address, port })
     }
 
-    /// Octets waiting to be sent, and to be read; in LISTEN rows the second is the accept queue (connections).
+    /// Octets waiting to be sent, and to be read; in LISTEN rows the second is the accept queue (connections). The kernel
+    /// prints an int, without its sign: `None` is one below zero, which differences of what is not read at one moment are
+    /// for a while (`udp_rqueue_get` in net/ipv4/udp.c).
     ///
     /// # Errors
     /// If they are not hex digits.
-    pub fn queues(&self) -> Result<(u32, u32), String> {
+    pub fn queues(&self) -> Result<(Option<u32>, Option<u32>), String> {
         // Fewer digits would be a row that was cut in the middle of a number.
         let field = self.rest.get(..17);
         let queues = || {
             let (transmit, receive) = field?.split_at_checked(8)?;
-            Some((hex(transmit)?, hex(receive.strip_prefix(b":")?)?))
+            let level = |number: u32| Some(number).filter(|number| number.cast_signed() >= 0);
+            Some((level(hex(transmit)?), level(hex(receive.strip_prefix(b":")?)?)))
         };
         queues().ok_or_else(|| format!("tx_queue:rx_queue {}", excerpt(field.unwrap_or(self.rest))))
     }
 
-    /// The inode of the socket; 0 where no process holds it (TIME_WAIT, not accepted yet).
+    /// The inode of the socket, a count of 32 bits; 0 where no process holds it (TIME_WAIT, not accepted yet).
     ///
     /// # Errors
     /// If it is missing or no number.
@@ -260,7 +265,8 @@ impl Head<'_> {
         self.decimal_column(5, "inode")
     }
 
-    /// Datagrams that a UDP socket had to drop, `sk_drops`; kernels before 2.6.27 do not print it.
+    /// Datagrams that a UDP socket had to drop, `sk_drops`; kernels before 2.6.27 do not print it, and old ones print what
+    /// is 2^31 and more with a sign.
     ///
     /// # Errors
     /// If it is missing or no number.
@@ -271,8 +277,26 @@ impl Head<'_> {
     /// A decimal column, counted from tx_queue:rx_queue (0).
     fn decimal_column(&self, column: usize, name: &str) -> Result<u64, String> {
         let word = words(self.rest).nth(column).unwrap_or_default();
-        decimal(word).ok_or_else(|| format!("{name} {}", excerpt(word)))
+        let count = Figure::parse(word).and_then(|figure| figure.as_count().count());
+        count.ok_or_else(|| format!("{name} {}", excerpt(word)))
     }
+}
+
+/// What tells a row from those of other sockets: the octets from the local address to the state, and the inode; `None`
+/// for what is no row. A socket that has changed its state is another row.
+#[must_use]
+pub fn identity<A: Address>(row: &[u8]) -> Option<Identity<'_>> {
+    // "local:port remote:port st " with the spaces between them.
+    let length = 2 * (A::DIGITS + 6) + 2;
+    let colon = memchr::memchr(b':', row)?;
+    let (ends, rest) = row.get(colon + 2..)?.split_at_checked(length)?;
+    // Behind tx_queue:rx_queue, tr:when and retrnsmt, which all of them are as long as here in nearly every row.
+    let fixed = rest.get(39..).filter(|_| rest.get(30) == Some(&b' ') && rest.get(39) == Some(&b' '));
+    let inode = match fixed {
+        Some(columns) => words(columns).nth(2),
+        None => words(rest).nth(5),
+    };
+    Some((ends, inode?))
 }
 
 /// Checks the first line of a socket table, so that no other file is taken for one.
@@ -300,7 +324,7 @@ mod tests {
         let row = head::<V4>(TCP).unwrap();
         assert_eq!(row.local::<V4>().unwrap(), Endpoint { address: [127, 0, 0, 1], port: 8001 });
         assert_eq!(row.remote::<V4>().unwrap().port, 32942);
-        assert_eq!((row.state, row.queues().unwrap(), row.inode().unwrap()), (1, (3, 16), 5592));
+        assert_eq!((row.state, row.queues().unwrap(), row.inode().unwrap()), (1, (Some(3), Some(16)), 5592));
 
         let row = head::<V6>(TCP6).unwrap();
         let mapped = row.local::<V6>().unwrap();
@@ -308,7 +332,34 @@ mod tests {
         assert_eq!((mapped.port, row.state, row.inode().unwrap()), (8002, 8, 5597));
 
         let row = head::<V4>(UDP).unwrap();
-        assert_eq!((row.state, row.queues().unwrap().1, row.drops().unwrap()), (7, 0x340, 12));
+        assert_eq!((row.state, row.queues().unwrap().1, row.drops().unwrap()), (7, Some(0x340), 12));
+    }
+
+    #[test]
+    fn a_row_that_comes_again_is_known_by_its_ends_state_and_inode() {
+        assert_eq!(identity::<V4>(TCP), Some((&b"0100007F:1F41 0100007F:80AE 01"[..], &b"5592"[..])));
+        let ends = b"0000000000000000FFFF00000100007F:1F42 0000000000000000FFFF00000100007F:C242 08";
+        assert_eq!(identity::<V6>(TCP6), Some((&ends[..], &b"5597"[..])));
+        assert_eq!(identity::<V4>(UDP), Some((&b"00000000:2328 00000000:0000 07"[..], &b"5598"[..])));
+        let text = String::from_utf8(TCP.to_vec()).unwrap();
+        for (from, to, same) in [
+            ("   1:", "100001:", true),
+            ("00000003:", "00000004:", true),
+            // A timer of a hundred days.
+            ("00:00000000 00000000", "02:100000000 00000001", true),
+            ("    0        0 5592 2 ", "4294967295        0 5592 3 ", true),
+            ("5592", "5593", false),
+            (" 01 ", " 06 ", false),
+            (":80AE", ":80AF", false),
+        ] {
+            let other = text.replacen(from, to, 1);
+            assert_ne!(text, other);
+            assert_eq!(identity::<V4>(other.as_bytes()) == identity::<V4>(TCP), same, "{other}");
+        }
+        assert_eq!(identity::<V4>(b"  sl  local_address rem_address   st"), None);
+        for end in 0..TCP6.len() {
+            let _ = identity::<V6>(&TCP6[..end]);
+        }
     }
 
     #[test]
@@ -324,10 +375,21 @@ mod tests {
         assert!(head::<V4>(&TCP[..30]).is_err());
         // A digit short, which would be a smaller number.
         let end = TCP.windows(9).position(|field| field == b":00000010").unwrap() + 9;
-        assert_eq!(head::<V4>(&TCP[..end]).unwrap().queues(), Ok((3, 16)));
+        assert_eq!(head::<V4>(&TCP[..end]).unwrap().queues(), Ok((Some(3), Some(16))));
         assert!(head::<V4>(&TCP[..end - 1]).unwrap().queues().is_err());
         assert!(head::<V6>(TCP).is_err());
         assert!(head::<V4>(TCP6).is_err());
+    }
+
+    /// Old kernels print drops with a sign; queues are an int without one.
+    #[test]
+    fn a_signed_count_is_that_count_and_a_queue_below_zero_is_none() {
+        let row = String::from_utf8(UDP.to_vec()).unwrap();
+        let row = row.replace(" 12 ", " -2147483000 ").replace("00000000:00000340", "FFFFF100:7FFFFFFF");
+        let head = head::<V4>(row.as_bytes()).unwrap();
+        assert_eq!(head.drops(), Ok(2_147_484_296));
+        assert_eq!(head.queues(), Ok((None, Some(0x7FFF_FFFF))));
+        assert_eq!(head.inode(), Ok(5598));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! net/sockstat and net/sockstat6 (`TCP: inuse 5 orphan 0 …`), and the lists of numbers in sys/net/ipv4.
 
-use super::{ParseError, decimal, excerpt, words};
+use super::figure::{Figure as Number, Width};
+use super::{ParseError, excerpt, words};
 
 /// One figure of net/sockstat: its section, its key, its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,8 +10,8 @@ pub struct Figure {
     pub section: String,
     /// `inuse`
     pub key: String,
-    /// The value.
-    pub value: u64,
+    /// The value; `None` where it is below zero.
+    pub value: Option<u64>,
 }
 
 /// All figures of net/sockstat or net/sockstat6, and what had to be left out: a line with anything wrong in
@@ -39,11 +40,17 @@ fn section(line: &[u8]) -> Result<Vec<Figure>, String> {
     let mut figures = Vec::new();
     while let Some(key) = words.next() {
         let (key, word) = (text(key)?, words.next().unwrap_or_default());
-        let value = decimal(word)
+        let number = Number::parse(word)
             .ok_or_else(|| format!("{section} {key} is {}, which is no number", excerpt(word)))?;
+        let value = number.as_level(width(&key)).count();
         figures.push(Figure { section: section.clone(), key, value });
     }
     Ok(figures)
+}
+
+/// Memory is a long in the kernel (pages with a sign, octets without one); all the others are an int.
+fn width(key: &str) -> Width {
+    if matches!(key, "mem" | "memory") { Width::Long } else { Width::Int }
 }
 
 fn text(word: &[u8]) -> Result<String, String> {
@@ -57,11 +64,11 @@ fn text(word: &[u8]) -> Result<String, String> {
 ///
 /// # Errors
 /// If a word is no number, or there is none.
-pub fn numbers(contents: &[u8]) -> Result<Vec<u64>, ParseError> {
+pub fn numbers(contents: &[u8]) -> Result<Vec<Number>, ParseError> {
     let line = contents.strip_suffix(b"\n").unwrap_or(contents);
     let numbers = words(line)
         .map(|word| {
-            decimal(word).ok_or_else(|| ParseError::new(1, format!("{} is no number", excerpt(word))))
+            Number::parse(word).ok_or_else(|| ParseError::new(1, format!("{} is no number", excerpt(word))))
         })
         .collect::<Result<Vec<_>, _>>()?;
     if numbers.is_empty() {
@@ -80,7 +87,7 @@ mod tests {
             figures(b"sockets: used 42\nTCP: inuse 5 orphan 0 tw 1 alloc 8 mem 2\nFRAG: inuse 0 memory 0\n");
         assert!(problems.is_empty());
         assert_eq!(figures.len(), 8);
-        let orphan = Figure { section: "TCP".into(), key: "orphan".into(), value: 0 };
+        let orphan = Figure { section: "TCP".into(), key: "orphan".into(), value: Some(0) };
         assert!(figures.contains(&orphan));
     }
 
@@ -92,10 +99,29 @@ mod tests {
         assert_eq!(problems[0].to_string(), "line 1: TCP inuse is 'x', which is no number");
     }
 
+    /// The kernel prints these with a sign (old ones sockets, TCP and UDP), without one (FRAG), and from a long (memory).
+    #[test]
+    fn what_is_below_zero_goes_alone() {
+        let (figures, problems) = figures(
+            b"sockets: used -1\nTCP: inuse 6 orphan -2 tw 5 alloc 4294967293 mem -3\n\
+              FRAG: inuse 4294967295 memory 18446744073709547776\nFRAG6: inuse 1 memory 8589934592\n",
+        );
+        assert_eq!(problems, []);
+        let known: Vec<_> = figures
+            .iter()
+            .filter_map(|figure| Some(format!("{} {} {}", figure.section, figure.key, figure.value?)))
+            .collect();
+        assert_eq!(known, ["TCP inuse 6", "TCP tw 5", "FRAG6 inuse 1", "FRAG6 memory 8589934592"]);
+        assert_eq!(figures.len(), 10);
+    }
+
     #[test]
     fn numbers_of_a_sysctl() {
-        assert_eq!(numbers(b"283191\t377590\t566382\n").unwrap(), [283_191, 377_590, 566_382]);
+        let read =
+            |contents| numbers(contents).map(|numbers| numbers.iter().map(|n| n.count()).collect::<Vec<_>>());
+        assert_eq!(read(b"283191\t377590\t566382\n").unwrap(), [Some(283_191), Some(377_590), Some(566_382)]);
+        assert_eq!(read(b"1 -2 3\n").unwrap(), [Some(1), None, Some(3)]);
         assert!(numbers(b"\n").is_err());
-        assert!(numbers(b"1 -2 3\n").is_err());
+        assert!(numbers(b"1 x 3\n").is_err());
     }
 }

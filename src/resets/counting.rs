@@ -3,6 +3,7 @@
 
 use super::pace::Pace;
 use super::table::{EPHEMERAL, Table};
+use crate::proc::figure::Figure;
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockstat::numbers;
 use crate::trace::instance::{Instance, TraceError, tracefs};
@@ -71,7 +72,9 @@ pub fn ephemeral(root: &ProcRoot) -> RangeInclusive<u16> {
     let read = path.and_then(|path| read::parsed(&path, &mut Vec::new(), numbers).ok());
     let port = |number: u64| u16::try_from(number).ok();
     match read.as_deref() {
-        Some(&[low, high]) => port(low).zip(port(high)).map_or(EPHEMERAL, |(low, high)| low..=high),
+        Some(&[Figure::Count(low), Figure::Count(high)]) => {
+            port(low).zip(port(high)).map_or(EPHEMERAL, |(low, high)| low..=high)
+        }
         _ => EPHEMERAL,
     }
 }

@@ -1,8 +1,10 @@
 //! Every named counter of the kernel, from five files.
 
 use super::icmp_types::{self, IcmpType};
-use crate::counters::{self, Kind, Slot};
-use crate::proc::counters::{Figure, Item, lines, pairs};
+use super::notes::Note;
+use crate::counters::{self, Kind, Registered, Slot};
+use crate::proc::counters::{Item, lines, pairs};
+use crate::proc::figure::{Figure, Width};
 use crate::proc::read::{self, ProcRoot};
 use std::collections::HashSet;
 use std::sync::{LazyLock, OnceLock};
@@ -38,25 +40,45 @@ pub struct Unregistered {
     pub group: String,
     /// The kernel's name.
     pub name: String,
-    /// The value.
-    pub figure: Figure,
+    /// The value; `None` where it is below zero, so that this is no counter, or withheld.
+    pub count: Option<u64>,
+}
+
+/// A registered counter in a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The running kernel does not have it, or it could not be read.
+    Absent,
+    /// It is below what it was, or was there before: no figure is better than a wrong one.
+    Withheld,
+    Is(Figure),
+}
+
+impl Held {
+    pub(super) fn count(self) -> Option<u64> {
+        match self {
+            Self::Is(figure) => figure.count(),
+            Self::Absent | Self::Withheld => None,
+        }
+    }
 }
 
 /// One reading of the source `counters`.
 #[derive(Debug)]
 pub struct Counters {
-    registered: Vec<Option<Figure>>,
-    /// Registered counters that were larger at the reading before: no figure is better than a wrong one, and the next
-    /// reading counts from here.
-    withheld: Vec<Slot>,
+    pub(super) registered: Vec<Held>,
     by_name: OnceLock<Vec<Named>>,
     icmp_types: OnceLock<Vec<IcmpType>>,
     /// All that the registry does not know.
     pub unregistered: Vec<Unregistered>,
-    /// Whether net/snmp6 was read, or is rightly absent: then what it lacks is known not to be.
+    /// Whether net/snmp was read without a problem: then what it lacks is known not to be.
+    pub ipv4_known: bool,
+    /// The same of net/snmp6, which may be rightly absent.
     pub ipv6_known: bool,
     /// What could not be read, for people.
     pub problems: Vec<String>,
+    /// Registered figures that were below zero.
+    pub notes: Vec<Note>,
 }
 
 /// A row of lnsCounterTable.
@@ -83,13 +105,14 @@ static REGISTERED_BY_NAME: LazyLock<Vec<Slot>> = LazyLock::new(|| {
 impl Counters {
     fn empty() -> Self {
         Self {
-            registered: vec![None; counters::all().len()],
-            withheld: Vec::new(),
+            registered: vec![Held::Absent; counters::all().len()],
             by_name: OnceLock::new(),
             icmp_types: OnceLock::new(),
             unregistered: Vec::new(),
+            ipv4_known: true,
             ipv6_known: true,
             problems: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -99,7 +122,7 @@ impl Counters {
         let mut this = Self::empty();
         for (file, _, form) in FILES {
             let contents = files.iter().filter(|(name, _)| *name == file);
-            contents.for_each(|(_, contents)| this.parse(form, contents));
+            contents.for_each(|(_, contents)| this.parse(file, form, contents));
         }
         this.drop_repeated();
         this
@@ -115,14 +138,14 @@ impl Counters {
             match read::whole(&path, &mut buffer) {
                 Ok(()) => {
                     let known = this.problems.len();
-                    this.parse(form, &buffer);
+                    this.parse(file, form, &buffer);
                     for problem in this.problems.iter_mut().skip(known) {
                         *problem = format!("{}, {problem}", path.display());
                     }
                 }
                 Err(error) if may_lack && error.is_absent() => {}
                 Err(error) => {
-                    this.ipv6_known &= form != Form::Prefixed;
+                    this.has_problem(file);
                     this.problems.push(error.to_string());
                 }
             }
@@ -144,23 +167,16 @@ impl Counters {
         });
     }
 
-    /// Withholds the counters that were larger at the reading before this one.
-    pub fn compare(&mut self, before: &Self) {
-        let count = |figure: Option<&Option<Figure>>| match figure {
-            Some(Some(Figure::Count(count))) => Some(*count),
-            _ => None,
-        };
-        for (slot, entry) in
-            counters::all().iter().enumerate().filter(|(_, entry)| entry.kind == Kind::Counter)
-        {
-            let (was, is) = (count(before.registered.get(slot)), count(self.registered.get(slot)));
-            if let (Some(was), Some(is)) = (was, is)
-                && is < was
-            {
-                self.withheld.push(slot);
-                self.problems.push(format!("{} {} went back from {was} to {is}", entry.group, entry.name));
-            }
-        }
+    /// Notes that something may stand in a file that was not understood.
+    fn has_problem(&mut self, file: &str) {
+        self.ipv4_known &= file != "snmp";
+        self.ipv6_known &= file != "snmp6";
+    }
+
+    /// Notes a counter that was there before.
+    pub(super) fn withhold(&mut self, group: &str, name: &str) {
+        let (group, name) = (group.to_owned(), name.to_owned());
+        self.unregistered.push(Unregistered { group, name, count: None });
     }
 
     /// How many rows lnsCounterTable has: counters alone, no gauges and nothing negative.
@@ -174,7 +190,7 @@ impl Counters {
             let registered = REGISTERED_BY_NAME.iter().filter(|&&slot| self.count(slot).is_some());
             let mut rows: Vec<_> = registered.map(|&slot| Named::Registered(slot)).collect();
             let counts = self.unregistered.iter().enumerate();
-            let counts = counts.filter(|(_, counter)| matches!(counter.figure, Figure::Count(_)));
+            let counts = counts.filter(|(_, counter)| counter.count.is_some());
             rows.extend(counts.map(|(position, _)| Named::Unregistered(position)));
             // Nearly all of them are in order already.
             rows.sort_by_key(|&row| self.name(row).map(|(group, name, _)| order(group, name)));
@@ -196,19 +212,20 @@ impl Counters {
             }
             Named::Unregistered(position) => {
                 let counter = self.unregistered.get(position)?;
-                match counter.figure {
-                    Figure::Count(count) => Some((&counter.group, &counter.name, count)),
-                    Figure::Negative(_) => None,
-                }
+                Some((&counter.group, &counter.name, counter.count?))
             }
         }
     }
 
-    fn parse(&mut self, form: Form, contents: &[u8]) {
+    fn parse(&mut self, file: &str, form: Form, contents: &[u8]) {
+        let known = self.problems.len();
         match form {
             Form::Pairs => pairs(contents, |item| self.meet(item)),
             Form::Prefixed => lines(contents, |item| self.meet(by_prefix(item))),
             Form::Single(group) => lines(contents, |item| self.meet(within(item, group))),
+        }
+        if self.problems.len() > known {
+            self.has_problem(file);
         }
     }
 
@@ -216,43 +233,52 @@ impl Counters {
         match item {
             Item::Problem(problem) => self.problems.push(problem.to_string()),
             Item::Counter { group, name, figure } => {
-                if let Some(slot) = counters::find(group, name) {
-                    match self.registered.get_mut(slot) {
-                        Some(Some(_)) => {
-                            self.problems.push(format!("{group} {name} stands twice, the first is taken"));
-                        }
-                        Some(free) => *free = Some(figure),
-                        None => {}
-                    }
-                } else {
-                    let (group, name) = (group.to_owned(), name.to_owned());
-                    self.unregistered.push(Unregistered { group, name, figure });
+                let Some((slot, entry)) = registered(group, name) else {
+                    // What it is is not known. A counter does not come to 2^63.
+                    let count = figure.as_level(Width::Long).count();
+                    self.unregistered.push(Unregistered { group: group.into(), name: name.into(), count });
+                    return;
+                };
+                let Some(free @ Held::Absent) = self.registered.get_mut(slot) else {
+                    self.problems.push(format!("{group} {name} stands twice, the first is taken"));
+                    return;
+                };
+                let figure = match entry.kind {
+                    Kind::Counter => figure.as_count(),
+                    _ => figure.as_level(Width::Int),
+                };
+                *free = Held::Is(figure);
+                if entry.kind != Kind::Integer && figure.count().is_none() {
+                    self.notes.push(Note::below_zero(&format!("{group} {name}")));
                 }
             }
         }
     }
 
-    /// A registered counter; `None` if the running kernel does not have it or it could not be read.
+    /// A registered counter; `None` if the running kernel does not have it, it could not be read, or it is withheld.
     #[must_use]
     pub fn figure(&self, slot: Slot) -> Option<Figure> {
-        if self.withheld.contains(&slot) {
-            return None;
+        match self.registered.get(slot)? {
+            Held::Is(figure) => Some(*figure),
+            Held::Absent | Held::Withheld => None,
         }
-        self.registered.get(slot).copied().flatten()
     }
 
     /// A registered counter that is not negative.
     #[must_use]
     pub fn count(&self, slot: Slot) -> Option<u64> {
-        match self.figure(slot)? {
-            Figure::Count(count) => Some(count),
-            Figure::Negative(_) => None,
-        }
+        self.figure(slot)?.count()
     }
 
     /// Whether the running kernel has a registered counter, withheld or not.
     pub(super) fn has(&self, slot: Slot) -> bool {
-        matches!(self.registered.get(slot), Some(Some(_)))
+        self.registered.get(slot).is_some_and(|held| *held != Held::Absent)
+    }
+
+    /// Whether it is known that the running kernel does not have a counter of net/snmp6, nor had it before.
+    #[must_use]
+    pub fn lacks_ipv6(&self, slot: Slot) -> bool {
+        self.ipv6_known && !self.has(slot)
     }
 
     /// ICMP messages by version and type.
@@ -262,18 +288,23 @@ impl Counters {
     }
 
     /// How many messages of each ICMP type the kernel names, in and out: `InType3` of group IcmpMsg, or of Icmp6.
-    pub(super) fn numbered_icmp<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (bool, u8, u64)> + 'a {
+    pub(super) fn numbered_icmp<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> impl Iterator<Item = (bool, u8, Option<u64>)> + 'a {
         self.unregistered.iter().filter(move |counter| counter.group == group).filter_map(|counter| {
             let (inbound, number) = match counter.name.strip_prefix("InType") {
                 Some(number) => (true, number),
                 None => (false, counter.name.strip_prefix("OutType")?),
             };
-            match counter.figure {
-                Figure::Count(count) => Some((inbound, number.parse().ok()?, count)),
-                Figure::Negative(_) => None,
-            }
+            Some((inbound, number.parse().ok()?, counter.count))
         })
     }
+}
+
+fn registered(group: &str, name: &str) -> Option<(Slot, &'static Registered)> {
+    let slot = counters::find(group, name)?;
+    Some((slot, counters::all().get(slot)?))
 }
 
 fn by_prefix(item: Item<'_>) -> Item<'_> {
@@ -301,7 +332,7 @@ mod tests {
 
     fn parse(form: Form, contents: &str) -> Counters {
         let mut counters = Counters::empty();
-        counters.parse(form, contents.as_bytes());
+        counters.parse("", form, contents.as_bytes());
         counters.drop_repeated();
         counters
     }
@@ -317,7 +348,10 @@ mod tests {
         assert_eq!(counters.count(slot("Tcp", "ActiveOpens")), Some(5));
         assert_eq!(counters.count(slot("Tcp", "PassiveOpens")), None);
         assert_eq!(counters.unregistered.len(), 3);
-        assert_eq!(counters.numbered_icmp("IcmpMsg").collect::<Vec<_>>(), [(true, 3, 4), (false, 8, 9)]);
+        assert_eq!(
+            counters.numbered_icmp("IcmpMsg").collect::<Vec<_>>(),
+            [(true, 3, Some(4)), (false, 8, Some(9))]
+        );
     }
 
     #[test]
@@ -326,7 +360,7 @@ mod tests {
             parse(Form::Prefixed, "Udp6NoPorts 1\nUdpLite6NoPorts 2\nIcmp6InType128 3\nIp7Future 4\n");
         let count = |group, name| counters.count(counters::find(group, name).unwrap());
         assert_eq!((count("Udp6", "NoPorts"), count("UdpLite6", "NoPorts")), (Some(1), Some(2)));
-        assert_eq!(counters.numbered_icmp("Icmp6").collect::<Vec<_>>(), [(true, 128, 3)]);
+        assert_eq!(counters.numbered_icmp("Icmp6").collect::<Vec<_>>(), [(true, 128, Some(3))]);
         assert_eq!(counters.unregistered.last().unwrap().group, "Snmp6");
     }
 
@@ -337,17 +371,29 @@ mod tests {
         assert_eq!(counters.problems, ["Udp NoPorts stands twice, the first is taken"]);
     }
 
+    /// CurrEstab as a kernel of 64 bits and one of 32 print it, MPCurrEstab and SctpCurrEstab with their own formats.
     #[test]
-    fn a_counter_that_goes_back_is_withheld_once() {
-        let slot = counters::find("Udp", "NoPorts").unwrap();
-        let reading = |count: u64| parse(Form::Pairs, &format!("Udp: NoPorts InErrors\nUdp: {count} 5\n"));
-        let (first, mut second, mut third) = (reading(9), reading(3), reading(4));
-        second.compare(&first);
-        assert_eq!(second.count(slot), None);
-        assert_eq!(second.problems, ["Udp NoPorts went back from 9 to 3"]);
-        assert_eq!(second.rows(), 1, "it has no row either");
-        third.compare(&second);
-        assert_eq!((third.count(slot), third.problems.len()), (Some(4), 0));
+    fn a_gauge_below_zero_goes_alone_and_a_count_never_is() {
+        let slot = |group, name| counters::find(group, name).unwrap();
+        for printed in ["-3", "4294967293", "18446744073709551613"] {
+            let counters =
+                parse(Form::Pairs, &format!("Tcp: CurrEstab InSegs MaxConn\nTcp: {printed} 4294967295 -1\n"));
+            assert_eq!(counters.count(slot("Tcp", "CurrEstab")), None, "{printed}");
+            assert_eq!(counters.count(slot("Tcp", "InSegs")), Some(4_294_967_295));
+            assert_eq!(counters.figure(slot("Tcp", "MaxConn")), Some(Figure::Negative(-1)));
+            assert_eq!(counters.problems, [""; 0]);
+            assert_eq!(counters.notes, [Note::below_zero("Tcp CurrEstab")]);
+            let counters =
+                parse(Form::Single("Sctp"), &format!("SctpCurrEstab {printed}\nSctpAborteds -2147483000\n"));
+            assert_eq!(counters.count(slot("Sctp", "SctpCurrEstab")), None);
+            assert_eq!(counters.count(slot("Sctp", "SctpAborteds")), Some(2_147_484_296));
+        }
+        // MaxConn has a sign of its own: some print it without.
+        let counters = parse(Form::Pairs, "Tcp: MaxConn\nTcp: 18446744073709551615\n");
+        assert_eq!(counters.figure(slot("Tcp", "MaxConn")), Some(Figure::Negative(-1)));
+        // Of what nobody knows, what is below zero is no counter.
+        let counters = parse(Form::Pairs, "Tcp: New Newer\nTcp: 18446744073709551613 -3\n");
+        assert_eq!((counters.rows(), counters.problems.len(), counters.notes.len()), (0, 0, 0));
     }
 
     #[test]

@@ -31,31 +31,43 @@ impl std::ops::Add for StateCounts {
     }
 }
 
-/// The UDP sockets of one address family.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The UDP sockets of one address family. What is not known is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UdpCounts {
     /// All sockets.
     pub sockets: u64,
     /// Those with a peer.
-    pub connected: u64,
+    pub connected: Option<u64>,
     /// Octets waiting to be read, with the kernel's own share of each buffer.
-    pub receive_queue: u64,
+    pub receive_queue: Option<u64>,
     /// Octets waiting to be sent.
-    pub transmit_queue: u64,
+    pub transmit_queue: Option<u64>,
     /// Datagrams that the sockets open now have dropped.
-    pub drops: u64,
+    pub drops: Option<u64>,
+}
+
+impl UdpCounts {
+    /// No sockets.
+    pub const NONE: Self = Self {
+        sockets: 0,
+        connected: Some(0),
+        receive_queue: Some(0),
+        transmit_queue: Some(0),
+        drops: Some(0),
+    };
 }
 
 impl std::ops::Add for UdpCounts {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
+        let sum = |of: fn(&Self) -> Option<u64>| Some(of(&self)?.saturating_add(of(&other)?));
         Self {
-            sockets: self.sockets + other.sockets,
-            connected: self.connected + other.connected,
-            receive_queue: self.receive_queue + other.receive_queue,
-            transmit_queue: self.transmit_queue + other.transmit_queue,
-            drops: self.drops.saturating_add(other.drops),
+            sockets: self.sockets.saturating_add(other.sockets),
+            connected: sum(|counts| counts.connected),
+            receive_queue: sum(|counts| counts.receive_queue),
+            transmit_queue: sum(|counts| counts.transmit_queue),
+            drops: sum(|counts| counts.drops),
         }
     }
 }

@@ -6,8 +6,10 @@
 
 pub mod counters;
 pub mod counts;
+pub mod history;
 pub mod icmp_types;
 pub mod instances;
+pub mod notes;
 pub mod ports;
 pub mod sockets;
 pub mod sockstat;
@@ -20,6 +22,7 @@ use crate::resets::counting::ephemeral;
 use crate::resets::recorder::{Handle, Resets};
 use crate::thresholds::Thresholds;
 use counters::Counters;
+use history::History;
 use sockets::{Detail, Sockets};
 use sockstat::Sockstat;
 use source::{Source, Timing};
@@ -77,6 +80,8 @@ pub struct Snapshot {
     pub agent: AgentStatistics,
     /// What is watched, and how it stands.
     pub thresholds: Thresholds,
+    /// What counters were.
+    history: History,
     ages: MaxAges,
     rows_wanted: Option<Instant>,
 }
@@ -89,6 +94,7 @@ impl Snapshot {
     /// A snapshot that has read nothing yet.
     #[must_use]
     pub fn new(ages: MaxAges) -> Self {
+        let start = SystemTime::now();
         Self {
             counters: Source::default(),
             sockstat: Source::default(),
@@ -97,15 +103,9 @@ impl Snapshot {
             resets: Source::default(),
             resets_wanted: false,
             recorder: None,
-            agent: AgentStatistics {
-                start: SystemTime::now(),
-                sessions: 0,
-                requests: 0,
-                varbinds: 0,
-                errors: 0,
-                late: 0,
-            },
+            agent: AgentStatistics { start, sessions: 0, requests: 0, varbinds: 0, errors: 0, late: 0 },
             thresholds: Thresholds::default(),
+            history: History::new(start),
             ages,
             rows_wanted: None,
         }
@@ -138,6 +138,13 @@ impl Snapshot {
         self.sockets.forget();
         self.processes.forget();
         self.thresholds.forget();
+        self.history = History::new(SystemTime::now());
+    }
+
+    /// Since when no counter has counted anew: lnsAgentCountersSince.
+    #[must_use]
+    pub fn counters_since(&self) -> SystemTime {
+        self.history.since()
     }
 
     /// Changes how old the sources may be, from now on.
@@ -248,19 +255,18 @@ impl Snapshot {
         let timing = done.timing;
         let error = match done.reading {
             Reading::Counters(mut data) => {
-                if let Some(before) = self.counters.data() {
-                    data.compare(before);
-                }
-                let error = told(&data.problems);
-                self.counters.accept(timing, Some(data), error)
+                let mut notes = std::mem::take(&mut data.notes);
+                notes.extend(self.history.judge(&mut data, timing, SystemTime::now()));
+                let problems = std::mem::take(&mut data.problems);
+                self.counters.accept_noting(timing, data, problems, notes)
             }
-            Reading::Sockstat(data) => {
-                let error = told(&data.problems);
-                self.sockstat.accept(timing, Some(data), error)
+            Reading::Sockstat(mut data) => {
+                let (problems, notes) = (std::mem::take(&mut data.problems), std::mem::take(&mut data.notes));
+                self.sockstat.accept_noting(timing, data, problems, notes)
             }
-            Reading::Sockets(data) => {
-                let error = told(&data.problems);
-                self.sockets.accept(timing, Some(*data), error)
+            Reading::Sockets(mut data) => {
+                let (problems, notes) = (std::mem::take(&mut data.problems), std::mem::take(&mut data.notes));
+                self.sockets.accept_noting(timing, *data, problems, notes)
             }
             Reading::Processes(Ok(data)) => {
                 self.processes.accept(timing, Some(Arc::new(data)), String::new())

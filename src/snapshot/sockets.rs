@@ -3,10 +3,11 @@
 
 use super::counts::{StateCounts, UdpCounts};
 use super::instances::Instances;
+use super::notes::Note;
 use super::ports::Ports;
 use crate::proc::ParseError;
 use crate::proc::read::{self, ProcRoot};
-use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header};
+use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header, identity};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -42,8 +43,8 @@ impl Tables {
 pub struct Listener<A> {
     /// Where they listen.
     pub endpoint: Endpoint<A>,
-    /// Connections waiting for accept(2), over all of them.
-    pub accept_queue: u64,
+    /// Connections waiting for accept(2), over all of them; `None` if that of one is below zero.
+    pub accept_queue: Option<u64>,
     /// How many they are.
     pub sockets: u64,
     /// The inode of the first in the table.
@@ -145,6 +146,8 @@ pub struct Sockets {
     pub rows: Option<Rows>,
     /// What could not be read, for people.
     pub problems: Vec<String>,
+    /// Figures that were below zero.
+    pub notes: Vec<Note>,
 }
 
 /// What reading one TCP table brings.
@@ -229,7 +232,7 @@ impl Sockets {
             unknown_state: None,
         };
         let path = root.net(file);
-        let outcome = read::lines(&path, |number, line| {
+        let outcome = read::lines(&path, identity::<A>, |number, line| {
             if number == 1 {
                 return header(line);
             }
@@ -250,6 +253,9 @@ impl Sockets {
             ));
         }
         let mut listeners: Vec<_> = tcp.listeners.into_values().collect();
+        if listeners.iter().any(|listener| listener.accept_queue.is_none()) {
+            self.notes.push(Note::below_zero(&format!("an accept queue of net/{file}")));
+        }
         listeners.sort_unstable_by_key(|listener| listener.endpoint);
         // The table may show a socket twice that changes its state meanwhile; the later row is the newer one.
         self.sortable(&path, &tcp.rows)?;
@@ -264,9 +270,9 @@ impl Sockets {
         file: &str,
         detail: Detail,
     ) -> Option<(Option<UdpCounts>, Vec<Row<A>>)> {
-        let (mut counts, mut rows) = (UdpCounts::default(), Vec::new());
+        let (mut counts, mut rows) = (UdpCounts::NONE, Vec::new());
         let path = root.net(file);
-        let outcome = read::lines(&path, |number, line| {
+        let outcome = read::lines(&path, identity::<A>, |number, line| {
             if number == 1 {
                 return header(line);
             }
@@ -278,6 +284,11 @@ impl Sockets {
             Err(error) => {
                 self.problems.push(error.to_string());
                 return None;
+            }
+        }
+        for (queue, name) in [(counts.transmit_queue, "transmit"), (counts.receive_queue, "receive")] {
+            if queue.is_none() {
+                self.notes.push(Note::below_zero(&format!("a {name} queue of net/{file}")));
             }
         }
         let key = |row: &Row<A>| (row.endpoints(), row.instance());
@@ -335,11 +346,11 @@ impl<A: Address> Tcp<A> {
         let inode = head.inode()?;
         let listener = self.listeners.entry(endpoint).or_insert(Listener {
             endpoint,
-            accept_queue: 0,
+            accept_queue: Some(0),
             sockets: 0,
             inode,
         });
-        listener.accept_queue += u64::from(accept_queue);
+        listener.accept_queue = plus(listener.accept_queue, accept_queue);
         listener.sockets += 1;
         Ok(())
     }
@@ -350,6 +361,11 @@ const UDP_CONNECTED: u8 = 1;
 /// And of one that has none (TCP_CLOSE).
 pub const UDP_UNCONNECTED: u8 = 7;
 
+/// A sum is known as long as all its parts are.
+fn plus(sum: Option<u64>, part: Option<u32>) -> Option<u64> {
+    sum.zip(part).map(|(sum, part)| sum.saturating_add(part.into()))
+}
+
 fn udp_row<A: Address>(
     line: &[u8],
     detail: Detail,
@@ -359,10 +375,11 @@ fn udp_row<A: Address>(
     let head = head::<A>(line)?;
     let (transmit, receive) = head.queues()?;
     counts.sockets += 1;
-    counts.connected += u64::from(head.state == UDP_CONNECTED);
-    counts.transmit_queue += u64::from(transmit);
-    counts.receive_queue += u64::from(receive);
-    counts.drops = counts.drops.saturating_add(head.drops()?);
+    counts.connected = plus(counts.connected, Some(u32::from(head.state == UDP_CONNECTED)));
+    counts.transmit_queue = plus(counts.transmit_queue, transmit);
+    counts.receive_queue = plus(counts.receive_queue, receive);
+    let drops = head.drops()?;
+    counts.drops = counts.drops.map(|sum| sum.saturating_add(drops));
     if detail == Detail::Rows {
         keep(rows, row(&head, head.state)?)?;
     }
@@ -436,7 +453,7 @@ mod tests {
         assert_eq!(counts.get(TcpState::TimeWait), 0);
         assert_eq!(sockets.tcp6, Some(StateCounts::default()));
         let [listener] = sockets.listeners4[..] else { panic!("{:?}", sockets.listeners4) };
-        assert_eq!((listener.accept_queue, listener.sockets, listener.inode), (7, 2, 11));
+        assert_eq!((listener.accept_queue, listener.sockets, listener.inode), (Some(7), 2, 11));
         let [(80, port)] = sockets.ports[..] else { panic!("{:?}", sockets.ports) };
         assert_eq!((port.get(TcpState::Listen), port.get(TcpState::Established)), (2, 1));
         assert!(sockets.rows.is_none());
@@ -477,8 +494,39 @@ mod tests {
         let sockets = Sockets::read(&root, Detail::Counts);
         assert_eq!(sockets.problems, [""; 0]);
         let (four, six) = (sockets.udp4.unwrap(), sockets.udp6.unwrap());
-        assert_eq!((four.drops, six.drops, (four + six).drops), (u64::MAX, u64::MAX, u64::MAX));
+        assert_eq!(
+            (four.drops, six.drops, (four + six).drops),
+            (Some(u64::MAX), Some(u64::MAX), Some(u64::MAX))
+        );
         assert_eq!((four + six).sockets, 4);
+    }
+
+    /// Nothing but the sum that it is part of goes with a queue below zero.
+    #[test]
+    fn a_queue_below_zero_goes_alone() {
+        let other = "0100007F:0051";
+        let (tree, root) =
+            tcp(&[(LOCAL, NOBODY, 10, u32::MAX, 11), (LOCAL, NOBODY, 10, 2, 12), (other, NOBODY, 10, 3, 13)]);
+        let row = |queues: &str, inode: u8, drops: &str| {
+            format!(
+                "  1: {LOCAL} {NOBODY} 07 {queues} 00:00000000 00000000     0        0 {inode} 2 0 {drops}\n"
+            )
+        };
+        let rows = row("00000005:FFFFF100", 5, "-2147483000") + &row("00000001:00000001", 6, "1");
+        std::fs::write(tree.path().join("1/net/udp"), format!("{HEADER}{rows}")).unwrap();
+        let sockets = Sockets::read(&root, Detail::Rows);
+        let queues: Vec<_> = sockets.listeners4.iter().map(|one| (one.accept_queue, one.sockets)).collect();
+        assert_eq!(queues, [(None, 2), (Some(3), 1)]);
+        let udp = sockets.udp4.unwrap();
+        assert_eq!((udp.sockets, udp.connected, udp.drops), (2, Some(0), Some(2_147_484_297)));
+        assert_eq!((udp.transmit_queue, udp.receive_queue), (Some(6), None));
+        assert_eq!(sockets.rows.unwrap().udp4.len(), 2);
+        assert_eq!(sockets.problems, [""; 0]);
+        let told: Vec<_> = sockets.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["an accept queue of net/tcp was below zero", "a receive queue of net/udp was below zero"]
+        );
     }
 
     #[test]

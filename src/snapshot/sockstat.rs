@@ -1,5 +1,7 @@
 //! The figures of net/sockstat and net/sockstat6 and the limits they run against.
 
+use super::notes::Note;
+use crate::proc::figure::Width;
 use crate::proc::read::{self, ProcRoot, ReadError};
 use crate::proc::sockstat::{Figure, figures, numbers};
 
@@ -7,14 +9,21 @@ use crate::proc::sockstat::{Figure, figures, numbers};
 #[derive(Debug, Default)]
 pub struct Sockstat {
     figures: Vec<Figure>,
-    limits: Vec<(&'static str, Vec<u64>)>,
+    limits: Vec<(&'static str, Vec<Option<u64>>)>,
     /// What could not be read, for people.
     pub problems: Vec<String>,
+    /// Figures that were below zero.
+    pub notes: Vec<Note>,
 }
 
 /// The files of sys/net/ipv4 that hold limits. tcp_mem, udp_mem and tcp_max_orphans are there in the first
 /// network namespace only.
-const LIMITS: [&str; 4] = ["tcp_mem", "udp_mem", "tcp_max_orphans", "tcp_max_tw_buckets"];
+const LIMITS: [(&str, Width); 4] = [
+    ("tcp_mem", Width::Long),
+    ("udp_mem", Width::Long),
+    ("tcp_max_orphans", Width::Int),
+    ("tcp_max_tw_buckets", Width::Int),
+];
 
 impl Sockstat {
     /// Reads all files of the source.
@@ -32,12 +41,22 @@ impl Sockstat {
                 Err(error) => this.note(&error, may_lack),
             }
         }
-        for file in LIMITS {
+        let below = this.figures.iter().filter(|figure| figure.value.is_none());
+        this.notes =
+            below.map(|figure| Note::below_zero(&format!("{} {}", figure.section, figure.key))).collect();
+        for (file, width) in LIMITS {
             let Some(path) = root.sysctl_ipv4(file) else {
                 continue;
             };
             match read::parsed(&path, &mut buffer, numbers) {
-                Ok(numbers) => this.limits.push((file, numbers)),
+                Ok(numbers) => {
+                    let limits: Vec<_> =
+                        numbers.iter().map(|number| number.as_level(width).count()).collect();
+                    if limits.contains(&None) {
+                        this.notes.push(Note::below_zero(file));
+                    }
+                    this.limits.push((file, limits));
+                }
                 Err(error) => this.note(&error, true),
             }
         }
@@ -50,17 +69,54 @@ impl Sockstat {
         }
     }
 
-    /// A figure, such as `TCP` `inuse`.
+    /// A figure, such as `TCP` `inuse`; none that is below zero.
     #[must_use]
     pub fn figure(&self, section: &str, key: &str) -> Option<u64> {
         let is = |figure: &&Figure| figure.section == section && figure.key == key;
-        self.figures.iter().find(is).map(|figure| figure.value)
+        self.figures.iter().find(is)?.value
     }
 
     /// A limit: the file in sys/net/ipv4 and the position in it.
     #[must_use]
     pub fn limit(&self, file: &str, position: usize) -> Option<u64> {
         let (_, numbers) = self.limits.iter().find(|(name, _)| *name == file)?;
-        numbers.get(position).copied()
+        numbers.get(position).copied().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files of a real dump with a negative figure in each section; what stands beside them stays.
+    #[test]
+    fn what_is_below_zero_has_no_figure_and_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("1/net")).unwrap();
+        let file = |name: &str, contents: &str| {
+            std::fs::write(folder.path().join("1/net").join(name), contents).unwrap();
+        };
+        file(
+            "sockstat",
+            "TCP: inuse 6 orphan 0 tw 5 alloc 7 mem -3\nFRAG: inuse 0 memory 18446744073709547776\n",
+        );
+        file("sockstat6", "TCP6: inuse 2\nFRAG6: inuse 4294967295 memory 0\n");
+        let sockstat = Sockstat::read(&ProcRoot::new(folder.path()));
+        let figure = |section, key| sockstat.figure(section, key);
+        assert_eq!(
+            (figure("TCP", "mem"), figure("FRAG", "memory"), figure("FRAG6", "inuse")),
+            (None, None, None)
+        );
+        assert_eq!(
+            (figure("TCP", "inuse"), figure("TCP", "tw"), figure("TCP", "alloc")),
+            (Some(6), Some(5), Some(7))
+        );
+        assert_eq!((figure("FRAG", "inuse"), figure("FRAG6", "memory")), (Some(0), Some(0)));
+        assert_eq!(sockstat.problems, [""; 0]);
+        let told: Vec<_> = sockstat.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["TCP mem was below zero", "FRAG memory was below zero", "FRAG6 inuse was below zero"]
+        );
     }
 }

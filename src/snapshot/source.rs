@@ -1,5 +1,6 @@
 //! One source: its latest reading, its age, and how its readings went.
 
+use super::notes::{Note, Notes};
 use std::time::{Duration, Instant};
 
 /// When a reading began and ended.
@@ -42,11 +43,19 @@ pub struct Source<T> {
     pub failures: u64,
     /// What is wrong with the latest one; empty if nothing is.
     pub error: String,
+    notes: Notes,
 }
 
 impl<T> Default for Source<T> {
     fn default() -> Self {
-        Self { data: None, timing: None, refreshes: 0, failures: 0, error: String::new() }
+        Self {
+            data: None,
+            timing: None,
+            refreshes: 0,
+            failures: 0,
+            error: String::new(),
+            notes: Notes::default(),
+        }
     }
 }
 
@@ -79,6 +88,22 @@ impl<T> Source<T> {
         self.data = data;
         self.refreshes += 1;
         self.told(error)
+    }
+
+    /// Puts a reading in place in which single figures had no instance. Those are told for a while longer; a reading in
+    /// which nothing was wrong is no failure all the same.
+    pub fn accept_noting(
+        &mut self,
+        timing: Timing,
+        data: T,
+        mut problems: Vec<String>,
+        notes: Vec<Note>,
+    ) -> Option<String> {
+        let failures = self.failures + u64::from(!(problems.is_empty() && notes.is_empty()));
+        problems.extend(self.notes.keep(timing.ended, notes));
+        let changed = self.accept(timing, Some(data), super::told(&problems));
+        self.failures = failures;
+        changed
     }
 
     /// Gives up on a reading that does not end: what the source had is gone.
@@ -117,6 +142,23 @@ mod tests {
         source.forget();
         assert_eq!((source.refreshes, source.failures, source.data()), (4, 3, None));
         assert!(source.timing().is_none());
+    }
+
+    #[test]
+    fn a_figure_that_was_wrong_is_told_longer_than_the_readings_fail() {
+        let mut source = Source::default();
+        let now = Instant::now();
+        let mut accept = |seconds, notes: &[&str]| {
+            let ended = now + Duration::from_secs(seconds);
+            let notes = notes.iter().map(|figure| Note::below_zero(figure)).collect();
+            let told = source.accept_noting(Timing { begun: now, ended }, 1, vec![], notes);
+            (told, source.failures)
+        };
+        assert_eq!(accept(0, &["TCP mem"]), (Some("TCP mem was below zero".into()), 1));
+        assert_eq!(accept(1, &[]), (None, 1));
+        assert_eq!(accept(2, &["TCP mem"]), (None, 2));
+        assert_eq!(accept(601, &[]), (None, 2));
+        assert_eq!(accept(602, &[]), (Some(String::new()), 2));
     }
 
     #[test]

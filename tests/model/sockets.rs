@@ -60,8 +60,9 @@ impl Socket {
             remote: (address(ipv6, remote), pick(&ports, remote_port)).into(),
             // All that a kernel has and some that it has not, listeners and UDP sockets without a peer more often.
             state: pick(&[1, 7, 7, 7, 10, 10, 10, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 14, 0], state),
-            transmit: pick(&[0, 0, 1, u32::MAX], rest),
-            receive: pick(&[0, 3, u32::MAX], rest),
+            // An int in the kernel: from 2^31 on it is below zero.
+            transmit: pick(&[0, 0, 1, i32::MAX as u32, u32::MAX], rest),
+            receive: pick(&[0, 3, i32::MAX as u32, 1 << 31], rest),
             inode: pick(&[0, 5, 5 + (1 << 32), 7, u64::MAX], rest),
             drops: pick(&[0, 0, 0, 12, u64::MAX], rest >> 4),
         }
@@ -86,6 +87,11 @@ impl Socket {
             self.inode,
             self.drops
         )
+    }
+
+    /// What waits to be read, and to be sent; `None` below zero.
+    fn queues(&self) -> [Option<u64>; 2] {
+        [self.receive, self.transmit].map(|queue| (queue < 1 << 31).then_some(queue.into()))
     }
 
     /// TCP-MIB's number of the state; `None` for what is no connection.
@@ -161,17 +167,19 @@ impl Sockets {
     }
 
     fn listeners(&self, all: &mut Instances) {
-        let mut listeners = BTreeMap::<SocketAddr, (u64, u64)>::new();
+        let mut listeners = BTreeMap::<SocketAddr, (Option<u64>, u64)>::new();
         let tcp = || self.tcp4.iter().chain(&self.tcp6);
         for socket in tcp().filter(|socket| socket.tcp_state() == Some(2)) {
-            let (queue, sockets) = listeners.entry(socket.local).or_default();
-            *queue += u64::from(socket.receive);
+            let (queue, sockets) = listeners.entry(socket.local).or_insert((Some(0), 0));
+            *queue = queue.zip(socket.queues()[0]).map(|(sum, queue)| sum + queue);
             *sockets += 1;
         }
         for (local, (queue, sockets)) in &listeners {
             let index = inet(*local);
             put(all, &TCP, &[20, 1, 4], &index, Value::Gauge32(0));
-            put(all, &BASE, &[1, 1, 3, 1, 4], &index, Value::gauge32(*queue));
+            if let Some(queue) = *queue {
+                put(all, &BASE, &[1, 1, 3, 1, 4], &index, Value::gauge32(queue));
+            }
             put(all, &BASE, &[1, 1, 3, 1, 5], &index, Value::gauge32(*sockets));
             put(all, &BASE, &[1, 1, 3, 1, 6], &index, Value::text(&local.to_string()));
         }
@@ -208,18 +216,21 @@ impl Sockets {
                 let count = tcp.iter().filter(|socket| socket.tcp_state() == Some(state)).count();
                 put(all, &BASE, &[1, 1, 1, 1, 3], &[family, state], Value::gauge32(count as u64));
             }
-            let sum = |of: fn(&Socket) -> u64| {
-                Value::gauge32(udp.iter().fold(0, |sum: u64, socket| sum.saturating_add(of(socket))))
+            let sum = |of: fn(&Socket) -> Option<u64>| {
+                let sum = |sum: u64, socket: &Socket| Some(sum.saturating_add(of(socket)?));
+                udp.iter().try_fold(0, sum).map(Value::gauge32)
             };
             let cells = [
-                sum(|_| 1),
-                sum(|socket| (socket.state == 1).into()),
-                sum(|socket| socket.receive.into()),
-                sum(|socket| socket.transmit.into()),
-                sum(|socket| socket.drops),
+                sum(|_| Some(1)),
+                sum(|socket| Some((socket.state == 1).into())),
+                sum(|socket| socket.queues()[0]),
+                sum(|socket| socket.queues()[1]),
+                sum(|socket| Some(socket.drops)),
             ];
             for (column, cell) in (2..).zip(cells) {
-                put(all, &BASE, &[1, 1, 2, 1, column], &[family], cell);
+                if let Some(cell) = cell {
+                    put(all, &BASE, &[1, 1, 2, 1, column], &[family], cell);
+                }
             }
         }
     }

@@ -1,0 +1,67 @@
+//! Tables for people: every column as wide as what stands in it.
+
+use std::io::{self, Write};
+
+/// Which side of its column a cell stands at, and how wide the column is at least.
+#[derive(Debug, Clone, Copy)]
+pub enum Side {
+    /// Names.
+    Left(usize),
+    /// Numbers.
+    Right(usize),
+}
+
+/// Prints rows, two spaces or more between their columns. What a row has beyond the columns follows its last one.
+///
+/// # Errors
+/// If nothing can be written.
+pub fn print(out: &mut impl Write, columns: &[Side], rows: &[Vec<String>]) -> io::Result<()> {
+    let widest = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(column, side)| match *side {
+            Side::Left(least) => least.max(widest(column) + 2),
+            // The two spaces stand in front of it.
+            Side::Right(least) => least.max(widest(column) + if column == 0 { 0 } else { 2 }),
+        })
+        .collect();
+    for row in rows {
+        let mut line = String::new();
+        for (position, cell) in row.iter().enumerate() {
+            let width = widths.get(position).copied().unwrap_or(0);
+            match columns.get(position) {
+                Some(Side::Right(_)) => line += &format!("{cell:>width$}"),
+                _ => line += &format!("{cell:<width$}"),
+            }
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_stands_in_them() {
+        let printed = |rows: &[&[&str]]| {
+            let rows: Vec<Vec<String>> =
+                rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
+            let mut out = Vec::new();
+            print(&mut out, &[Side::Left(6), Side::Right(5), Side::Right(5)], &rows).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(printed(&[&["a", "1", "2", " x"], &["b", "3"]]), "a         1    2 x\nb         3\n");
+        let most = u64::MAX.to_string();
+        let text = printed(&[&["a name of some length", &most, &most, " octets"], &["é", "1", "2"]]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], format!("a name of some length    {most}  {most} octets"));
+        assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["é", "1", "2"]);
+        let without_octets = lines[0].trim_end_matches(" octets").chars().count();
+        assert_eq!(lines[1].chars().count(), without_octets, "{text}");
+    }
+}

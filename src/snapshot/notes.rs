@@ -1,0 +1,82 @@
+//! What is wrong with single figures now and then, told so that neither the log nor lnsAgentSourceError flickers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// How long a figure is told after it was wrong last.
+const LASTING: Duration = Duration::from_secs(600);
+
+/// A figure that has no instance for what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// `Tcp CurrEstab`
+    figure: String,
+    /// `was below zero`
+    what: String,
+}
+
+impl Note {
+    /// About a figure that only its kernel could make negative.
+    #[must_use]
+    pub fn below_zero(figure: &str) -> Self {
+        Self { figure: figure.to_owned(), what: "was below zero".to_owned() }
+    }
+
+    /// About a counter that fell.
+    #[must_use]
+    pub fn went_back(figure: &str, from: u64, to: u64) -> Self {
+        Self { figure: figure.to_owned(), what: format!("went back from {from} to {to}") }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.figure, self.what)
+    }
+}
+
+/// The figures that were wrong lately, each as it was told first.
+#[derive(Debug, Default)]
+pub struct Notes(BTreeMap<String, (String, Instant)>);
+
+impl Notes {
+    /// Takes over what a reading that ended at `now` has found, and says what is to be told.
+    pub fn keep(&mut self, now: Instant, found: Vec<Note>) -> Vec<String> {
+        self.0.retain(|_, (_, last)| now.saturating_duration_since(*last) < LASTING);
+        for note in found {
+            let (_, last) = self.0.entry(note.figure).or_insert((note.what, now));
+            *last = now;
+        }
+        self.0.iter().map(|(figure, (what, _))| format!("{figure} {what}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A level that hovers around zero is told once, and that it is well again ten minutes after the last time.
+    #[test]
+    fn what_comes_and_goes_is_told_once() {
+        let (mut notes, start) = (Notes::default(), Instant::now());
+        let mut told = Vec::new();
+        for second in 0..1200 {
+            let found = (second < 300 && second % 2 == 0).then(|| Note::below_zero("Tcp CurrEstab"));
+            let text = notes.keep(start + Duration::from_secs(second), found.into_iter().collect());
+            if told.last().is_none_or(|(_, last)| *last != text) {
+                told.push((second, text));
+            }
+        }
+        assert_eq!(told, [(0, vec!["Tcp CurrEstab was below zero".to_owned()]), (898, vec![])]);
+    }
+
+    #[test]
+    fn each_figure_is_told_as_it_was_first() {
+        let (mut notes, now) = (Notes::default(), Instant::now());
+        notes.keep(now, vec![Note::went_back("Udp NoPorts", 9, 3)]);
+        let told =
+            notes.keep(now, vec![Note::went_back("Udp NoPorts", 10, 4), Note::went_back("Ip X", 2, 1)]);
+        assert_eq!(told, ["Ip X went back from 2 to 1", "Udp NoPorts went back from 9 to 3"]);
+    }
+}
