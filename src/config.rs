@@ -1,5 +1,7 @@
 //! The configuration file: TOML, every key optional, every mistake told with its line and what is allowed.
 
+pub mod agentx;
+pub mod file;
 pub mod resets;
 pub mod threshold;
 
@@ -9,9 +11,9 @@ use crate::mib::oid::Oid;
 use crate::mib::view::Layout;
 use crate::proc::read::ProcRoot;
 use crate::snapshot::MaxAges;
+pub use agentx::AgentX;
 use resets::Resets;
 use serde::Deserialize;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use threshold::Threshold;
@@ -66,22 +68,6 @@ pub struct Config {
     pub thresholds: Vec<Threshold>,
 }
 
-/// How to reach the master agent, and how to register.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct AgentX {
-    /// Where it listens.
-    #[serde(deserialize_with = "parsed")]
-    pub address: Address,
-    /// Whether an address other than loopback is meant. What a name stands for is seen when it is connected to: it may
-    /// have an address by then, or another one.
-    pub allow_remote: bool,
-    /// The priority of the registrations.
-    pub priority: Priority,
-    /// The context of the registrations; empty for the default one.
-    pub context: String,
-}
-
 /// What is served.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -125,17 +111,6 @@ pub struct Refresh {
     pub answer_within: Patience,
 }
 
-impl Default for AgentX {
-    fn default() -> Self {
-        Self {
-            address: Address::Unix("/var/agentx/master".into()),
-            allow_remote: false,
-            priority: Priority(100),
-            context: String::new(),
-        }
-    }
-}
-
 impl Default for Mib {
     fn default() -> Self {
         // Net-SNMP's playpen (NET-SNMP-MIB netSnmpPlaypen), then the number of the AgentX RFC.
@@ -158,30 +133,6 @@ impl Default for Refresh {
             processes_max_age: Age(Duration::from_secs(30)),
             answer_within: Patience(Duration::from_millis(800)),
         }
-    }
-}
-
-/// A registration priority, 1 to 255.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "i64")]
-pub struct Priority(u8);
-
-impl TryFrom<i64> for Priority {
-    type Error = String;
-
-    fn try_from(number: i64) -> Result<Self, String> {
-        match u8::try_from(number) {
-            Ok(priority @ 1..) => Ok(Self(priority)),
-            _ => Err(format!(
-                "priority {number} is not from 1 to 255 (below 127 to come before snmpd's own modules)"
-            )),
-        }
-    }
-}
-
-impl From<Priority> for u8 {
-    fn from(priority: Priority) -> Self {
-        priority.0
     }
 }
 
@@ -236,14 +187,19 @@ impl From<BaseOid> for Oid {
 #[serde(try_from = "PathBuf")]
 pub struct Root(PathBuf);
 
+/// PATH_MAX
+const LONGEST_PATH: usize = 4096;
+
 impl TryFrom<PathBuf> for Root {
     type Error = String;
 
     fn try_from(path: PathBuf) -> Result<Self, String> {
-        if path.is_absolute() {
-            Ok(Self(path))
-        } else {
-            Err(format!("root '{}' is no absolute path", path.display()))
+        match path.as_os_str().len() {
+            LONGEST_PATH.. => {
+                Err(format!("root is a path of {LONGEST_PATH} octets and more, which Linux has not"))
+            }
+            _ if path.is_absolute() => Ok(Self(path)),
+            _ => Err(format!("root '{}' is no absolute path", path.display())),
         }
     }
 }
@@ -326,14 +282,23 @@ impl From<Level> for tracing::level_filters::LevelFilter {
     }
 }
 
-fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: std::str::FromStr,
-    T::Err: fmt::Display,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(serde::de::Error::custom)
+/// How much of a line of a message is shown, from its beginning and its end, in characters.
+const SHOWN: (usize, usize) = (100, 200);
+
+/// A message that shows the line with the mistake, which may be as long as the file.
+fn readable(message: &str) -> String {
+    let mut lines = message.trim_end().lines().map(|line| {
+        let mut characters = line.char_indices();
+        let (head, tail) = (characters.nth(SHOWN.0), characters.nth_back(SHOWN.1));
+        match (head, tail) {
+            (Some((head, _)), Some((tail, _))) => {
+                format!("{}...{}", line.get(..head).unwrap_or_default(), line.get(tail..).unwrap_or_default())
+            }
+            _ => line.to_owned(),
+        }
+    });
+    let first = lines.next().unwrap_or_default();
+    lines.fold(first, |text, line| text + "\n" + &line)
 }
 
 impl Config {
@@ -343,14 +308,16 @@ impl Config {
     /// Says what is wrong in which line and what is allowed.
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
-        match std::fs::read_to_string(file) {
+        match file::read(file) {
             Ok(text) => {
                 Self::parse(&text).map_err(|message| ConfigError::Wrong { path: file.into(), message })
             }
-            Err(cause) if path.is_none() && cause.kind() == std::io::ErrorKind::NotFound => {
+            Err(ConfigError::Unreadable { cause, .. })
+                if path.is_none() && cause.kind() == std::io::ErrorKind::NotFound =>
+            {
                 Ok(Self::default())
             }
-            Err(cause) => Err(ConfigError::Unreadable { path: file.into(), cause }),
+            Err(error) => Err(error),
         }
     }
 
@@ -359,8 +326,7 @@ impl Config {
     /// # Errors
     /// Says what is wrong in which line and what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut config: Self =
-            toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let mut config: Self = toml::from_str(text).map_err(|error| readable(&error.to_string()))?;
         let remote = matches!(config.agentx.address, Address::Tcp(address) if !is_loopback(address.ip()));
         if remote && !config.agentx.allow_remote {
             let line =
@@ -372,7 +338,8 @@ impl Config {
             ));
         }
         let entries = std::mem::take(&mut config.threshold);
-        config.thresholds = threshold::checked(entries, &config, text)?;
+        config.thresholds =
+            threshold::checked(entries, &config, text).map_err(|message| readable(&message))?;
         Ok(config)
     }
 
@@ -466,12 +433,56 @@ mod tests {
             ("[resets]\nbuffer = \"18446744073709551615MiB\"", &["line 2", "64KiB to 64MiB"]),
             ("[agentx]\npriority = 1\npriority = 2", &["line 3", "duplicate"]),
             ("[agentx", &["line 1"]),
+            (
+                &format!("\n[agentx]\ncontext = \"{}\"", "c".repeat(33)),
+                &["line 3", "33 octets", "at most 32"],
+            ),
+            (&format!("[agentx]\ncontext = \"{}\"", "\u{e9}".repeat(17)), &["line 2", "34 octets"]),
+            (&format!("[proc]\nroot = \"/{}\"", "p".repeat(4095)), &["line 2", "4096 octets"]),
+            (
+                &format!("[agentx]\naddress = \"unix:/{}\"", "s".repeat(107)),
+                &["line 2", "108 octets", "at most 107"],
+            ),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(told.iter().all(|word| error.contains(word)), "{text}\n{error}");
         }
         let long = format!("[mib]\nbase-oid = \"1.3{}\"", ".1".repeat(39));
         assert!(Config::parse(&long).unwrap_err().contains("41 sub-identifiers"));
+    }
+
+    /// Whatever is as long as the file may be: the message is not, and says what is allowed all the same.
+    #[test]
+    fn texts_without_end_are_refused_in_a_few_words() {
+        for (key, told) in [
+            ("[agentx]\naddress", "unix:/path"),
+            ("[agentx]\ncontext", "at most 32"),
+            ("[mib]\nbase-oid", "base-oid"),
+            ("[proc]\nroot", "4096 octets"),
+            ("[log]\nlevel", "`warn`"),
+            ("[resets]\nbuffer", "64KiB to 64MiB"),
+            ("[refresh]\nsockets-max-age", "100ms to 1h"),
+            ("[refresh]\nanswer-within", "1ms to 900ms"),
+            ("[[threshold]]\nobject = \"lnsTcpMaxConn.0\"\nwarning = \"1\"\nname", "1 to 32 letters"),
+            ("[[threshold]]\nname = \"a\"\nwarning = \"1\"\nobject", "threshold 'a'"),
+            ("[[threshold]]\nname = \"a\"\nobject = \"lnsTcpMaxConn.0\"\nwarning", "4 | warning"),
+            (
+                "[[threshold]]\nname = \"a\"\nobject = \"lnsTcpMaxConn.0\"\nwarning = \"1\"\ninterval",
+                "1s to 1h",
+            ),
+            ("unknown", "unknown"),
+        ] {
+            for filling in ["9", "a", "0", "1.", "\u{e9}"] {
+                let text = format!("{key} = \"{}\"", filling.repeat(100_000));
+                let error = match Config::parse(&text) {
+                    Err(error) => error,
+                    // A range becomes two numbers, of which any number of zeros is one.
+                    Ok(_) if key.ends_with("\nwarning") && filling == "0" => continue,
+                    Ok(_) => panic!("{key} takes so many of {filling}"),
+                };
+                assert!(error.len() < 2000 && error.contains(told), "{key} {filling}: {error:.3000}");
+            }
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How soon it is tried again at the earliest to begin.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// How long the end waits for the kernel to let go of the instance.
+/// How long the end of the process waits for the kernel to let go of the instance.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// A row of lnsResetTable.
@@ -62,8 +62,25 @@ enum Order {
 #[derive(Debug)]
 pub struct Recorder {
     handle: Handle,
-    /// Closed when the thread has ended.
-    ended: Receiver<()>,
+    ending: Ending,
+}
+
+/// A recorder that ends as soon as the kernel lets go of its instance.
+#[derive(Debug)]
+pub struct Ending(Receiver<()>);
+
+impl Ending {
+    /// However long it takes.
+    fn wait(&self) {
+        // It is closed at the end, and nothing is ever sent.
+        let _ = self.0.recv();
+    }
+
+    /// For the end of the process, by which the instance must be removed. If that takes longer, the next process removes
+    /// what is left over.
+    pub fn wait_for_a_while(&self) {
+        let _ = self.0.recv_timeout(END_WITHIN);
+    }
 }
 
 /// Asks a recorder, from any thread.
@@ -84,19 +101,32 @@ impl Handle {
 }
 
 impl Recorder {
-    /// Starts the thread, with buffers of so many octets for each CPU.
+    /// Starts the thread, with buffers of so many octets for each CPU. It begins when the one before has ended: both may
+    /// use the same instance.
     ///
     /// # Errors
     /// If the system has no thread to give.
-    pub fn start(buffer: u64) -> std::io::Result<Self> {
+    pub fn start(buffer: u64, before: Option<Ending>) -> std::io::Result<Self> {
         let (sender, orders) = channel();
         let (alive, ended) = sync_channel(0);
-        let recording = Recording { buffer, counting: None, since: None, failed: None, told: None };
+        let recording = Recording::new(buffer);
         Builder::new().name("resets-trace".into()).spawn(move || {
+            if let Some(before) = before {
+                before.wait();
+            }
             recording.run(&orders);
             drop(alive);
         })?;
-        Ok(Self { handle: Handle(sender), ended })
+        Ok(Self { handle: Handle(sender), ending: Ending(ended) })
+    }
+
+    /// Ends it without waiting for that.
+    #[must_use]
+    pub fn end(self) -> Ending {
+        let Self { handle, ending } = self;
+        // Handles of others live on.
+        let _ = handle.0.send(Order::Stop);
+        ending
     }
 
     /// To ask it.
@@ -106,17 +136,10 @@ impl Recorder {
     }
 }
 
-impl Drop for Recorder {
-    fn drop(&mut self) {
-        // Its instance must be removed before the process ends, or another recorder begins; if the kernel does not
-        // let go of it, the next one removes what is left over.
-        let _ = self.handle.0.send(Order::Stop);
-        let _ = self.ended.recv_timeout(END_WITHIN);
-    }
-}
-
 struct Recording {
     buffer: u64,
+    /// [`Counting::begin`]
+    try_to_begin: Box<dyn FnMut(u64) -> Result<Counting, TraceError> + Send>,
     counting: Option<Counting>,
     /// When counting began.
     since: Option<SystemTime>,
@@ -127,6 +150,11 @@ struct Recording {
 }
 
 impl Recording {
+    fn new(buffer: u64) -> Self {
+        let try_to_begin = Box::new(Counting::begin);
+        Self { buffer, try_to_begin, counting: None, since: None, failed: None, told: None }
+    }
+
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
             let order = match &self.counting {
@@ -175,13 +203,20 @@ impl Recording {
         if let Some((_, why)) = self.failed.as_ref().filter(|(when, _)| when.elapsed() < TRY_AGAIN) {
             return Err(why.clone());
         }
-        let counting = Counting::begin(self.buffer).map_err(|error| {
+        let counting = (self.try_to_begin)(self.buffer).map_err(|error| {
             let why = error.to_string();
             self.failed = Some((Instant::now(), why.clone()));
             why
         })?;
         self.since = Some(SystemTime::now());
         tracing::info!("tracing resets");
+        // The kernel makes them whole pages.
+        if !(self.buffer..self.buffer * 2).contains(&counting.buffer()) {
+            tracing::warn!(
+                octets = counting.buffer(),
+                "the buffers are as large as they were made for the unit: [resets] buffer holds from its next start on"
+            );
+        }
         if !counting.events().has_those_without_socket() {
             tracing::warn!(
                 "this kernel does not trace resets that no socket sends, such as for a port where nothing listens; \
@@ -272,11 +307,49 @@ pub(crate) mod tests {
         assert_eq!(ordered, wanted);
     }
 
+    /// A manager that asks and asks must not have the kernel make buffers for every CPU each time.
+    #[test]
+    fn it_is_tried_in_vain_once_in_a_while_only() {
+        let (tried, tries) = channel();
+        let mut recording = Recording::new(1 << 20);
+        recording.try_to_begin = Box::new(move |_| {
+            tried.send(()).unwrap();
+            Err(TraceError::NotMounted)
+        });
+        let told = TraceError::NotMounted.to_string();
+        for _ in 0..100 {
+            assert_eq!(recording.read(EPHEMERAL), Err(told.clone()));
+        }
+        assert_eq!(tries.try_iter().count(), 1);
+        let (when, _) = recording.failed.as_mut().unwrap();
+        *when = when.checked_sub(TRY_AGAIN).unwrap();
+        for _ in 0..100 {
+            assert_eq!(recording.read(EPHEMERAL), Err(told.clone()));
+        }
+        assert_eq!(tries.try_iter().count(), 1, "once more");
+    }
+
+    /// Both may use the instance that was prepared for the unit.
+    #[test]
+    fn one_recorder_begins_when_the_one_before_has_ended() {
+        let (alive, ended) = sync_channel(0);
+        let recorder = Recorder::start(1 << 20, Some(Ending(ended))).unwrap();
+        let (handle, (answer, answered)) = (recorder.handle(), sync_channel(1));
+        std::thread::spawn(move || answer.send(handle.read(EPHEMERAL)).unwrap());
+        // Whoever asks waits, and whoever ends it does not.
+        assert!(answered.recv_timeout(Duration::from_millis(200)).is_err());
+        let ending = recorder.end();
+        assert!(ending.0.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout));
+        drop(alive);
+        ending.wait();
+        assert!(answered.recv().is_ok());
+    }
+
     #[test]
     fn a_recorder_that_has_ended_says_so() {
-        let recorder = Recorder::start(1 << 20).unwrap();
+        let recorder = Recorder::start(1 << 20, None).unwrap();
         let handle = recorder.handle();
-        drop(recorder);
+        recorder.end().wait();
         assert_eq!(handle.read(EPHEMERAL), Err("the recorder of resets has ended".into()));
     }
 }
