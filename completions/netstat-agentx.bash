@@ -43,6 +43,9 @@ _netstat__agentx() {
             netstat__agentx,show)
                 cmd="netstat__agentx__subcmd__show"
                 ;;
+            netstat__agentx,trace-instance)
+                cmd="netstat__agentx__subcmd__trace__subcmd__instance"
+                ;;
             netstat__agentx,walk)
                 cmd="netstat__agentx__subcmd__walk"
                 ;;
@@ -73,8 +76,35 @@ _netstat__agentx() {
             netstat__agentx__subcmd__help,show)
                 cmd="netstat__agentx__subcmd__help__subcmd__show"
                 ;;
+            netstat__agentx__subcmd__help,trace-instance)
+                cmd="netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance"
+                ;;
             netstat__agentx__subcmd__help,walk)
                 cmd="netstat__agentx__subcmd__help__subcmd__walk"
+                ;;
+            netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance,prepare)
+                cmd="netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance__subcmd__prepare"
+                ;;
+            netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance,remove)
+                cmd="netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance__subcmd__remove"
+                ;;
+            netstat__agentx__subcmd__trace__subcmd__instance,help)
+                cmd="netstat__agentx__subcmd__trace__subcmd__instance__subcmd__help"
+                ;;
+            netstat__agentx__subcmd__trace__subcmd__instance,prepare)
+                cmd="netstat__agentx__subcmd__trace__subcmd__instance__subcmd__prepare"
+                ;;
+            netstat__agentx__subcmd__trace__subcmd__instance,remove)
+                cmd="netstat__agentx__subcmd__trace__subcmd__instance__subcmd__remove"
+                ;;
+            netstat__agentx__subcmd__trace__subcmd__instance__subcmd__help,help)
+                cmd="netstat__agentx__subcmd__trace__subcmd__instance__subcmd__help__subcmd__help"
+                ;;
+            netstat__agentx__subcmd__trace__subcmd__instance__subcmd__help,prepare)
+                cmd="netstat__agentx__subcmd__trace__subcmd__instance__subcmd__help__subcmd__prepare"
+                ;;
+            netstat__agentx__subcmd__trace__subcmd__instance__subcmd__help,remove)
+                cmd="netstat__agentx__subcmd__trace__subcmd__instance__subcmd__help__subcmd__remove"
                 ;;
             *)
                 ;;
@@ -83,7 +113,7 @@ _netstat__agentx() {
 
     case "${cmd}" in
         netstat__agentx)
-            opts="-h -V --help --version run show walk get explain resets check mib check-config help"
+            opts="-h -V --help --version run show walk get explain resets check mib check-config trace-instance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -201,7 +231,7 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__help)
-            opts="run show walk get explain resets check mib check-config help"
+            opts="run show walk get explain resets check mib check-config trace-instance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -340,6 +370,48 @@ _netstat__agentx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netstat__subcmd__agentx__subcmd__help__subcmd__trace__subcmd__instance)
+            opts="prepare remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__help__subcmd__trace__subcmd__instance__subcmd__prepare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__help__subcmd__trace__subcmd__instance__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netstat__subcmd__agentx__subcmd__help__subcmd__walk)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -431,6 +503,112 @@ _netstat__agentx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__trace__subcmd__instance)
+            opts="-h --help prepare remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__trace__subcmd__instance__subcmd__help)
+            opts="prepare remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__trace__subcmd__instance__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__trace__subcmd__instance__subcmd__help__subcmd__prepare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__trace__subcmd__instance__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__trace__subcmd__instance__subcmd__prepare)
+            opts="-h --config --user --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__trace__subcmd__instance__subcmd__remove)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -1,5 +1,6 @@
 //! The configuration file: TOML, every key optional, every mistake told with its line and what is allowed.
 
+pub mod file;
 pub mod resets;
 pub mod threshold;
 
@@ -79,7 +80,7 @@ pub struct AgentX {
     /// The priority of the registrations.
     pub priority: Priority,
     /// The context of the registrations; empty for the default one.
-    pub context: String,
+    pub context: ContextName,
 }
 
 /// What is served.
@@ -131,7 +132,7 @@ impl Default for AgentX {
             address: Address::Unix("/var/agentx/master".into()),
             allow_remote: false,
             priority: Priority(100),
-            context: String::new(),
+            context: ContextName::default(),
         }
     }
 }
@@ -182,6 +183,33 @@ impl TryFrom<i64> for Priority {
 impl From<Priority> for u8 {
     fn from(priority: Priority) -> Self {
         priority.0
+    }
+}
+
+/// The name of an SNMP context.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ContextName(String);
+
+/// The longest, in octets: vacmContextName is an SnmpAdminString (SIZE(0..32)), RFC 3415.
+const LONGEST_CONTEXT: usize = 32;
+
+impl TryFrom<String> for ContextName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.len() {
+            0..=LONGEST_CONTEXT => Ok(Self(text)),
+            length => {
+                Err(format!("context has {length} octets, and a context of SNMP at most {LONGEST_CONTEXT}"))
+            }
+        }
+    }
+}
+
+impl AsRef<str> for ContextName {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 
@@ -236,14 +264,19 @@ impl From<BaseOid> for Oid {
 #[serde(try_from = "PathBuf")]
 pub struct Root(PathBuf);
 
+/// PATH_MAX
+const LONGEST_PATH: usize = 4096;
+
 impl TryFrom<PathBuf> for Root {
     type Error = String;
 
     fn try_from(path: PathBuf) -> Result<Self, String> {
-        if path.is_absolute() {
-            Ok(Self(path))
-        } else {
-            Err(format!("root '{}' is no absolute path", path.display()))
+        match path.as_os_str().len() {
+            LONGEST_PATH.. => {
+                Err(format!("root is a path of {LONGEST_PATH} octets and more, which Linux has not"))
+            }
+            _ if path.is_absolute() => Ok(Self(path)),
+            _ => Err(format!("root '{}' is no absolute path", path.display())),
         }
     }
 }
@@ -326,6 +359,25 @@ impl From<Level> for tracing::level_filters::LevelFilter {
     }
 }
 
+/// How much of a line of a message is shown, from its beginning and its end, in characters.
+const SHOWN: (usize, usize) = (100, 200);
+
+/// A message that shows the line with the mistake, which may be as long as the file.
+fn readable(message: &str) -> String {
+    let mut lines = message.trim_end().lines().map(|line| {
+        let mut characters = line.char_indices();
+        let (head, tail) = (characters.nth(SHOWN.0), characters.nth_back(SHOWN.1));
+        match (head, tail) {
+            (Some((head, _)), Some((tail, _))) => {
+                format!("{}...{}", line.get(..head).unwrap_or_default(), line.get(tail..).unwrap_or_default())
+            }
+            _ => line.to_owned(),
+        }
+    });
+    let first = lines.next().unwrap_or_default();
+    lines.fold(first, |text, line| text + "\n" + &line)
+}
+
 fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -343,14 +395,16 @@ impl Config {
     /// Says what is wrong in which line and what is allowed.
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
-        match std::fs::read_to_string(file) {
+        match file::read(file) {
             Ok(text) => {
                 Self::parse(&text).map_err(|message| ConfigError::Wrong { path: file.into(), message })
             }
-            Err(cause) if path.is_none() && cause.kind() == std::io::ErrorKind::NotFound => {
+            Err(ConfigError::Unreadable { cause, .. })
+                if path.is_none() && cause.kind() == std::io::ErrorKind::NotFound =>
+            {
                 Ok(Self::default())
             }
-            Err(cause) => Err(ConfigError::Unreadable { path: file.into(), cause }),
+            Err(error) => Err(error),
         }
     }
 
@@ -359,8 +413,7 @@ impl Config {
     /// # Errors
     /// Says what is wrong in which line and what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut config: Self =
-            toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let mut config: Self = toml::from_str(text).map_err(|error| readable(&error.to_string()))?;
         let remote = matches!(config.agentx.address, Address::Tcp(address) if !is_loopback(address.ip()));
         if remote && !config.agentx.allow_remote {
             let line =
@@ -372,7 +425,8 @@ impl Config {
             ));
         }
         let entries = std::mem::take(&mut config.threshold);
-        config.thresholds = threshold::checked(entries, &config, text)?;
+        config.thresholds =
+            threshold::checked(entries, &config, text).map_err(|message| readable(&message))?;
         Ok(config)
     }
 
@@ -466,12 +520,56 @@ mod tests {
             ("[resets]\nbuffer = \"18446744073709551615MiB\"", &["line 2", "64KiB to 64MiB"]),
             ("[agentx]\npriority = 1\npriority = 2", &["line 3", "duplicate"]),
             ("[agentx", &["line 1"]),
+            (
+                &format!("\n[agentx]\ncontext = \"{}\"", "c".repeat(33)),
+                &["line 3", "33 octets", "at most 32"],
+            ),
+            (&format!("[agentx]\ncontext = \"{}\"", "\u{e9}".repeat(17)), &["line 2", "34 octets"]),
+            (&format!("[proc]\nroot = \"/{}\"", "p".repeat(4095)), &["line 2", "4096 octets"]),
+            (
+                &format!("[agentx]\naddress = \"unix:/{}\"", "s".repeat(107)),
+                &["line 2", "108 octets", "at most 107"],
+            ),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(told.iter().all(|word| error.contains(word)), "{text}\n{error}");
         }
         let long = format!("[mib]\nbase-oid = \"1.3{}\"", ".1".repeat(39));
         assert!(Config::parse(&long).unwrap_err().contains("41 sub-identifiers"));
+    }
+
+    /// Whatever is as long as the file may be: the message is not, and says what is allowed all the same.
+    #[test]
+    fn texts_without_end_are_refused_in_a_few_words() {
+        for (key, told) in [
+            ("[agentx]\naddress", "unix:/path"),
+            ("[agentx]\ncontext", "at most 32"),
+            ("[mib]\nbase-oid", "base-oid"),
+            ("[proc]\nroot", "4096 octets"),
+            ("[log]\nlevel", "`warn`"),
+            ("[resets]\nbuffer", "64KiB to 64MiB"),
+            ("[refresh]\nsockets-max-age", "100ms to 1h"),
+            ("[refresh]\nanswer-within", "1ms to 900ms"),
+            ("[[threshold]]\nobject = \"lnsTcpMaxConn.0\"\nwarning = \"1\"\nname", "1 to 32 letters"),
+            ("[[threshold]]\nname = \"a\"\nwarning = \"1\"\nobject", "threshold 'a'"),
+            ("[[threshold]]\nname = \"a\"\nobject = \"lnsTcpMaxConn.0\"\nwarning", "4 | warning"),
+            (
+                "[[threshold]]\nname = \"a\"\nobject = \"lnsTcpMaxConn.0\"\nwarning = \"1\"\ninterval",
+                "1s to 1h",
+            ),
+            ("unknown", "unknown"),
+        ] {
+            for filling in ["9", "a", "0", "1.", "\u{e9}"] {
+                let text = format!("{key} = \"{}\"", filling.repeat(100_000));
+                let error = match Config::parse(&text) {
+                    Err(error) => error,
+                    // A range becomes two numbers, of which any number of zeros is one.
+                    Ok(_) if key.ends_with("\nwarning") && filling == "0" => continue,
+                    Ok(_) => panic!("{key} takes so many of {filling}"),
+                };
+                assert!(error.len() < 2000 && error.contains(told), "{key} {filling}: {error:.3000}");
+            }
+        }
     }
 
     #[test]

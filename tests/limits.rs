@@ -173,6 +173,73 @@ fn room_for_the_log() {
     }
 }
 
+/// What somebody may put in the place of the configuration is refused in a line, and the subagent goes on: no waiting,
+/// no memory.
+#[test]
+fn a_configuration_that_is_no_file_or_has_no_end() {
+    let mut master = Master::start(0, FRESH);
+    let (config, folder) = (master.agent.config.clone(), master.folder.path().to_owned());
+    let good = std::fs::read_to_string(&config).unwrap();
+    let other = folder.join("other");
+    let made = Command::new("mkfifo").arg(&other).status().unwrap();
+    assert!(made.success());
+    std::fs::create_dir(folder.join("directory")).unwrap();
+    std::fs::write(folder.join("large"), "# 100 MB of a comment\n".repeat(100_000_000 / 22)).unwrap();
+    std::fs::write(folder.join("text"), good.clone() + &"# more\n".repeat(300_000)).unwrap();
+    let memory = master.agent.status("VmRSS");
+    for (number, (target, told)) in [
+        (other.to_str().unwrap(), "no ordinary file, which is what is allowed, of up to 1048576 octets"),
+        ("/dev/zero", "no ordinary file"),
+        ("directory", "no ordinary file"),
+        ("large", "larger than the 1048576 octets that are allowed"),
+        ("text", "larger than the 1048576 octets that are allowed"),
+        ("nowhere", "No such file"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::remove_file(&config).unwrap();
+        std::os::unix::fs::symlink(target, &config).unwrap();
+        // All commands read it so.
+        for command in
+            [&["check-config"][..], &["show"], &["mib"], &["walk"], &["check"], &["run"], &["resets"]]
+        {
+            let output = Command::new("timeout")
+                .args(["10", env!("CARGO_BIN_EXE_netstat-agentx")])
+                .args(command)
+                .arg("--config")
+                .arg(&config)
+                .output()
+                .unwrap();
+            let text = common::text_of(&output);
+            assert!(text.contains(told), "{command:?} {target}: {text}");
+            assert_eq!(output.status.code(), Some(if command == ["check"] { 3 } else { 2 }), "{command:?}");
+        }
+        master.agent.process.signal("-HUP");
+        until(Duration::from_secs(5), "refused", || {
+            master.agent.log().matches("the configuration stays as it was").count() == number + 1
+        });
+        assert!(master.agent.log().lines().last().unwrap().contains(told), "{}", master.agent.log());
+        assert_eq!(value(&mut master, ACTIVE_OPENS), Value::Counter32(4), "{target}");
+    }
+    let after = master.agent.status("VmRSS");
+    assert!(after < memory + 4096, "{memory} kB before, {after} kB after");
+    // One that is good again is taken.
+    std::fs::remove_file(&config).unwrap();
+    std::fs::write(&config, good).unwrap();
+    master.agent.process.signal("-HUP");
+    until(Duration::from_secs(5), "taken", || master.agent.log().contains("configuration read again"));
+    assert_eq!(sessions(&mut master), Value::Counter32(1));
+    // The end is heard, too, while a FIFO is there.
+    std::fs::remove_file(&config).unwrap();
+    std::os::unix::fs::symlink(&other, &config).unwrap();
+    master.agent.process.signal("-HUP");
+    master.agent.process.signal("-TERM");
+    let close = master.receive();
+    master.respond(&close);
+    assert!(master.agent.process.wait(Duration::from_secs(2)).success());
+}
+
 /// Somebody sets the clock a day back, then two days forward. Nothing here goes by it but the time in the log.
 #[test]
 fn a_clock_that_is_set() {

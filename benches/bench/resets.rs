@@ -2,7 +2,8 @@
 
 use crate::measure::{Table, cpu, pairs};
 use crate::walking::{Agents, BASE};
-use netstat_agentx::trace::instance::{Instance, tracefs};
+use netstat_agentx::trace::instance::Instance;
+use netstat_agentx::trace::mounts::tracefs;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrV4, SocketType, ipproto, send, socket};
 use std::fs::{self, OpenOptions};
 use std::io::Read;

@@ -22,13 +22,14 @@ use crate::config::{AgentX, Config};
 use crate::mib::view::View;
 use crate::mib::{capabilities, module};
 use crate::snapshot::{SourceId, Touched};
-use crate::trace::instance;
+use crate::trace::{instance, mounts};
 use outage::Outage;
 use refresh::Refresher;
 use requests::Refused;
 use serving::Serving;
 use signals::{Signals, Wanted};
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use supervisor::Supervisor;
 use waiting::Waiting;
@@ -49,9 +50,12 @@ const BACK_OFF: [Duration; 5] = [
 ///
 /// # Errors
 /// If the process cannot handle signals.
-pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) -> io::Result<()> {
-    let mut signals = Signals::new()?;
-    let mut agent = Agent::new(config, Box::new(reload));
+pub async fn run(
+    config: Config,
+    reload: impl Fn() -> Option<Config> + Send + Sync + 'static,
+) -> io::Result<()> {
+    let mut signals = Signals::new(Arc::new(reload))?;
+    let mut agent = Agent::new(config);
     tokio::select! {
         () = agent.refresher.first() => {}
         () = signals.until_end() => return Ok(()),
@@ -75,7 +79,7 @@ pub async fn run(config: Config, reload: impl Fn() -> Option<Config> + 'static) 
                     () = tokio::time::sleep(pause) => {}
                     wanted = signals.next() => match wanted {
                         Wanted::End => return Ok(()),
-                        Wanted::Reload => agent.reload(),
+                        Wanted::Reload(config) => agent.reload(config),
                     }
                 }
                 agent.take_over();
@@ -100,13 +104,12 @@ struct Agent {
     refused: Refused,
     outage: Outage,
     resolver: Resolver,
-    reload: Box<dyn Fn() -> Option<Config>>,
     /// A configuration that the next session is to have.
     next: Option<Config>,
 }
 
 impl Agent {
-    fn new(config: Config, reload: Box<dyn Fn() -> Option<Config>>) -> Self {
+    fn new(config: Config) -> Self {
         let mut agent = Self {
             view: View::new(config.layout()),
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
@@ -115,7 +118,6 @@ impl Agent {
             refused: Refused::default(),
             outage: Outage::default(),
             resolver: Resolver::default(),
-            reload,
             next: None,
             config,
         };
@@ -123,7 +125,7 @@ impl Agent {
         agent.record_resets();
         if agent.wanted_resets().is_none() {
             // Of a run that was killed when they were: its buffers take memory until somebody removes them.
-            let _ = instance::tracefs().map(|tracefs| instance::remove_left_overs(&tracefs));
+            let _ = mounts::tracefs().map(|tracefs| instance::remove_left_overs(&tracefs));
         }
         agent
     }
@@ -151,12 +153,12 @@ impl Agent {
         }
     }
 
-    /// Reads the configuration again. What concerns the session holds from the next one on, which
-    /// [`Self::take_over`] begins; everything else holds at once.
-    fn reload(&mut self) {
+    /// Puts the configuration in place that was read again, if it is good. What concerns the session holds from the
+    /// next one on, which [`Self::take_over`] begins; everything else holds at once.
+    fn reload(&mut self, config: Option<Box<Config>>) {
         self.supervisor.reloading();
-        if let Some(config) = (self.reload)() {
-            self.reconfigure(config);
+        if let Some(config) = config {
+            self.reconfigure(*config);
         }
         self.supervisor.ready();
     }
@@ -183,7 +185,7 @@ impl Agent {
         Settings {
             subtrees: self.view.subtrees(),
             priority: self.config.agentx.priority.into(),
-            context: self.config.agentx.context.clone(),
+            context: self.config.agentx.context.as_ref().to_owned(),
             id: module::subagent_id(&self.config.mib.base_oid.clone().into()),
             description: concat!("netstat-agentx ", env!("CARGO_PKG_VERSION")).into(),
             capabilities: capabilities::of(&self.config.layout()),
@@ -201,10 +203,8 @@ impl Agent {
             // A try over TCP may take a second, which is long for a watchdog of a second.
             never = self.supervisor.turning() => match never {},
             wanted = signals.next() => {
-                if wanted == Wanted::End {
-                    return Outcome::Shutdown;
-                }
-                self.reload();
+                let Wanted::Reload(config) = wanted else { return Outcome::Shutdown };
+                self.reload(config);
                 return Outcome::Reload;
             }
         };
@@ -259,8 +259,8 @@ impl Agent {
                 }
                 wanted = signals.next(), if leave_by.is_none() => match wanted {
                     Wanted::End => serving.leave(self, Outcome::Shutdown, &mut connection.out),
-                    Wanted::Reload => {
-                        self.reload();
+                    Wanted::Reload(config) => {
+                        self.reload(config);
                         if self.next.is_some() {
                             serving.leave(self, Outcome::Reload, &mut connection.out);
                         }

@@ -1,7 +1,7 @@
 //! Readings on other threads: one at a time for each source, however many requests wait for it.
 
 use crate::proc::read::ProcRoot;
-use crate::resets::recorder::Recorder;
+use crate::resets::recorder::{Ending, Recorder};
 use crate::snapshot::{Change, Done, Job, MaxAges, Snapshot, SourceId, Touched};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct Refresher {
     buffer: Option<u64>,
     /// There is one from the first reading on.
     recorder: Option<Recorder>,
+    /// The one before, whose end the loop does not wait for.
+    ending: Option<Ending>,
     /// Sources that answers did not wait for, until they are read in time again.
     late: BTreeSet<SourceId>,
 }
@@ -63,16 +65,22 @@ impl Refresher {
             under_way: HashMap::new(),
             buffer: None,
             recorder: None,
+            ending: None,
             late: BTreeSet::new(),
         }
     }
 
     /// Begins or ends the recording of resets; `buffer` is `None` where they are not wanted.
     pub fn record_resets(&mut self, buffer: Option<u64>) {
-        self.recorder = None;
+        self.end_recorder();
         self.buffer = buffer;
         self.outdate(|id| id == SourceId::Resets);
         self.snapshot.want_resets(buffer.is_some());
+    }
+
+    fn end_recorder(&mut self) {
+        // One begins when the one before has ended, so that it is enough to know the last.
+        self.ending = self.recorder.take().map(Recorder::end).or(self.ending.take());
     }
 
     /// What these sources' readings bring will count no more.
@@ -151,7 +159,7 @@ impl Refresher {
 
     fn try_start(&mut self, job: Job, now: Instant) -> std::io::Result<()> {
         if let (SourceId::Resets, None, Some(buffer)) = (job.id, &self.recorder, self.buffer) {
-            let recorder = Recorder::start(buffer)?;
+            let recorder = Recorder::start(buffer, self.ending.take())?;
             self.snapshot.recorded_by(recorder.handle());
             self.recorder = Some(recorder);
         }
@@ -241,6 +249,15 @@ impl Refresher {
             self.snapshot.fail(id, &error).iter().for_each(tell);
         }
         failed
+    }
+}
+
+impl Drop for Refresher {
+    fn drop(&mut self) {
+        self.end_recorder();
+        if let Some(ending) = &self.ending {
+            ending.wait_for_a_while();
+        }
     }
 }
 

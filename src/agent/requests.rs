@@ -90,7 +90,7 @@ impl Agent {
         let now = Instant::now();
         let start = out.len();
         let cx = Context::new(self.refresher.snapshot(), now);
-        let context = self.config.agentx.context.as_bytes();
+        let context = self.config.agentx.context.as_ref().as_bytes();
         let answered = answer::answer(&self.view, &cx, query, context, Response::to(header, out));
         let touched = cx.touched();
         let late = self.refresher.refresh(touched, now);

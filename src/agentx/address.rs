@@ -18,11 +18,21 @@ pub enum Address {
     Named(String, u16),
 }
 
+/// The longest path of a Unix socket, in octets.
+const LONGEST_PATH: usize = 107;
+
 impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let address = match text.split_once(':') {
+            // sun_path of unix(7), with its NUL.
+            Some(("unix", path)) if path.len() > LONGEST_PATH => {
+                return Err(format!(
+                    "the path has {} octets, and that of a socket at most {LONGEST_PATH}",
+                    path.len()
+                ));
+            }
             Some(("unix", path)) if path.starts_with('/') => Some(Self::Unix(path.into())),
             Some(("tcp", address)) => address.parse().map(Self::Tcp).ok().or_else(|| named(address)),
             _ => None,

@@ -11,6 +11,7 @@ mod pages;
 mod resets;
 mod run;
 mod show;
+mod trace_instance;
 mod walk;
 
 use clap::{Parser, Subcommand};
@@ -57,6 +58,8 @@ enum Command {
     Mib(mib::Arguments),
     /// Say whether a configuration is good
     CheckConfig(check_config::Arguments),
+    /// Make or remove the trace instance that the systemd unit records resets in; needs root
+    TraceInstance(trace_instance::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => return check::run(&arguments, &mut out),
         Command::Mib(arguments) => mib::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
+        Command::TraceInstance(arguments) => trace_instance::run(&arguments, &mut out),
     };
     match outcome.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -66,6 +66,9 @@ impl TryFrom<String> for Interval {
 /// The longest name, in octets.
 const LONGEST_NAME: usize = 32;
 
+/// The longest object, in octets: 128 sub-identifiers of ten digits with a dot before each.
+const LONGEST_OBJECT: usize = 128 * 11;
+
 /// Checks the entries against what the configuration serves.
 ///
 /// # Errors
@@ -110,6 +113,9 @@ pub(super) fn checked(entries: Vec<Entry>, config: &Config, text: &str) -> Resul
 
 /// The instance that is meant; it need not be there yet, as a port has rows once somebody listens on it.
 fn instance(object: &str, config: &Config, view: &View, per_second: bool) -> Result<Oid, String> {
+    if object.len() > LONGEST_OBJECT {
+        return Err(format!("an object of {} octets is none: at most {LONGEST_OBJECT}", object.len()));
+    }
     let oid = resolve(object, &config.layout().base).map_err(|error| error.to_string())?;
     let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid));
     let Some(leaf) = leaf else {

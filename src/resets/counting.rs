@@ -6,7 +6,8 @@ use super::table::{EPHEMERAL, Table};
 use crate::proc::figure::Figure;
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockstat::numbers;
-use crate::trace::instance::{Instance, TraceError, tracefs};
+use crate::trace::instance::{Instance, TraceError};
+use crate::trace::mounts::Place;
 use crate::trace::reset::Events;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -19,19 +20,22 @@ pub struct Counting {
     pace: Pace,
     /// What was counted.
     pub table: Table,
-    /// Where tracefs is.
+    /// Where tracefs is, or what of it is to be seen.
     pub tracefs: PathBuf,
 }
 
 impl Counting {
-    /// Makes a trace instance with a buffer of so many octets for each CPU.
+    /// Makes a trace instance with a buffer of so many octets for each CPU, or takes the one that is prepared.
     ///
     /// # Errors
     /// If tracing is not possible here.
     pub fn begin(buffer: u64) -> Result<Self, TraceError> {
-        let tracefs = tracefs()?;
-        let instance = Instance::make(&tracefs, buffer)?;
-        Ok(Self { instance, pace: Pace::new(buffer, Instant::now()), table: Table::default(), tracefs })
+        let (instance, tracefs) = match Place::find()? {
+            Place::Prepared(path) => (Instance::lent(&path)?, path),
+            Place::Tracefs(path) => (Instance::make(&path, buffer)?, path),
+        };
+        let pace = Pace::new(instance.buffer, Instant::now());
+        Ok(Self { instance, pace, table: Table::default(), tracefs })
     }
 
     /// When to empty the buffers next.
@@ -55,6 +59,12 @@ impl Counting {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.instance.lost().saturating_add(self.table.displaced_resets)
+    }
+
+    /// The size of the buffer of each CPU, in octets: as it was asked for, or as the instance was prepared.
+    #[must_use]
+    pub fn buffer(&self) -> u64 {
+        self.instance.buffer
     }
 
     /// What the running kernel's events look like.

@@ -18,7 +18,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How soon it is tried again at the earliest to begin.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// How long the end waits for the kernel to let go of the instance.
+/// How long the end of the process waits for the kernel to let go of the instance.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// A row of lnsResetTable.
@@ -62,8 +62,25 @@ enum Order {
 #[derive(Debug)]
 pub struct Recorder {
     handle: Handle,
-    /// Closed when the thread has ended.
-    ended: Receiver<()>,
+    ending: Ending,
+}
+
+/// A recorder that ends as soon as the kernel lets go of its instance.
+#[derive(Debug)]
+pub struct Ending(Receiver<()>);
+
+impl Ending {
+    /// However long it takes.
+    fn wait(&self) {
+        // It is closed at the end, and nothing is ever sent.
+        let _ = self.0.recv();
+    }
+
+    /// For the end of the process, by which the instance must be removed. If that takes longer, the next process removes
+    /// what is left over.
+    pub fn wait_for_a_while(&self) {
+        let _ = self.0.recv_timeout(END_WITHIN);
+    }
 }
 
 /// Asks a recorder, from any thread.
@@ -84,34 +101,38 @@ impl Handle {
 }
 
 impl Recorder {
-    /// Starts the thread, with buffers of so many octets for each CPU.
+    /// Starts the thread, with buffers of so many octets for each CPU. It begins when the one before has ended: both may
+    /// use the same instance.
     ///
     /// # Errors
     /// If the system has no thread to give.
-    pub fn start(buffer: u64) -> std::io::Result<Self> {
+    pub fn start(buffer: u64, before: Option<Ending>) -> std::io::Result<Self> {
         let (sender, orders) = channel();
         let (alive, ended) = sync_channel(0);
-        let recording = Recording { buffer, counting: None, since: None, failed: None, told: None };
+        let recording = Recording::new(buffer);
         Builder::new().name("resets-trace".into()).spawn(move || {
+            if let Some(before) = before {
+                before.wait();
+            }
             recording.run(&orders);
             drop(alive);
         })?;
-        Ok(Self { handle: Handle(sender), ended })
+        Ok(Self { handle: Handle(sender), ending: Ending(ended) })
+    }
+
+    /// Ends it without waiting for that.
+    #[must_use]
+    pub fn end(self) -> Ending {
+        let Self { handle, ending } = self;
+        // Handles of others live on.
+        let _ = handle.0.send(Order::Stop);
+        ending
     }
 
     /// To ask it.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
-    }
-}
-
-impl Drop for Recorder {
-    fn drop(&mut self) {
-        // Its instance must be removed before the process ends, or another recorder begins; if the kernel does not
-        // let go of it, the next one removes what is left over.
-        let _ = self.handle.0.send(Order::Stop);
-        let _ = self.ended.recv_timeout(END_WITHIN);
     }
 }
 
@@ -127,6 +148,10 @@ struct Recording {
 }
 
 impl Recording {
+    fn new(buffer: u64) -> Self {
+        Self { buffer, counting: None, since: None, failed: None, told: None }
+    }
+
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
             let order = match &self.counting {
@@ -182,6 +207,13 @@ impl Recording {
         })?;
         self.since = Some(SystemTime::now());
         tracing::info!("tracing resets");
+        // The kernel makes them whole pages.
+        if !(self.buffer..self.buffer * 2).contains(&counting.buffer()) {
+            tracing::warn!(
+                octets = counting.buffer(),
+                "the buffers are as large as they were made for the unit: [resets] buffer holds from its next start on"
+            );
+        }
         if !counting.events().has_those_without_socket() {
             tracing::warn!(
                 "this kernel does not trace resets that no socket sends, such as for a port where nothing listens; \
@@ -274,9 +306,9 @@ pub(crate) mod tests {
 
     #[test]
     fn a_recorder_that_has_ended_says_so() {
-        let recorder = Recorder::start(1 << 20).unwrap();
+        let recorder = Recorder::start(1 << 20, None).unwrap();
         let handle = recorder.handle();
-        drop(recorder);
+        recorder.end().wait();
         assert_eq!(handle.read(EPHEMERAL), Err("the recorder of resets has ended".into()));
     }
 }

@@ -1,5 +1,4 @@
-//! A trace instance of our own: made, read without ever blocking, and removed. The only module that opens anything
-//! below tracefs.
+//! A trace instance of our own: made, or lent by [`super::prepared`], read without ever blocking, and removed.
 //!
 //! An instance (Documentation/trace/ftrace.rst) has a buffer and a set of events of its own, so that whoever else traces
 //! on the host is not disturbed, and does not disturb us. Nothing but its folder's existence keeps it alive: that of a
@@ -7,20 +6,24 @@
 
 use super::format::Format;
 use super::page::{Layout, lost};
+use super::prepared;
 use super::reset::{Events, Reset};
+use crate::proc::decimal;
 use crate::proc::read::{self, ReadError};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What the folders of our instances are called; the process behind it.
 const PREFIX: &str = "netstat-agentx-";
 
-/// The events, below `events/tcp`.
-const SENT: &str = "tcp_send_reset";
-const RECEIVED: &str = "tcp_receive_reset";
+/// The events, below `events/tcp`: sent and received resets.
+pub(super) const EVENTS: [&str; 2] = ["tcp_send_reset", "tcp_receive_reset"];
+
+/// How long it may take to throw away what is left of a recording before.
+const FORGET_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why resets cannot be traced, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +61,8 @@ impl TraceError {
 fn hint(cause: &io::Error) -> &'static str {
     match cause.kind() {
         ErrorKind::PermissionDenied => {
-            "; tracing needs root or CAP_DAC_OVERRIDE, and a kernel that is not locked down"
+            "; tracing needs root or CAP_DAC_OVERRIDE, or in a systemd unit the drop-in resets.conf, and a kernel that \
+             is not locked down"
         }
         ErrorKind::ReadOnlyFilesystem => {
             "; tracefs is read-only here, as ProtectKernelTunables=yes of a systemd unit makes it"
@@ -72,7 +76,7 @@ fn hint(cause: &io::Error) -> &'static str {
     }
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> TraceError {
+pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> TraceError {
     let path = path.to_owned();
     move |cause| TraceError::Io { path, cause }
 }
@@ -87,40 +91,14 @@ impl From<ReadError> for TraceError {
     }
 }
 
-/// Where tracefs is, if it is anywhere.
-///
-/// # Errors
-/// If it is not mounted.
-pub fn tracefs() -> Result<PathBuf, TraceError> {
-    // Whatever root is configured for /proc: what we open is found by our own mounts.
-    let mut mounts = Vec::new();
-    read::whole(Path::new("/proc/self/mountinfo"), &mut mounts)?;
-    let of = |wanted: &[u8]| {
-        let mut mounts = mounts.split(|&b| b == b'\n').filter_map(mount);
-        mounts.find_map(|(kind, path)| (kind == wanted).then_some(path))
-    };
-    of(b"tracefs").or_else(|| Some(of(b"debugfs")?.join("tracing"))).ok_or(TraceError::NotMounted)
-}
-
-/// Type and mount point of a line of mountinfo, if it is the whole of a file system that is mounted there (proc(5)).
-#[must_use]
-pub fn mount(line: &[u8]) -> Option<(&[u8], PathBuf)> {
-    let mut fields = line.split(|&b| b == b' ');
-    let (root, point) = (fields.nth(3)?, fields.next()?);
-    // Any number of optional fields end with a single hyphen.
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    // A path with a blank has it as \040; nobody mounts tracefs at such a place.
-    let point = std::str::from_utf8(point).ok().filter(|point| !point.contains('\\'))?;
-    (root == b"/").then(|| (kind, point.into()))
-}
-
 /// Removes the instances of processes that were killed. The kernel refuses to remove one that somebody reads.
 pub fn remove_left_overs(tracefs: &Path) {
     let instances = fs::read_dir(tracefs.join("instances")).into_iter().flatten().flatten();
     for instance in instances {
         let name = instance.file_name();
         let Some(process) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        if !is_ours(process) && fs::remove_dir(instance.path()).is_ok() {
+        // That of the unit goes with the unit, though nobody reads it where tracing is off.
+        if name != prepared::NAME && !is_ours(process) && fs::remove_dir(instance.path()).is_ok() {
             tracing::info!(instance = %instance.path().display(), "removed a trace instance that was left over");
         }
     }
@@ -143,6 +121,8 @@ fn is_ours(name: &str) -> bool {
 struct Pipe {
     file: File,
     stats: PathBuf,
+    /// What the kernel had lost before we began.
+    before: u64,
     lost: u64,
 }
 
@@ -162,40 +142,81 @@ pub struct Instance {
     layout: Layout,
     /// What the events look like.
     pub events: Events,
+    /// The size of the buffer of each CPU, in octets.
+    pub buffer: u64,
     pipes: Vec<Pipe>,
     page: Vec<u8>,
     first: usize,
 }
 
-/// The folder, which goes with its owner.
+/// Where the instance of a name is.
+pub(super) fn path(tracefs: &Path, name: &str) -> PathBuf {
+    tracefs.join("instances").join(name)
+}
+
+/// The folder.
 #[derive(Debug)]
-struct Folder(PathBuf);
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Whether it goes with us. Else it is somebody else's who lends it, with nothing recorded in it.
+    is_ours: bool,
+}
 
 impl Folder {
-    /// Several processes of the same number may share tracefs, each in a process namespace of its own.
-    fn make(tracefs: &Path) -> Result<Self, TraceError> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let number = since.map_or(0, |since| since.subsec_nanos());
-        let path = tracefs.join("instances").join(format!("{PREFIX}{}-{number}", std::process::id()));
-        match fs::create_dir(&path) {
-            Ok(()) => Ok(Self(path)),
-            Err(cause) => Err(failed(&path)(cause)),
-        }
+    pub(super) fn make(tracefs: &Path, name: &str) -> Result<Self, TraceError> {
+        let path = path(tracefs, name);
+        // Each try has another name, and the same fault is told once.
+        fs::create_dir(&path).map_err(failed(&tracefs.join("instances")))?;
+        Ok(Self { path, is_ours: true })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves it to somebody else, switched off as it is.
+    pub(super) fn keep(mut self) -> PathBuf {
+        self.is_ours = false;
+        std::mem::take(&mut self.path)
     }
 
     /// Sets what a file of the instance says. They are all there; none is ever made.
     fn write(&self, file: &str, text: &str) -> Result<(), TraceError> {
-        let path = self.0.join(file);
+        let path = self.path.join(file);
         let opened = OpenOptions::new().write(true).open(&path);
         opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed(&path))
+    }
+
+    /// Octets for each CPU, which the kernel makes whole pages.
+    pub(super) fn set_buffer(&self, octets: u64) -> Result<(), TraceError> {
+        self.write("buffer_size_kb", &(octets / 1024).to_string())
+    }
+
+    /// As [`Self::set_buffer`] has set it.
+    fn buffer(&self) -> Result<u64, TraceError> {
+        let (path, mut text) = (self.path.join("buffer_size_kb"), Vec::new());
+        read::whole(&path, &mut text)?;
+        let kib = decimal(text.trim_ascii()).and_then(|kib| kib.checked_mul(1024));
+        kib.ok_or_else(|| TraceError::Unknown(format!("{}: no size", path.display())))
+    }
+
+    /// Whether resets are recorded.
+    fn record(&self, whether: bool) -> Result<(), TraceError> {
+        let text = if whether { "1" } else { "0" };
+        EVENTS.iter().try_for_each(|event| self.write(&format!("events/tcp/{event}/enable"), text))
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let removed = fs::remove_dir(&self.0);
+        if !self.is_ours {
+            // Whoever lends it may have taken it away, or keeps it for another user.
+            let _ = self.path.is_dir() && self.record(false).is_ok();
+            return;
+        }
+        let removed = fs::remove_dir(&self.path);
         if let Some(error) = removed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
-            tracing::warn!(instance = %self.0.display(), "the trace instance is left over: {error}");
+            tracing::warn!(instance = %self.path.display(), "the trace instance is left over: {error}");
         }
     }
 }
@@ -213,32 +234,46 @@ impl Instance {
     }
 
     fn try_make(tracefs: &Path, buffer: u64) -> Result<Self, TraceError> {
-        let mut text = Vec::new();
-        let events = tracefs.join("events");
-        // Whoever may not look into tracefs is told so by its first folder.
-        fs::read_dir(&events).map_err(failed(&events))?;
-        let mut format = |event: &str| {
-            let path = events.join("tcp").join(event).join("format");
-            read::parsed(&path, &mut text, Format::parse)
-        };
-        let events_of_tcp = Events::new(&format(SENT)?, &format(RECEIVED)?).map_err(TraceError::Unknown)?;
-        let layout = read::parsed(&events.join("header_page"), &mut text, Layout::parse)?;
-        let folder = Folder::make(tracefs)?;
+        let described = Described::read(&tracefs.join("events"))?;
+        // Several processes of the same number may share tracefs, each in a process namespace of its own.
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let number = since.map_or(0, |since| since.subsec_nanos());
+        let folder = Folder::make(tracefs, &format!("{PREFIX}{}-{number}", std::process::id()))?;
         // First of all: who reads it keeps it from being removed.
-        let pipes = pipes(&folder.0)?;
-        folder.write("buffer_size_kb", &(buffer / 1024).to_string())?;
-        let mut instance =
-            Self { pipes, folder, layout, events: events_of_tcp, page: vec![0; layout.size()], first: 0 };
-        instance.enable()?;
-        instance.read_lost(|_| true);
-        Ok(instance)
+        let pipes = pipes(&folder.path)?;
+        folder.set_buffer(buffer)?;
+        Self::begin(folder, described, pipes, buffer)
     }
 
-    fn enable(&self) -> Result<(), TraceError> {
-        for event in [SENT, RECEIVED] {
-            self.folder.write(&format!("events/tcp/{event}/enable"), "1")?;
+    /// Records in an instance that [`prepared::prepare`] has made, with a buffer as large as it was made then.
+    ///
+    /// # Errors
+    /// If it is not ours to use.
+    pub fn lent(instance: &Path) -> Result<Self, TraceError> {
+        let described = Described::read(&instance.join("events"))?;
+        let folder = Folder { path: instance.to_owned(), is_ours: false };
+        let pipes = pipes(&folder.path)?;
+        // What is left of a recording before must not count as one of now.
+        folder.record(false)?;
+        let buffer = folder.buffer()?;
+        Self::begin(folder, described, pipes, buffer)
+    }
+
+    fn begin(
+        folder: Folder,
+        Described { events, layout }: Described,
+        pipes: Vec<Pipe>,
+        buffer: u64,
+    ) -> Result<Self, TraceError> {
+        let mut instance =
+            Self { pipes, folder, layout, events, buffer, page: vec![0; layout.size()], first: 0 };
+        let _ = instance.drain(Instant::now() + FORGET_WITHIN, |_| {});
+        instance.read_lost(|_| true);
+        for pipe in &mut instance.pipes {
+            pipe.before = pipe.lost;
         }
-        Ok(())
+        instance.folder.record(true)?;
+        Ok(instance)
     }
 
     /// Takes the events out of the buffers until they are empty or time is up, and says if one of them could not be
@@ -299,10 +334,10 @@ impl Instance {
         }
     }
 
-    /// How many events the kernel lost since the instance was made, as of the latest [`Self::drain`].
+    /// How many events the kernel lost since we began, as of the latest [`Self::drain`].
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.pipes.iter().map(|pipe| pipe.lost).fold(0, u64::saturating_add)
+        self.pipes.iter().map(|pipe| pipe.lost.saturating_sub(pipe.before)).fold(0, u64::saturating_add)
     }
 }
 
@@ -310,6 +345,26 @@ impl Drop for Instance {
     fn drop(&mut self) {
         // An instance whose buffers somebody reads cannot be removed.
         self.pipes.clear();
+    }
+}
+
+/// What the kernel says of the events and of its buffers.
+struct Described {
+    events: Events,
+    layout: Layout,
+}
+
+impl Described {
+    fn read(events: &Path) -> Result<Self, TraceError> {
+        let mut text = Vec::new();
+        // Whoever may not look into tracefs is told so by its first folder.
+        fs::read_dir(events).map_err(failed(events))?;
+        let [sent, received] = EVENTS.map(|event| {
+            read::parsed(&events.join("tcp").join(event).join("format"), &mut text, Format::parse)
+        });
+        let of_tcp = Events::new(&sent?, &received?).map_err(TraceError::Unknown)?;
+        let layout = read::parsed(&events.join("header_page"), &mut text, Layout::parse)?;
+        Ok(Self { events: of_tcp, layout })
     }
 }
 
@@ -328,7 +383,7 @@ fn pipes(instance: &Path) -> Result<Vec<Pipe>, TraceError> {
     let pipe = |cpu: PathBuf| {
         let path = cpu.join("trace_pipe_raw");
         let file = OpenOptions::new().read(true).custom_flags(nonblock).open(&path).map_err(failed(&path))?;
-        Ok(Pipe { file, stats: cpu.join("stats"), lost: 0 })
+        Ok(Pipe { file, stats: cpu.join("stats"), before: 0, lost: 0 })
     };
     cpus.flatten().map(|cpu| pipe(cpu.path())).collect()
 }
@@ -336,26 +391,6 @@ fn pipes(instance: &Path) -> Result<Vec<Pipe>, TraceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mount_points_of_whole_file_systems() {
-        let of = |line: &'static str| mount(line.as_bytes());
-        let point = |kind: &'static [u8], path: &str| Some((kind, PathBuf::from(path)));
-        assert_eq!(
-            of("24 23 0:7 / /sys/kernel/tracing rw,nosuid shared:11 master:2 - tracefs tracefs rw"),
-            point(b"tracefs", "/sys/kernel/tracing")
-        );
-        assert_eq!(
-            of("30 23 0:8 / /sys/kernel/debug rw - debugfs none rw"),
-            point(b"debugfs", "/sys/kernel/debug")
-        );
-        // A folder of it, an odd place, and what is no line of mountinfo.
-        assert_eq!(of("24 23 0:7 /instances/a /mnt rw - tracefs tracefs rw"), None);
-        assert_eq!(of("24 23 0:7 / /a\\040b rw - tracefs tracefs rw"), None);
-        for broken in ["", "24 23 0:7 /", "24 23 0:7 / /mnt rw", "24 23 0:7 / /mnt rw -"] {
-            assert_eq!(of(broken), None, "{broken}");
-        }
-    }
 
     #[test]
     fn errors_say_what_to_do() {
@@ -387,7 +422,7 @@ mod tests {
 
     fn describe(tracefs: &Path) {
         let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace/6.18");
-        for event in [SENT, RECEIVED] {
+        for event in EVENTS {
             let folder = tracefs.join("events/tcp").join(event);
             fs::create_dir_all(&folder).unwrap();
             fs::copy(captured.join(event), folder.join("format")).unwrap();
@@ -401,7 +436,7 @@ mod tests {
         let make = || Instance::make(tracefs.path(), 1 << 20).unwrap_err().to_string();
         assert!(make().contains("tcp_send_reset/format: not there; Linux has it since 4.16"), "{}", make());
         describe(tracefs.path());
-        assert!(make().contains("instances/netstat-agentx-"), "{}", make());
+        assert!(make().contains("/instances: No such file") && make() == make(), "{}", make());
         fs::write(tracefs.path().join("events/header_page"), "nonsense\n").unwrap();
         assert!(make().contains("header_page, line 0: commit is missing"), "{}", make());
         assert!(
