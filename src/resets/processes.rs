@@ -238,6 +238,22 @@ mod tests {
         assert!(Processes::new(ProcRoot::new(folder.path()), folder.path()).is_none());
     }
 
+    /// Whoever starts a process for each reset costs no memory here.
+    #[test]
+    fn as_many_processes_are_remembered_and_no_more() {
+        let processes: Vec<_> = (10_000..15_000).map(|pid| (pid, status("perl", pid, 1))).collect();
+        let threads: Vec<_> = processes.iter().map(|(pid, status)| (*pid, status.as_str())).collect();
+        let (folder, processes) = root(KERNELS, &threads, "");
+        let mut processes = processes.unwrap();
+        for (thread, _) in threads {
+            assert!(processes.of(thread).is_some());
+            assert!((1..=REMEMBERED).contains(&processes.known.len()), "{}", processes.known.len());
+        }
+        // The latest one is among them.
+        fs::remove_dir_all(folder.path().join("14999")).unwrap();
+        assert!(processes.of(14_999).is_some());
+    }
+
     /// Where the link to our own namespace and process 2 are both to be had, they say the same.
     #[test]
     fn the_sign_agrees_with_the_link() {

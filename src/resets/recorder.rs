@@ -138,6 +138,8 @@ impl Recorder {
 
 struct Recording {
     buffer: u64,
+    /// [`Counting::begin`]
+    try_to_begin: Box<dyn FnMut(u64) -> Result<Counting, TraceError> + Send>,
     counting: Option<Counting>,
     /// When counting began.
     since: Option<SystemTime>,
@@ -149,7 +151,8 @@ struct Recording {
 
 impl Recording {
     fn new(buffer: u64) -> Self {
-        Self { buffer, counting: None, since: None, failed: None, told: None }
+        let try_to_begin = Box::new(Counting::begin);
+        Self { buffer, try_to_begin, counting: None, since: None, failed: None, told: None }
     }
 
     fn run(mut self, orders: &Receiver<Order>) {
@@ -200,7 +203,7 @@ impl Recording {
         if let Some((_, why)) = self.failed.as_ref().filter(|(when, _)| when.elapsed() < TRY_AGAIN) {
             return Err(why.clone());
         }
-        let counting = Counting::begin(self.buffer).map_err(|error| {
+        let counting = (self.try_to_begin)(self.buffer).map_err(|error| {
             let why = error.to_string();
             self.failed = Some((Instant::now(), why.clone()));
             why
@@ -302,6 +305,44 @@ pub(crate) mod tests {
             (Received, 1, "A".to_owned(), 1),
         ];
         assert_eq!(ordered, wanted);
+    }
+
+    /// A manager that asks and asks must not have the kernel make buffers for every CPU each time.
+    #[test]
+    fn it_is_tried_in_vain_once_in_a_while_only() {
+        let (tried, tries) = channel();
+        let mut recording = Recording::new(1 << 20);
+        recording.try_to_begin = Box::new(move |_| {
+            tried.send(()).unwrap();
+            Err(TraceError::NotMounted)
+        });
+        let told = TraceError::NotMounted.to_string();
+        for _ in 0..100 {
+            assert_eq!(recording.read(EPHEMERAL), Err(told.clone()));
+        }
+        assert_eq!(tries.try_iter().count(), 1);
+        let (when, _) = recording.failed.as_mut().unwrap();
+        *when = when.checked_sub(TRY_AGAIN).unwrap();
+        for _ in 0..100 {
+            assert_eq!(recording.read(EPHEMERAL), Err(told.clone()));
+        }
+        assert_eq!(tries.try_iter().count(), 1, "once more");
+    }
+
+    /// Both may use the instance that was prepared for the unit.
+    #[test]
+    fn one_recorder_begins_when_the_one_before_has_ended() {
+        let (alive, ended) = sync_channel(0);
+        let recorder = Recorder::start(1 << 20, Some(Ending(ended))).unwrap();
+        let (handle, (answer, answered)) = (recorder.handle(), sync_channel(1));
+        std::thread::spawn(move || answer.send(handle.read(EPHEMERAL)).unwrap());
+        // Whoever asks waits, and whoever ends it does not.
+        assert!(answered.recv_timeout(Duration::from_millis(200)).is_err());
+        let ending = recorder.end();
+        assert!(ending.0.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout));
+        drop(alive);
+        ending.wait();
+        assert!(answered.recv().is_ok());
     }
 
     #[test]

@@ -471,4 +471,128 @@ mod tests {
         // No kernel fills it, so that there is nothing to open.
         assert!(Instance::make(tracefs.path(), 1 << 20).unwrap_err().to_string().contains("per_cpu"));
     }
+
+    /// An instance with as many CPUs, of ordinary files: what is added to a buffer is read once, as from the kernel's.
+    struct Fake {
+        tracefs: tempfile::TempDir,
+        instance: Instance,
+    }
+
+    impl Fake {
+        fn new(cpus: usize, stats: &str) -> Self {
+            let tracefs = fake();
+            describe(tracefs.path());
+            for event in EVENTS {
+                fs::write(tracefs.path().join("events/tcp").join(event).join("enable"), "0").unwrap();
+            }
+            fs::write(tracefs.path().join("buffer_size_kb"), "1024\n").unwrap();
+            for cpu in 0..cpus {
+                let folder = tracefs.path().join(format!("per_cpu/cpu{cpu}"));
+                fs::create_dir_all(&folder).unwrap();
+                // Of a recording before.
+                fs::write(folder.join("trace_pipe_raw"), page()).unwrap();
+                fs::write(folder.join("stats"), stats).unwrap();
+            }
+            let instance = Instance::lent(tracefs.path()).unwrap();
+            Self { tracefs, instance }
+        }
+
+        fn cpus(&self) -> Vec<PathBuf> {
+            fs::read_dir(self.tracefs.path().join("per_cpu"))
+                .unwrap()
+                .map(|cpu| cpu.unwrap().path())
+                .collect()
+        }
+
+        /// So many pages more for each CPU.
+        fn add(&self, pages: usize) {
+            for cpu in self.cpus() {
+                let mut pipe = OpenOptions::new().append(true).open(cpu.join("trace_pipe_raw")).unwrap();
+                pipe.write_all(&page().repeat(pages)).unwrap();
+            }
+        }
+
+        fn lost(&mut self, stats: &str) -> u64 {
+            self.cpus().iter().for_each(|cpu| fs::write(cpu.join("stats"), stats).unwrap());
+            self.add(1);
+            assert!(self.drain().is_some());
+            self.instance.lost()
+        }
+
+        /// How many resets were taken out, if there was nothing wrong.
+        fn drain(&mut self) -> Option<usize> {
+            let mut resets = 0;
+            let (_, problem) = self.instance.drain(Instant::now() + FORGET_WITHIN, |_| resets += 1);
+            problem.is_none().then_some(resets)
+        }
+    }
+
+    /// A page as the kernel gives it, filled up to its size.
+    fn page() -> Vec<u8> {
+        let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace/6.18");
+        let mut page = fs::read(captured.join("trace_pipe_raw")).unwrap();
+        let layout = Layout::parse(&fs::read(captured.join("header_page")).unwrap()).unwrap();
+        page.resize(layout.size(), 0);
+        page
+    }
+
+    fn stats(overrun: u64, dropped: u64) -> String {
+        format!("entries: 0\noverrun: {overrun}\ncommit overrun: 0\nbytes: 0\ndropped events: {dropped}\n")
+    }
+
+    #[test]
+    fn a_prepared_instance_begins_with_nothing_and_ends_switched_off() {
+        let mut fake = Fake::new(2, &stats(3, 4));
+        let enabled = |fake: &Fake| {
+            EVENTS.map(|event| {
+                fs::read_to_string(fake.tracefs.path().join("events/tcp").join(event).join("enable")).unwrap()
+            })
+        };
+        assert_eq!(enabled(&fake), ["1", "1"]);
+        assert_eq!((fake.instance.buffer, fake.instance.lost()), (1 << 20, 0));
+        assert_eq!(fake.drain(), Some(0), "what was left of a recording before");
+        fake.add(1);
+        let resets = fake.drain().unwrap();
+        assert!(resets > 0 && resets % 2 == 0, "{resets}");
+        let Fake { tracefs, instance } = fake;
+        drop(instance);
+        let path = tracefs.path().to_owned();
+        assert!(path.join("per_cpu/cpu1").is_dir(), "it is not ours to remove");
+        for event in EVENTS {
+            assert_eq!(fs::read_to_string(path.join("events/tcp").join(event).join("enable")).unwrap(), "0");
+        }
+    }
+
+    /// Where there is time for a page each time, another CPU has its turn.
+    #[test]
+    fn no_cpu_is_forgotten_where_time_is_short() {
+        use std::io::Seek;
+        let mut fake = Fake::new(3, &stats(0, 0));
+        fake.add(3);
+        let mut positions = || -> Vec<u64> {
+            let (drained, problem) = fake.instance.drain(Instant::now(), |_| {});
+            assert!(drained.cut_short && problem.is_none());
+            fake.instance.pipes.iter_mut().map(|pipe| pipe.file.stream_position().unwrap()).collect()
+        };
+        let page = u64::try_from(page().len()).unwrap();
+        let mut read = [positions(), positions(), positions()];
+        // Behind the page that was there at the beginning.
+        read.iter_mut().for_each(|read| read.sort_unstable());
+        assert_eq!(
+            read,
+            [[1, 1, 2], [1, 2, 2], [2, 2, 2]].map(|pages| pages.map(|pages| pages * page).to_vec())
+        );
+    }
+
+    #[test]
+    fn losses_never_fall() {
+        let mut fake = Fake::new(2, &stats(10, 5));
+        // Since we began, of both CPUs.
+        assert_eq!(fake.lost(&stats(10, 5)), 0);
+        assert_eq!(fake.lost(&stats(17, 6)), 2 * 8);
+        // The kernel counts anew where somebody clears the buffer or changes its size.
+        assert_eq!(fake.lost(&stats(0, 0)), 2 * 8);
+        assert_eq!(fake.lost("nonsense"), 2 * 8);
+        assert_eq!(fake.lost(&stats(20, 6)), 2 * 11);
+    }
 }
