@@ -241,17 +241,21 @@ mod tests {
     /// Whoever starts a process for each reset costs no memory here.
     #[test]
     fn as_many_processes_are_remembered_and_no_more() {
-        let processes: Vec<_> = (10_000..15_000).map(|pid| (pid, status("perl", pid, 1))).collect();
-        let threads: Vec<_> = processes.iter().map(|(pid, status)| (*pid, status.as_str())).collect();
-        let (folder, processes) = root(KERNELS, &threads, "");
+        let other = status("perl", 8, 1);
+        let (folder, processes) = root(KERNELS, &[(7, &status("perl", 7, 1)), (8, &other)], "");
         let mut processes = processes.unwrap();
-        for (thread, _) in threads {
-            assert!(processes.of(thread).is_some());
-            assert!((1..=REMEMBERED).contains(&processes.known.len()), "{}", processes.known.len());
-        }
+        let found = processes.of(7).unwrap();
+        let others = (100..).take(REMEMBERED - 1).map(|thread| (thread, found.clone()));
+        processes.known.extend(others);
+        assert_eq!(processes.known.len(), REMEMBERED);
+        assert!(
+            processes.of(8).is_some() && processes.known.len() <= REMEMBERED,
+            "{}",
+            processes.known.len()
+        );
         // The latest one is among them.
-        fs::remove_dir_all(folder.path().join("14999")).unwrap();
-        assert!(processes.of(14_999).is_some());
+        fs::remove_dir_all(folder.path().join("8")).unwrap();
+        assert_eq!(processes.of(8).unwrap().pid, 8);
     }
 
     /// Where the link to our own namespace and process 2 are both to be had, they say the same.
