@@ -553,7 +553,7 @@ mod tests {
         assert_eq!(fake.drain(), Some(0), "what was left of a recording before");
         fake.add(1);
         let resets = fake.drain().unwrap();
-        assert!(resets > 0 && resets % 2 == 0, "{resets}");
+        assert!(resets > 0 && resets.is_multiple_of(2), "{resets}");
         let Fake { tracefs, instance } = fake;
         drop(instance);
         let path = tracefs.path().to_owned();
