@@ -148,7 +148,7 @@ else
     could() { log _SYSTEMD_INVOCATION_ID="$(unit InvocationID)" -t perl; }
     could_nothing() { is "$(could)" tried; }
     could_all() {
-        for what in "could write /sys/power/state" "could connect to a socket of root's" "could call process_vm_writev"; do
+        for what in "could write /sys/kernel/tracing/uprobe_events" "could connect to a socket of root's" "could call process_vm_writev"; do
             has "$(could)" "$what" || return 1
         done
     }
