@@ -228,11 +228,21 @@ fn knock(port: u16) -> Guard {
     Guard(Command::new("perl").args(["-e", script, &port.to_string()]).spawn().unwrap())
 }
 
+/// The kernel traces the numbers that processes have in the first PID namespace, and in another nobody can be named by
+/// them (PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h).
+fn is_first_pid_namespace() -> bool {
+    fs::read_link("/proc/self/ns/pid").unwrap() == Path::new("pid:[4026531836]")
+}
+
 #[test]
 fn the_command_names_the_culprit() {
     let test = "the_command_names_the_culprit";
     if !in_namespaces(test, &["--net", "--mount"]) || !tracing_is_possible(test) {
         return;
+    }
+    let named = is_first_pid_namespace();
+    if !named {
+        println!("note: processes behind resets are not tested: this is not the first PID namespace");
     }
     let port = ports().next().unwrap();
     let culprit = knock(port);
@@ -241,9 +251,10 @@ fn the_command_names_the_culprit() {
     let text = text_of(&output);
     let line =
         text.lines().find(|line| line.starts_with(&format!("sent 127.0.0.1:{port} "))).unwrap_or_default();
-    let rate = line.strip_prefix(&format!("sent 127.0.0.1:{port} NO_SOCKET ")).and_then(|rest| {
-        rest.strip_suffix(&format!("/s from 127.0.0.1 (perl, pid {pid})"))?.parse::<f64>().ok()
-    });
+    let process = if named { format!(" (perl, pid {pid})") } else { String::new() };
+    let rate = line
+        .strip_prefix(&format!("sent 127.0.0.1:{port} NO_SOCKET "))
+        .and_then(|rest| rest.strip_suffix(&format!("/s from 127.0.0.1{process}"))?.parse::<f64>().ok());
     assert!(rate.is_some_and(|rate| (4.0..=11.0).contains(&rate)), "{line}\n{text}");
     let output = resets(&["--once", "--json", "--interval", "1s"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -252,7 +263,8 @@ fn the_command_names_the_culprit() {
     assert_eq!(of_port.len(), 2, "{of_port:#?}");
     for (row, direction, side) in [(of_port[0], "sent", "local"), (of_port[1], "received", "remote")] {
         assert_eq!((&row["direction"], &row["side"]), (&direction.into(), &side.into()));
-        assert_eq!(row["client"]["process"], serde_json::json!({"name": "perl", "pid": pid}), "{row:#}");
+        let process = named.then(|| serde_json::json!({"name": "perl", "pid": pid}));
+        assert_eq!(row["client"]["process"], process.unwrap_or_default(), "{row:#}");
         assert_eq!(row["service"], serde_json::json!({"address": "127.0.0.1", "process": null}), "{row:#}");
     }
     assert!(report["seconds"].as_f64().unwrap() >= 1.0 && report["lost"].is_u64(), "{report:#}");
