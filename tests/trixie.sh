@@ -10,6 +10,8 @@ root=$work/root
 # The second half, in a mount and a PID namespace: they end with it, and nothing stays mounted.
 if [ "${2:-}" = inside ]; then
     mkdir -p "$root$PWD"
+    # Which a machine has from its installer.
+    printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' > "$root/etc/hosts"
     mount --rbind /dev "$root/dev"
     mount --rbind /sys "$root/sys"
     mount -t proc proc "$root/proc"
