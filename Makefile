@@ -22,8 +22,8 @@ NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_
 PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
 ZABBIX = zabbix_server:zabbix-server-pgsql php:php-cli pg_ctlcluster:postgresql
 
-.PHONY: all build bench soak demo test test-consumers test-package deny mibs module pages consumer-files deb install \
-    uninstall clean
+.PHONY: all build bench soak demo test test-consumers test-package test-trixie msrv deny mibs module pages consumer-files deb \
+    install uninstall clean
 
 all: build
 
@@ -31,7 +31,7 @@ build:
 	$(CARGO) build --release --locked
 
 bench:
-	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux /usr/bin/python3:python3 \
+	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux kill:procps /usr/bin/python3:python3 \
 		zabbix_agent2:zabbix-agent2 zabbix_sender:zabbix-sender prometheus-node-exporter:prometheus-node-exporter
 	@/usr/bin/python3 -c 'import psutil' 2>/dev/null || tools/need psutil:python3-psutil
 	$(CARGO) bench --locked --bench bench
@@ -40,7 +40,7 @@ bench:
 # everything that a busy host does to us, with figures at the end.
 TIME ?= 1h
 soak:
-	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux
+	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux kill:procps
 	$(CARGO) test --locked --test restarts -- --ignored --nocapture
 	$(CARGO) bench --locked --bench soak -- $(TIME)
 
@@ -53,7 +53,7 @@ demo:
 test:
 	tools/need snmpd:snmpd snmpwalk:snmp snmptrapd:snmptrapd smilint:smitools ip:iproute2 ss:iproute2 \
 	    unshare:util-linux setpriv:util-linux prlimit:util-linux mount:mount perl:perl-base mandoc:mandoc \
-	    faketime:faketime
+	    faketime:faketime kill:procps
 	$(MAKE) --no-print-directory mibs
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
@@ -64,7 +64,7 @@ test:
 test-consumers:
 	tools/need python3:python3 pip3:python3-pip snmpd:snmpd snmpget:snmp ip:iproute2 ss:iproute2 unshare:util-linux \
 	    perl:perl-base mrtg:mrtg munin-run:munin-node snmpkey:libnet-snmp-perl setpriv:util-linux \
-	    tshark:tshark $(PROMETHEUS) $(NAGIOS) $(ZABBIX)
+	    kill:procps tshark:tshark $(PROMETHEUS) $(NAGIOS) $(ZABBIX)
 	test -e /usr/share/zabbix/index.php || tools/need zabbix:zabbix-frontend-php
 	php -m | grep -q pgsql || tools/need pgsql:php-pgsql
 	$(MAKE) --no-print-directory mibs
@@ -79,6 +79,17 @@ test-package:
 	tools/need lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd
 	$(MAKE) --no-print-directory mibs deb
 	tests/package.sh
+
+# The tests of 'make test' once more, as they were built for it, on Debian 13 with its snmpd.
+test-trixie:
+	tools/need mmdebstrap:mmdebstrap unshare:util-linux
+	$(MAKE) --no-print-directory mibs
+	tests/trixie.sh test
+
+# The program with the compiler of Debian 13, which is the oldest that it may need.
+msrv:
+	tools/need mmdebstrap:mmdebstrap unshare:util-linux
+	tests/trixie.sh build
 
 # Licences, banned crates and sources of all crates this is made of.
 deny:

@@ -6,6 +6,7 @@ mod common;
 
 use common::{Agent, Snmpd, in_namespace, until};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,6 +17,12 @@ fn succeeds(program: &str, arguments: &[&str]) {
 
 #[test]
 fn a_name_is_followed_as_long_as_it_is_this_host() {
+    if !Path::new("/etc/hosts").exists() {
+        // Not println!, which cargo hides of a test that passes.
+        let note = b"note: host names are not tested: there is no /etc/hosts here\n";
+        std::io::Write::write_all(&mut std::io::stderr(), note).unwrap();
+        return;
+    }
     if !in_namespace("a_name_is_followed_as_long_as_it_is_this_host") {
         return;
     }

@@ -100,12 +100,12 @@ fn zeros() {
     );
     assert_check(
         "--state time_wait --critical 1:",
-        "no sockets of type all in state time_wait [CRITICAL] | 'tcp_TIME_WAIT'=0;;1:;0 'tcp6_TIME_WAIT'=0;;1:;0",
+        "No connections of type \"all\" in status \"time_wait\" found. [CRITICAL] | 'tcp_TIME_WAIT'=0;;1:;0 'tcp6_TIME_WAIT'=0;;1:;0",
         2,
     );
     assert_check(
         "--state time_wait --critical 1000",
-        "no sockets of type all in state time_wait | 'tcp_TIME_WAIT'=0;;1000;0 'tcp6_TIME_WAIT'=0;;1000;0",
+        "No connections of type \"all\" in status \"time_wait\" found. | 'tcp_TIME_WAIT'=0;;1000;0 'tcp6_TIME_WAIT'=0;;1000;0",
         0,
     );
     let (text, status) = check("--type tcp6 --critical 1:");
@@ -113,6 +113,49 @@ fn zeros() {
     assert!(
         text.starts_with("tcp6 ESTABLISHED: 1, tcp6 FIN WAIT2: 1, tcp6 CLOSE WAIT: 1, tcp6 LISTEN: 1 |"),
         "{text}"
+    );
+}
+
+/// What the psutil-based plugin says of what there is none of: OK, whatever the range. Its words are ours, but for a range
+/// that wants some, none is no good, and what can never be is a mistake.
+#[test]
+fn none_is_compared_where_the_psutil_based_plugin_passes_over_it() {
+    let folder = copied();
+    let file = folder.path().join("1/net/tcp6");
+    let header = std::fs::read_to_string(&file).unwrap().lines().next().unwrap().to_owned() + "\n";
+    std::fs::write(&file, header).unwrap();
+    let on_tree = |arguments: &str| check_on(folder.path(), arguments);
+    let named = "--conn-type=tcp6 --conn-status=established --conn-status=closing";
+    let performance = |range: &str| format!("'tcp6_ESTABLISHED'=0;{range};;0 'tcp6_CLOSING'=0;{range};;0\n");
+    assert_eq!(
+        on_tree(&format!("{named} --warning=30:40")),
+        ("tcp6 ESTABLISHED: 0 [WARNING], tcp6 CLOSING: 0 [WARNING] | ".to_owned() + &performance("30:40"), 1)
+    );
+    assert_eq!(
+        on_tree(&format!("{named} --warning=40")),
+        ("tcp6 ESTABLISHED: 0, tcp6 CLOSING: 0 | ".to_owned() + &performance("40"), 0)
+    );
+    let (text, status) = on_tree("--conn-type tcp6 --conn-type udp --conn-status closing -w 40");
+    assert_eq!((text.as_str(), status), ("tcp6 CLOSING: 0 | 'tcp6_CLOSING'=0;40;;0\n", 0));
+    for (range, mark, expected) in [("", "", 0), ("--warning=30:40", " [WARNING]", 1)] {
+        let (text, status) = on_tree(&format!("--conn-type=tcp6 {range}"));
+        let words = format!("No connections of type \"tcp6\" in status \"all\" found.{mark} | ");
+        assert!(text.starts_with(&words) && status == expected, "{text}");
+    }
+    // What no socket can be, however many names it has.
+    for arguments in [
+        "--conn-type=tcp --conn-status=none",
+        "--conn-type=tcp --conn-type=tcp6 --conn-status=none --warning=30:40",
+        "--conn-type=udp --conn-status=listen",
+        "--conn-type=udp6 --conn-status=close --conn-status=time_wait",
+    ] {
+        let (text, status) = on_tree(arguments);
+        assert!(text.starts_with("there are no such sockets: ") && status == 3, "{arguments}: {text}");
+    }
+    // With something else that can be, that is what counts.
+    assert_eq!(
+        on_tree("--conn-type=udp --conn-status=listen --conn-status=none"),
+        on_tree("--conn-type=udp")
     );
 }
 
@@ -279,7 +322,11 @@ fn help_and_version_help_and_are_unknown() {
         "close_wait",
         "net/tcp,",
         "Examples",
+        "'--type tcp6 --state closing --warning 30:40' warns of 'tcp6 CLOSING: 0'",
+        "UNKNOWN where nothing else was asked for",
     ] {
+        // Lines are broken where the terminal has them broken.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(words), "{words}: {help}");
     }
     assert_eq!(check("--version"), (format!("netstat-agentx-check {}\n", env!("CARGO_PKG_VERSION")), 3));

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The tests that a row of a table names: a file and a test, each in backquotes.
 fn named(row: &str) -> Vec<(String, String)> {
     let quoted: Vec<_> = row.split('`').skip(1).step_by(2).collect();
-    assert!(quoted.len().is_multiple_of(2), "a file without a test: {row}");
+    assert!(quoted.len() % 2 == 0, "a file without a test: {row}");
     quoted.chunks(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect()
 }
 

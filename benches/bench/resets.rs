@@ -106,7 +106,7 @@ fn reading(table: &mut Table) {
         let instance = tracefs.join("instances/netstat-agentx-bench");
         fs::create_dir(&instance).unwrap();
         fs::write(instance.join("buffer_size_kb"), "65536").unwrap();
-        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let nonblock = i32::from_ne_bytes(rustix::fs::OFlags::NONBLOCK.bits().to_ne_bytes());
         let mut pipe =
             OpenOptions::new().read(true).custom_flags(nonblock).open(instance.join("trace_pipe")).unwrap();
         fs::write(instance.join("events/tcp/tcp_send_reset/enable"), "1").unwrap();

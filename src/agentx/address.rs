@@ -234,6 +234,10 @@ mod tests {
     /// The real thing, without a name server: /etc/hosts has the one, and RFC 6761 says that there is never the other.
     #[tokio::test]
     async fn the_system_is_asked() {
+        if !std::path::Path::new("/etc/hosts").exists() {
+            let note = b"note: localhost is not looked up: there is no /etc/hosts here\n";
+            return io::Write::write_all(&mut io::stderr(), note).unwrap();
+        }
         let mut resolver = Resolver::default();
         let found = resolver.find("localhost", 705).await.unwrap();
         assert!(found.iter().all(|address| is_loopback(address.ip()) && address.port() == 705), "{found:?}");

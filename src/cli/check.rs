@@ -1,8 +1,8 @@
 //! `check`: a Nagios plugin for the sockets of this host. It needs neither snmpd nor a running subagent.
 //!
 //! Types, states, texts and names of performance data are those of the psutil-based plugin "network-connections" of
-//! Linuxfabrik's Monitoring Plugins, so that checks and graphs made for it go on. The rest follows the Monitoring
-//! Plugins Development Guidelines.
+//! Linuxfabrik's Monitoring Plugins, so that checks and graphs made for it go on. Where it would pass over what may be an
+//! alarm, this one does not follow it; HELP says where. The rest follows the Monitoring Plugins Development Guidelines.
 
 use super::ConfigArgument;
 use crate::config::Config;
@@ -51,7 +51,11 @@ Ranges are those of Nagios plugins, both ends well:
   ~:10    alert above 10
 
 Options, values, texts and names of performance data are those of the psutil-based plugin network-connections, with \
---conn-type and --conn-status as other names of --type and --state.
+--conn-type and --conn-status as other names of --type and --state. What it is silent about differs. There, what there \
+are no sockets of is OK whatever the range; here it is 0 and compared, as said above: '--type tcp6 --state closing \
+--warning 30:40' warns of 'tcp6 CLOSING: 0'. There, a type that cannot have the state (TCP none, UDP listen) is OK; here \
+it is UNKNOWN where nothing else was asked for. There, no UDP socket is ever established; and what has no sockets has no \
+performance data, here it has a 0.
 
 Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: bad arguments, a bad configuration, this help, or a file that \
 could not be read, unless another number is critical.
@@ -305,7 +309,7 @@ impl Report {
             part(format!("{}: {count}", pair.label().replace('_', " ")), arguments.status(*count));
         }
         if whole && counted.is_empty() {
-            part(format!("no sockets of {}", arguments.wanted()), arguments.status(0));
+            part(arguments.none_found(), arguments.status(0));
         }
         let text = parts.join(", ");
         Self { status, text, performance, remarks: if whole { sockets.problems } else { Vec::new() } }
@@ -340,13 +344,17 @@ impl Arguments {
         }
     }
 
-    /// The types and states that were asked for, for people.
-    fn wanted(&self) -> String {
+    /// That there are none of all that was asked for, in the words of the psutil-based plugin.
+    fn none_found(&self) -> String {
         fn list<T: ValueEnum>(values: &[T]) -> String {
             let names: Vec<_> = values.iter().map(|value| name(value.clone())).collect();
             if names.is_empty() { "all".into() } else { names.join(",") }
         }
-        format!("type {} in state {}", list(&self.types), list(&self.states))
+        format!(
+            "No connections of type \"{}\" in status \"{}\" found.",
+            list(&self.types),
+            list(&self.states)
+        )
     }
 }
 

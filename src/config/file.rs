@@ -48,7 +48,10 @@ fn attempt(path: &Path, between: impl FnOnce(&Path)) -> io::Result<Option<Vec<u8
     allowed(&path.metadata()?)?;
     // And whatever has come into its place since does not hold us up.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::from_ne_bytes(flags.bits().to_ne_bytes()))
+        .open(path)?;
     let before = file.metadata()?;
     allowed(&before)?;
     let mut octets = Vec::new();

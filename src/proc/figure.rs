@@ -41,11 +41,14 @@ impl Figure {
         let Self::Count(number) = self else {
             return self;
         };
-        let wide = i64::try_from(number).map_or_else(|_| Self::Negative(number.cast_signed()), |_| self);
+        let wide = i64::try_from(number)
+            .map_or_else(|_| Self::Negative(i64::from_ne_bytes(number.to_ne_bytes())), |_| self);
         // A program of 64 bits runs on no kernel of 32.
         let narrow = width == Width::Int || usize::BITS == 32;
         match u32::try_from(number) {
-            Ok(number) if narrow && number.cast_signed() < 0 => Self::Negative(number.cast_signed().into()),
+            Ok(number) if narrow && i32::try_from(number).is_err() => {
+                Self::Negative(i32::from_ne_bytes(number.to_ne_bytes()).into())
+            }
             _ => wide,
         }
     }
@@ -54,9 +57,8 @@ impl Figure {
     #[must_use]
     pub fn as_count(self) -> Self {
         match self {
-            Self::Negative(number) => {
-                i32::try_from(number).map_or(self, |number| Self::Count(number.cast_unsigned().into()))
-            }
+            Self::Negative(number) => i32::try_from(number)
+                .map_or(self, |number| Self::Count(u32::from_ne_bytes(number.to_ne_bytes()).into())),
             Self::Count(_) => self,
         }
     }

@@ -116,7 +116,7 @@ impl ProcRoot {
 fn open(path: &Path) -> Result<File, ReadError> {
     // Without O_NONBLOCK, opening a FIFO that somebody put in place of the file would wait for a writer.
     // Files of /proc do not know the flag.
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let nonblock = i32::from_ne_bytes(rustix::fs::OFlags::NONBLOCK.bits().to_ne_bytes());
     OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => ReadError::Absent { path: path.into() },
         _ => io(path, cause),

@@ -251,7 +251,7 @@ impl Head<'_> {
         let field = self.rest.get(..17);
         let queues = || {
             let (transmit, receive) = field?.split_at_checked(8)?;
-            let level = |number: u32| Some(number).filter(|number| number.cast_signed() >= 0);
+            let level = |number: u32| Some(number).filter(|&number| i32::try_from(number).is_ok());
             Some((level(hex(transmit)?), level(hex(receive.strip_prefix(b":")?)?)))
         };
         queues().ok_or_else(|| format!("tx_queue:rx_queue {}", excerpt(field.unwrap_or(self.rest))))

@@ -103,9 +103,8 @@ impl History {
         for ((group, name), past) in before {
             let mut past = Some(past);
             let judged = Judged { group: &group, name: &name, narrow: narrow(&group), at };
-            if judged.verdict(&mut past, None, &mut notes, &mut anew) == Verdict::Withhold
-                && let Some(past) = past.filter(|_| self.unregistered.len() < MOST)
-            {
+            let withheld = judged.verdict(&mut past, None, &mut notes, &mut anew) == Verdict::Withhold;
+            if let Some(past) = past.filter(|_| withheld && self.unregistered.len() < MOST) {
                 reading.withhold(&group, &name);
                 self.unregistered.insert((group, name), past);
             }

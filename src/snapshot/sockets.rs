@@ -172,30 +172,30 @@ impl Sockets {
     pub fn read_tables(root: &ProcRoot, tables: Tables, detail: Detail) -> Self {
         let (mut this, mut ports) = (Self::default(), Ports::default());
         let mut rows = Rows::default();
-        if tables.tcp4
-            && let Some(tcp) = this.tcp_table(root, "tcp", detail, &mut ports)
-        {
-            (this.tcp4, this.listeners4, rows.tcp4) = tcp;
+        if tables.tcp4 {
+            if let Some(tcp) = this.tcp_table(root, "tcp", detail, &mut ports) {
+                (this.tcp4, this.listeners4, rows.tcp4) = tcp;
+            }
         }
-        if tables.tcp6
-            && let Some(tcp) = this.tcp_table(root, "tcp6", detail, &mut ports)
-        {
-            (this.tcp6, this.listeners6, rows.tcp6) = tcp;
+        if tables.tcp6 {
+            if let Some(tcp) = this.tcp_table(root, "tcp6", detail, &mut ports) {
+                (this.tcp6, this.listeners6, rows.tcp6) = tcp;
+            }
         }
         if this.tcp4.is_some() && this.tcp6.is_some() {
             let listening = this.listeners4.iter().map(|listener| listener.endpoint.port);
             let listening = listening.chain(this.listeners6.iter().map(|listener| listener.endpoint.port));
             this.ports = ports.of(listening.collect());
         }
-        if tables.udp4
-            && let Some(udp) = this.udp_table(root, "udp", detail)
-        {
-            (this.udp4, rows.udp4) = udp;
+        if tables.udp4 {
+            if let Some(udp) = this.udp_table(root, "udp", detail) {
+                (this.udp4, rows.udp4) = udp;
+            }
         }
-        if tables.udp6
-            && let Some(udp) = this.udp_table(root, "udp6", detail)
-        {
-            (this.udp6, rows.udp6) = udp;
+        if tables.udp6 {
+            if let Some(udp) = this.udp_table(root, "udp6", detail) {
+                (this.udp6, rows.udp6) = udp;
+            }
         }
         this.rows = (detail == Detail::Rows).then_some(rows);
         this

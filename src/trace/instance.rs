@@ -379,7 +379,7 @@ fn pipes(instance: &Path) -> Result<Vec<Pipe>, TraceError> {
     let folder = instance.join("per_cpu");
     let cpus = fs::read_dir(&folder).map_err(failed(&folder))?;
     // Reading must not wait for events.
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let nonblock = i32::from_ne_bytes(rustix::fs::OFlags::NONBLOCK.bits().to_ne_bytes());
     let pipe = |cpu: PathBuf| {
         let path = cpu.join("trace_pipe_raw");
         let file = OpenOptions::new().read(true).custom_flags(nonblock).open(&path).map_err(failed(&path))?;

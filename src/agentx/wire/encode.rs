@@ -138,7 +138,7 @@ impl<'a> Writer<'a> {
         };
         self.name(kind, name);
         match value {
-            Value::Integer(number) => self.u32(number.cast_unsigned()),
+            Value::Integer(number) => self.u32(u32::from_ne_bytes(number.to_ne_bytes())),
             Value::Counter32(number) | Value::Gauge32(number) | Value::TimeTicks(number) => self.u32(*number),
             Value::Counter64(number) => {
                 self.out.extend(if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() });
