@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 const BASE: &str = "1.3.6.1.4.1.8072.9999.9999.2741";
-const SOCKETS: &str = "7.115.111.99.107.101.116.115";
+const TCP: &str = "3.116.99.112";
 
 fn value(master: &mut Master, below: &str) -> Value {
     let request = master.get(5, &[&format!("{BASE}.{below}")]);
@@ -22,7 +22,7 @@ fn value(master: &mut Master, below: &str) -> Value {
 
 /// The values of a source's row: refresh time, failures, error.
 fn row(master: &mut Master) -> (u32, u64, String) {
-    let columns = [3, 5, 6].map(|column| value(master, &format!("1.5.8.1.{column}.{SOCKETS}")));
+    let columns = [3, 5, 6].map(|column| value(master, &format!("1.5.8.1.{column}.{TCP}")));
     match columns {
         [Value::Gauge32(took), Value::Counter64(failures), Value::OctetString(error)] => {
             (took, failures, error.0)
@@ -66,15 +66,12 @@ fn late_blind_and_cut_off() {
     until(Duration::from_secs(10), "it was read", || row(&mut master).0 > 100_000);
     let Value::Counter64(late) = value(&mut master, "1.5.7.0") else { panic!() };
     assert!(late >= 1);
-    assert_eq!(
-        lines_with(&master, &[" WARN reading takes longer than answer-within", "source=\"sockets\""]),
-        1
-    );
+    assert_eq!(lines_with(&master, &[" WARN reading takes longer than answer-within", "source=\"tcp\""]), 1);
     replace(&file, &good);
     until(Duration::from_secs(10), "in time again", || {
         pause();
         value(&mut master, sockets);
-        lines_with(&master, &[" INFO is read within answer-within again", "source=\"sockets\""]) == 1
+        lines_with(&master, &[" INFO is read within answer-within again", "source=\"tcp\""]) == 1
     });
 
     // Blind: the number of readings that failed, file and line, one line when it begins and one when it ends.
@@ -87,12 +84,12 @@ fn late_blind_and_cut_off() {
     }
     let (_, failures, error) = row(&mut master);
     assert!(failures >= 3 && error.contains("1/net/tcp, line "), "{failures} {error}");
-    assert_eq!(lines_with(&master, &[" WARN cannot be read", "source=\"sockets\"", "1/net/tcp, line "]), 1);
+    assert_eq!(lines_with(&master, &[" WARN cannot be read", "source=\"tcp\"", "1/net/tcp, line "]), 1);
     replace(&file, &good);
     pause();
     assert!(matches!(value(&mut master, sockets), Value::Gauge32(_)));
     assert_eq!(row(&mut master).2, "");
-    assert_eq!(lines_with(&master, &[" INFO is read well again", "source=\"sockets\""]), 1);
+    assert_eq!(lines_with(&master, &[" INFO is read well again", "source=\"tcp\""]), 1);
 
     // Cut off: the number of sessions, why, and how long it took.
     assert_eq!(value(&mut master, "1.5.3.0"), Value::Counter32(1));
@@ -107,6 +104,6 @@ fn late_blind_and_cut_off() {
     });
     assert_eq!(lines_with(&master, &[" WARN ", "trying again until it works", &address]), 1);
     // More at level debug: each reading, each session.
-    assert!(lines_with(&master, &["DEBUG was read", "source=\"sockets\"", "took_ms="]) >= 5);
+    assert!(lines_with(&master, &["DEBUG was read", "source=\"tcp\"", "took_ms="]) >= 5);
     assert_eq!(lines_with(&master, &["DEBUG the session is open", &address]), 2);
 }

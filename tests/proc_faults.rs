@@ -104,7 +104,7 @@ impl Host {
 
     /// The instance of each file, read now. Never later than a master agent waits.
     fn values(&mut self) -> Vec<Value> {
-        std::thread::sleep(Duration::from_millis(120));
+        std::thread::sleep(Duration::from_millis(120) + self.rest());
         self.packet += 1;
         let names: Vec<_> = FILES.iter().map(|(_, name)| *name).collect();
         let request = self.master.get(self.packet, &names);
@@ -115,14 +115,26 @@ impl Host {
         list(response).into_iter().map(|(_, value)| value).collect()
     }
 
-    /// lnsAgentSourceError of counters, sockstat and sockets, one text.
+    /// lnsAgentSourceError of counters, sockstat, tcp and udp, one text.
     fn errors(&mut self) -> String {
-        let names = ["counters", "sockstat", "sockets"].map(|source| {
+        self.of_sources(6).into_iter().map(|value| format!("{value:?} ")).collect()
+    }
+
+    /// A column of lnsAgentSourceTable.
+    fn of_sources(&mut self, column: u32) -> Vec<Value> {
+        let names = ["counters", "sockstat", "tcp", "udp"].map(|source| {
             let octets: String = source.bytes().map(|octet| format!(".{octet}")).collect();
-            format!("{BASE}.1.5.8.1.6.{}{octets}", source.len())
+            format!("{BASE}.1.5.8.1.{column}.{}{octets}", source.len())
         });
         let request = self.master.get(0, &names.each_ref().map(String::as_str));
-        list(self.master.ask(&request)).into_iter().map(|(_, value)| format!("{value:?} ")).collect()
+        list(self.master.ask(&request)).into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// How long a source may rest: nine times the CPU time of its last reading, which is no more than that took.
+    fn rest(&mut self) -> Duration {
+        let micros = |value| if let Value::Gauge32(micros) = value { micros } else { 0 };
+        let longest = self.of_sources(3).into_iter().map(micros).max();
+        (9 * Duration::from_micros(longest.unwrap().into())).min(Duration::from_secs(3))
     }
 
     /// Waits for one instance to be so much more, if reading takes longer than an answer may: until then it is what it

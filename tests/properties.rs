@@ -49,7 +49,7 @@ fn snapshot(root: &Path) -> Snapshot {
     // The processes are read after the sockets.
     for _ in 0..2 {
         let cx = Context::new(&snapshot, Instant::now());
-        let _ = (cx.counters(), cx.sockstat(), cx.rows(), cx.process(0));
+        let _ = (cx.counters(), cx.sockstat(), cx.tcp_rows(), cx.udp_rows(), cx.process(0));
         let touched = cx.touched();
         snapshot.refresh_now(touched, &ProcRoot::new(root));
     }

@@ -2,7 +2,8 @@
 
 use crate::measure::{Guard, Table, cpu, cpu_of, median, pairs};
 use netstat_agentx::proc::read::ProcRoot;
-use netstat_agentx::snapshot::sockets::{Detail, Sockets as Reading};
+use netstat_agentx::snapshot::sockets::{Detail, Families};
+use netstat_agentx::snapshot::tcp::Tcp;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -80,7 +81,8 @@ pub fn counting(table: &mut Table) {
         let what = format!("counting {sockets} sockets, CPU of `netstat-agentx get`");
         table.add(&what, mine, "`cat /proc/net/tcp /proc/net/tcp6`", theirs, times);
         table.note(&format!("counting {sockets}: median of the ratios of the pairs"), &format!("{ratio:.3}"));
-        let (refresh, theirs, ratio) = pairs(times, || cpu(|| Reading::read(&root, Detail::Counts)), cat);
+        let (refresh, theirs, ratio) =
+            pairs(times, || cpu(|| Tcp::read(&root, Families::BOTH, Detail::Counts)), cat);
         table.add(
             &format!("a refresh of the counts of {sockets} sockets, CPU"),
             refresh,
@@ -89,7 +91,7 @@ pub fn counting(table: &mut Table) {
             times,
         );
         table.note("the same: median of the ratios of the pairs", &format!("{ratio:.3}"));
-        let rows = median((0..5).map(|_| cpu(|| Reading::read(&root, Detail::Rows))).collect());
+        let rows = median((0..5).map(|_| cpu(|| Tcp::read(&root, Families::BOTH, Detail::Rows))).collect());
         table.add(
             &format!("{sockets} sockets with their rows in order, CPU"),
             rows,

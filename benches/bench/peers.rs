@@ -4,7 +4,8 @@ use crate::counting::many;
 use crate::measure::{Guard, Table, cpu, cpu_of_all, median, seconds};
 use crate::walking::Agents;
 use netstat_agentx::proc::read::ProcRoot;
-use netstat_agentx::snapshot::sockets::{Detail, Sockets as Reading};
+use netstat_agentx::snapshot::sockets::{Detail, Families};
+use netstat_agentx::snapshot::tcp::Tcp;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -88,9 +89,11 @@ pub fn growth(table: &mut Table) {
         let (scrape, resident) = tcpstat();
         add("node_exporter tcpstat, a scrape", seconds(scrape));
         add("node_exporter's resident memory", format!("{} MB", resident / 1000));
-        let counted = median((0..times).map(|_| cpu(|| Reading::read(&root, Detail::Counts))).collect());
+        let counted =
+            median((0..times).map(|_| cpu(|| Tcp::read(&root, Families::BOTH, Detail::Counts))).collect());
         add("a refresh of our counts", seconds(counted));
-        let rows = median((0..times).map(|_| cpu(|| Reading::read(&root, Detail::Rows))).collect());
+        let rows =
+            median((0..times).map(|_| cpu(|| Tcp::read(&root, Families::BOTH, Detail::Rows))).collect());
         add("a refresh of our rows, in order", seconds(rows));
         let mut agents = Agents::snmpd();
         agents.add_ours();

@@ -4,7 +4,9 @@ use crate::measure::{Guard, Table, cpu, median};
 use crate::walking::{Agents, BASE};
 use netstat_agentx::proc::processes::Owners;
 use netstat_agentx::proc::read::ProcRoot;
-use netstat_agentx::snapshot::sockets::{Detail, Sockets};
+use netstat_agentx::snapshot::sockets::{Detail, Families};
+use netstat_agentx::snapshot::tcp::Tcp;
+use netstat_agentx::snapshot::udp::{TooSlow, Udp};
 use std::io::Read;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
@@ -42,6 +44,12 @@ pub fn crowd() {
     let _ = std::io::stdin().read(&mut [0]);
 }
 
+/// How many descriptors all processes have.
+fn procfs_descriptors() -> usize {
+    let processes = procfs::process::all_processes().unwrap().flatten();
+    processes.filter_map(|process| Some(process.fd().ok()?.flatten().count())).sum()
+}
+
 pub fn processes(table: &mut Table) {
     let mut crowd = Command::new(std::env::current_exe().unwrap())
         .arg("crowd")
@@ -51,15 +59,19 @@ pub fn processes(table: &mut Table) {
         .unwrap();
     crowd.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let root = ProcRoot::new("/proc");
-    let mut owners = Owners::read(&root).unwrap();
-    let all = median((0..7).map(|_| cpu(|| Owners::read(&root))).collect());
-    let wanted = Sockets::read(&root, Detail::Rows).inodes();
+    let tcp = Tcp::read(&root, Families::BOTH, Detail::Rows);
+    let udp = Udp::read(&root, Families::BOTH, Detail::Rows, TooSlow::default());
+    let wanted: Vec<_> = tcp.inodes().chain(udp.inodes()).collect();
+    let mut owners = Owners::default().search(&root, &wanted).unwrap();
+    let first = median((0..7).map(|_| cpu(|| Owners::default().search(&root, &wanted))).collect());
+    let all = median((0..7).map(|_| cpu(procfs_descriptors)).collect());
     let found = wanted.iter().filter(|inode| owners.of(**inode).is_some()).count();
     let mut search = || cpu(|| owners = owners.search(&root, &wanted).unwrap());
     let again = median((0..7).map(|_| search()).collect());
     let what =
         format!("processes of {found} sockets among {PROCESSES} processes with ten descriptors each, CPU");
     table.add(&what, again, "reading all of them through the procfs crate", all, 7);
+    table.add("the same for the first time", first, "reading all of them through the procfs crate", all, 7);
 
     let mut agents = Agents::snmpd();
     agents.add_ours_with("[refresh]\nprocesses-max-age = \"100ms\"\n");

@@ -48,7 +48,7 @@ fn snapshot(sockets: &Sockets, tree: &TempDir, root: &ProcRoot) -> Snapshot {
         Snapshot::new(MaxAges { counters: AGES, sockets: AGES, processes: AGES, answer_within: AGES });
     let touched = {
         let cx = Context::new(&snapshot, Instant::now());
-        let _ = cx.rows();
+        let _ = (cx.tcp_rows(), cx.udp_rows());
         cx.touched()
     };
     snapshot.refresh_now(touched, root);

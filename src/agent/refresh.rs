@@ -2,7 +2,7 @@
 
 use crate::proc::read::ProcRoot;
 use crate::resets::recorder::{Ending, Recorder};
-use crate::snapshot::{Change, Done, Job, MaxAges, Snapshot, SourceId, Touched};
+use crate::snapshot::{Change, Done, Job, MaxAges, News, Snapshot, SourceId, Touched};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,10 +114,10 @@ impl Refresher {
             self.start(job, Instant::now());
         }
         self.all_done().await;
-        if let Some(job) = self.snapshot.second() {
+        for job in self.snapshot.second() {
             self.start(job, Instant::now());
-            self.all_done().await;
         }
+        self.all_done().await;
     }
 
     async fn all_done(&mut self) {
@@ -209,17 +209,19 @@ impl Refresher {
             // There is one for each task.
             let Some(reading) = self.under_way.remove(&task) else { continue };
             let (source, took_ms) = (reading.job.id, reading.begun.elapsed().as_millis());
-            let change = match done {
-                Some(_) | None if reading.outdated => None,
+            let changes = match done {
+                Some(_) | None if reading.outdated => Vec::new(),
                 Some(done) => {
                     tracing::debug!(source = source.name(), took_ms, "was read");
-                    let change = self.snapshot.accept(done);
+                    let changes = self.snapshot.accept(done);
                     self.tell_in_time(source);
-                    change
+                    changes
                 }
-                None => self.snapshot.fail(source, "the reading broke off; please report this"),
+                None => {
+                    Vec::from_iter(self.snapshot.fail(source, "the reading broke off; please report this"))
+                }
             };
-            change.iter().for_each(tell);
+            changes.iter().for_each(tell);
             return source;
         }
     }
@@ -263,10 +265,12 @@ impl Drop for Refresher {
 
 fn tell(change: &Change) {
     let source = change.id.name();
-    if change.error.is_empty() {
-        tracing::info!(source, "is read well again");
-    } else {
-        tracing::warn!(source, error = %change.error, "cannot be read; what comes from it has no instances");
+    match &change.news {
+        News::Error(error) if error.is_empty() => tracing::info!(source, "is read well again"),
+        News::Error(error) => {
+            tracing::warn!(source, %error, "cannot be read; what comes from it has no instances");
+        }
+        News::Note(note) => tracing::warn!(source, "{note}"),
     }
 }
 

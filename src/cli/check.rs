@@ -9,7 +9,9 @@ use crate::config::Config;
 use crate::proc::sockets::TcpState;
 use crate::range::Range;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
-use crate::snapshot::sockets::{Detail, Sockets, Tables};
+use crate::snapshot::sockets::{Detail, Families};
+use crate::snapshot::tcp::Tcp;
+use crate::snapshot::udp::{TooSlow, Udp};
 use clap::ValueEnum;
 use clap::error::ErrorKind;
 use std::cmp::Reverse;
@@ -222,16 +224,16 @@ impl Pair {
     }
 
     /// How many sockets there are; `None` if their table could not be read.
-    fn count(&self, sockets: &Sockets) -> Option<u64> {
+    fn count(&self, Sockets { tcp: of_tcp, udp: of_udp }: &Sockets) -> Option<u64> {
         let tcp = |counts: Option<StateCounts>| Some(counts?.get(self.state.of_tcp()?));
         let udp = |counts: Option<UdpCounts>| {
             if self.state == State::Established { counts?.connected } else { Some(counts?.sockets) }
         };
         match self.kind {
-            Type::Tcp => tcp(sockets.tcp4),
-            Type::Tcp6 => tcp(sockets.tcp6),
-            Type::Udp => udp(sockets.udp4),
-            Type::Udp6 => udp(sockets.udp6),
+            Type::Tcp => tcp(of_tcp.ipv4),
+            Type::Tcp6 => tcp(of_tcp.ipv6),
+            Type::Udp => udp(of_udp.ipv4),
+            Type::Udp6 => udp(of_udp.ipv6),
             Type::All => None,
         }
     }
@@ -239,6 +241,12 @@ impl Pair {
     fn label(&self) -> String {
         format!("{}_{}", name(self.kind), name(self.state).to_uppercase())
     }
+}
+
+/// What was counted.
+struct Sockets {
+    tcp: Tcp,
+    udp: Udp,
 }
 
 /// What is printed, and with which exit status.
@@ -272,19 +280,20 @@ impl Report {
             Err(error) => return Self::unknown(error.to_string()),
         };
         let needed = |kind: Type| pairs.iter().any(|pair| pair.kind == kind);
-        let tables = Tables {
-            tcp4: needed(Type::Tcp),
-            tcp6: needed(Type::Tcp6),
-            udp4: needed(Type::Udp),
-            udp6: needed(Type::Udp6),
+        let tcp = Families { ipv4: needed(Type::Tcp), ipv6: needed(Type::Tcp6) };
+        let udp = Families { ipv4: needed(Type::Udp), ipv6: needed(Type::Udp6) };
+        let sockets = Sockets {
+            tcp: Tcp::read(&root, tcp, Detail::Counts),
+            udp: Udp::read(&root, udp, Detail::Counts, TooSlow::default()),
         };
-        Self::judge(arguments, &pairs, Sockets::read_tables(&root, tables, Detail::Counts))
+        Self::judge(arguments, &pairs, sockets)
     }
 
     fn judge(arguments: &Arguments, pairs: &[Pair], sockets: Sockets) -> Self {
         let mut counted: Vec<(&Pair, u64)> =
             pairs.iter().filter_map(|pair| Some((pair, pair.count(&sockets)?))).collect();
         let whole = counted.len() == pairs.len();
+        let problems = [sockets.tcp.problems, sockets.udp.problems].concat();
         let mut performance = String::new();
         for (pair, count) in &counted {
             let range = |range: Option<Range>| range.map(|range| range.to_string()).unwrap_or_default();
@@ -303,7 +312,7 @@ impl Report {
             parts.push(text + of.mark());
         };
         if !whole {
-            part(sockets.problems.join("; "), Status::Unknown);
+            part(problems.join("; "), Status::Unknown);
         }
         for (pair, count) in &counted {
             part(format!("{}: {count}", pair.label().replace('_', " ")), arguments.status(*count));
@@ -312,7 +321,7 @@ impl Report {
             part(arguments.none_found(), arguments.status(0));
         }
         let text = parts.join(", ");
-        Self { status, text, performance, remarks: if whole { sockets.problems } else { Vec::new() } }
+        Self { status, text, performance, remarks: if whole { problems } else { Vec::new() } }
     }
 
     /// One line, since Nagios shows no other, and remarks below it.

@@ -29,7 +29,7 @@ impl Local {
         Ok(Self {
             view: View::new(config.layout()),
             base: config.mib.base_oid.clone().into(),
-            snapshot: Snapshot::new(MaxAges {
+            snapshot: Snapshot::for_once(MaxAges {
                 counters: ONCE,
                 sockets: ONCE,
                 processes: ONCE,
@@ -68,7 +68,8 @@ impl Local {
         let errors = [
             &snapshot.counters.error,
             &snapshot.sockstat.error,
-            &snapshot.sockets.error,
+            &snapshot.tcp.error,
+            &snapshot.udp.error,
             &snapshot.processes.error,
         ];
         let errors: Vec<_> =

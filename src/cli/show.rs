@@ -6,8 +6,8 @@ use super::{ConfigArgument, Failure};
 use crate::mib::context::Context;
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
-use crate::snapshot::sockets::{Listener, Sockets};
 use crate::snapshot::sockstat::Sockstat;
+use crate::snapshot::tcp::{Listener, Tcp};
 use crate::{mib::lns_sockets, proc::sockets::Address};
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -57,14 +57,14 @@ struct Report {
 
 impl Report {
     fn of(cx: &Context<'_>) -> Self {
-        let (sockets, sockstat) = (cx.sockets(), cx.sockstat());
-        let tcp = |family| lns_sockets::tcp_of_family(sockets?, family);
-        let udp = |family| lns_sockets::udp_of_family(sockets?, family);
+        let (of_tcp, of_udp, sockstat) = (cx.tcp(), cx.udp(), cx.sockstat());
+        let tcp = |family| lns_sockets::tcp_of_family(of_tcp?, family);
+        let udp = |family| lns_sockets::udp_of_family(of_udp?, family);
         Self {
             tcp: [tcp(0), tcp(1), tcp(2)],
             udp: [udp(0), udp(1), udp(2)],
             usage: sockstat.map(usage).unwrap_or_default(),
-            listeners: sockets.map(listeners).unwrap_or_default(),
+            listeners: of_tcp.map(listeners).unwrap_or_default(),
         }
     }
 
@@ -190,7 +190,7 @@ fn percent(used: Option<u64>, limit: Option<u64>) -> String {
 }
 
 /// The listeners, the longest queue first.
-fn listeners(sockets: &Sockets) -> Vec<ListenerLine> {
+fn listeners(tcp: &Tcp) -> Vec<ListenerLine> {
     fn line<A: Address>(listener: &Listener<A>) -> ListenerLine {
         ListenerLine {
             endpoint: lns_sockets::text(listener.endpoint),
@@ -198,8 +198,8 @@ fn listeners(sockets: &Sockets) -> Vec<ListenerLine> {
             sockets: listener.sockets,
         }
     }
-    let mut lines: Vec<_> = sockets.listeners4.iter().map(line).collect();
-    lines.extend(sockets.listeners6.iter().map(line));
+    let mut lines: Vec<_> = tcp.listeners4.iter().map(line).collect();
+    lines.extend(tcp.listeners6.iter().map(line));
     lines.sort_by_key(|line| std::cmp::Reverse(line.accept_queue));
     lines
 }

@@ -3,8 +3,10 @@
 use crate::proc::counters::Figure;
 use crate::resets::recorder::Resets;
 use crate::snapshot::counters::Counters;
-use crate::snapshot::sockets::{Rows, Sockets};
+use crate::snapshot::sockets::Rows;
 use crate::snapshot::sockstat::Sockstat;
+use crate::snapshot::tcp::Tcp;
+use crate::snapshot::udp::Udp;
 use crate::snapshot::{Snapshot, SourceId, Touched};
 use std::cell::Cell;
 use std::time::Instant;
@@ -57,16 +59,28 @@ impl<'a> Context<'a> {
         self.snapshot.sockstat.data()
     }
 
-    /// Sockets by state, port and listener.
-    pub fn sockets(&self) -> Option<&'a Sockets> {
-        self.touch(SourceId::Sockets);
-        self.snapshot.sockets.data()
+    /// TCP sockets by state, port and listener.
+    pub fn tcp(&self) -> Option<&'a Tcp> {
+        self.touch(SourceId::Tcp);
+        self.snapshot.tcp.data()
     }
 
-    /// The rows of the socket tables.
-    pub fn rows(&self) -> Option<&'a Rows> {
-        self.touched.set(self.touched.get().with_rows());
-        self.snapshot.sockets.data()?.rows.as_ref()
+    /// The rows of TCP sockets.
+    pub fn tcp_rows(&self) -> Option<&'a Rows> {
+        self.touched.set(self.touched.get().with_rows(SourceId::Tcp));
+        self.snapshot.tcp.data()?.rows.as_ref()
+    }
+
+    /// How many UDP sockets there are, and what is in them.
+    pub fn udp(&self) -> Option<&'a Udp> {
+        self.touch(SourceId::Udp);
+        self.snapshot.udp.data()
+    }
+
+    /// The rows of UDP sockets.
+    pub fn udp_rows(&self) -> Option<&'a Rows> {
+        self.touched.set(self.touched.get().with_rows(SourceId::Udp));
+        self.snapshot.udp.data()?.rows.as_ref()
     }
 
     /// Resets by port and reason; none where they are not recorded.

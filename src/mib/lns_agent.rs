@@ -66,7 +66,9 @@ pub static GROUP: Group = Group {
             "lnsAgentLateAnswers",
             "requests",
             "Requests that were answered since lnsAgentStartTime from figures older than their max-age, because reading new \
-             ones took longer than answer-within. lnsAgentSourceRefreshTime tells which source is slow.",
+             ones took longer than answer-within. lnsAgentSourceRefreshTime tells which source is slow. A \
+             source that rests, since reading it takes so much CPU time, makes no answer late: lnsAgentSourceAge tells how \
+             old its figures are.",
             |cx| cx.snapshot.agent.late,
         ),
         Object::Table(Table {
@@ -75,7 +77,7 @@ pub static GROUP: Group = Group {
             entry: "lnsAgentSourceEntry",
             description: "What the figures are read from: how old the latest reading of each source is, how long it took, \
                 and what is wrong with it. A source is read when a manager asks for something from it, and not again before \
-                its max-age is over.",
+                its max-age is over, nor before nine times the CPU time that the latest reading took.",
             entry_description: "One source.",
             index: &[Column {
                 subid: 1,
@@ -83,9 +85,10 @@ pub static GROUP: Group = Group {
                 syntax: Syntax::Text(1, 32),
                 units: "",
                 description: "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat), sockstat \
-                    (net/sockstat and limits), sockets (net/tcp, net/tcp6, net/udp, net/udp6), processes (the \
-                    descriptors of all processes), or resets (the kernel's trace events of them), which is there only \
-                    where it is configured.",
+                    (net/sockstat and limits), tcp (net/tcp, net/tcp6), udp (net/udp, net/udp6; where there are so \
+                    many sockets that these are slow, sock_diag or net/sockstat), processes (the descriptors of all \
+                    processes), or resets (the kernel's trace events of them), which is there only where it is \
+                    configured.",
             }],
             columns: &[
                 Column {
@@ -173,13 +176,20 @@ pub(super) fn date_and_time(time: SystemTime) -> Option<Vec<u8>> {
     [high, low].map(Some).into_iter().chain(rest).chain([b'+', 0, 0].map(Some)).collect()
 }
 
-/// The sources in the order of their names as an index has them: the shorter first. The first is there only where it
-/// is wanted.
-const SOURCES: [SourceId; 5] =
-    [SourceId::Resets, SourceId::Sockets, SourceId::Counters, SourceId::Sockstat, SourceId::Processes];
+/// The sources in the order of their names as an index has them: the shorter first.
+const SOURCES: [SourceId; 6] = [
+    SourceId::Tcp,
+    SourceId::Udp,
+    SourceId::Resets,
+    SourceId::Counters,
+    SourceId::Sockstat,
+    SourceId::Processes,
+];
 
-fn sources(cx: &Context<'_>) -> &'static [SourceId] {
-    SOURCES.get(usize::from(!cx.snapshot.wants_resets())..).unwrap_or_default()
+/// Those there are: resets only where they are wanted.
+fn sources(cx: &Context<'_>) -> impl Iterator<Item = SourceId> {
+    let resets = cx.snapshot.wants_resets();
+    SOURCES.into_iter().filter(move |id| resets || *id != SourceId::Resets)
 }
 
 struct Sources;
@@ -206,7 +216,8 @@ fn health<'a>(cx: &Context<'a>, id: SourceId) -> Health<'a> {
     match id {
         SourceId::Counters => of(&cx.snapshot.counters, cx),
         SourceId::Sockstat => of(&cx.snapshot.sockstat, cx),
-        SourceId::Sockets => of(&cx.snapshot.sockets, cx),
+        SourceId::Tcp => of(&cx.snapshot.tcp, cx),
+        SourceId::Udp => of(&cx.snapshot.udp, cx),
         SourceId::Processes => of(&cx.snapshot.processes, cx),
         SourceId::Resets => of(&cx.snapshot.resets, cx),
     }
@@ -214,17 +225,17 @@ fn health<'a>(cx: &Context<'a>, id: SourceId) -> Health<'a> {
 
 impl Rows for Sources {
     fn len(&self, cx: &Context<'_>) -> usize {
-        sources(cx).len()
+        sources(cx).count()
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(source) = sources(cx).get(row) {
+        if let Some(source) = sources(cx).nth(row) {
             push_text(name, source.name());
         }
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let health = health(cx, *sources(cx).get(row)?);
+        let health = health(cx, sources(cx).nth(row)?);
         Some(match column {
             2 => Value::TimeTicks(u32::try_from(health.age?.as_millis() / 10).unwrap_or(u32::MAX)),
             3 => Value::gauge32(u64::try_from(health.refresh_time?.as_micros()).unwrap_or(u64::MAX)),
@@ -286,7 +297,7 @@ mod tests {
         snapshot.forget();
         let cx = Context::new(&snapshot, Instant::now());
         let cells = |wanted: SourceId| {
-            let row = sources(&cx).iter().position(|source| *source == wanted).unwrap();
+            let row = sources(&cx).position(|source| source == wanted).unwrap();
             [2, 4, 5].map(|column| Sources.cell(&cx, row, column))
         };
         let count = |count| Some(Value::Counter64(count));

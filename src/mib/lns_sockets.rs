@@ -7,7 +7,8 @@ use super::tcp_tables::{listeners, push_listener, with_listener};
 use super::value::Value;
 use crate::proc::sockets::{Address, Endpoint, TcpState};
 use crate::snapshot::counts::{StateCounts, UdpCounts};
-use crate::snapshot::sockets::{Listener, Sockets};
+use crate::snapshot::tcp::{Listener, Tcp};
+use crate::snapshot::udp::Udp as UdpSockets;
 use std::net::SocketAddr;
 
 /// lnsSockets
@@ -208,14 +209,14 @@ fn of_family<T: std::ops::Add<Output = T>>(family: usize, ipv4: Option<T>, ipv6:
 
 /// TCP sockets by state of a family, as in the state table.
 #[must_use]
-pub fn tcp_of_family(sockets: &Sockets, family: usize) -> Option<StateCounts> {
-    of_family(family, sockets.tcp4, sockets.tcp6)
+pub fn tcp_of_family(tcp: &Tcp, family: usize) -> Option<StateCounts> {
+    of_family(family, tcp.ipv4, tcp.ipv6)
 }
 
 /// UDP sockets of a family, as in the UDP table.
 #[must_use]
-pub fn udp_of_family(sockets: &Sockets, family: usize) -> Option<UdpCounts> {
-    of_family(family, sockets.udp4, sockets.udp6)
+pub fn udp_of_family(udp: &UdpSockets, family: usize) -> Option<UdpCounts> {
+    of_family(family, udp.ipv4, udp.ipv6)
 }
 
 /// The state of a row in a table whose last index runs through all states.
@@ -236,7 +237,7 @@ impl Rows for TcpStates {
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {
-        let counts = tcp_of_family(cx.sockets()?, row / TcpState::ALL.len())?;
+        let counts = tcp_of_family(cx.tcp()?, row / TcpState::ALL.len())?;
         Some(Value::gauge32(counts.get(state_at(row)?)))
     }
 }
@@ -253,7 +254,7 @@ impl Rows for Udp {
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let counts = udp_of_family(cx.sockets()?, row)?;
+        let counts = udp_of_family(cx.udp()?, row)?;
         Some(Value::gauge32(match column {
             2 => counts.sockets,
             3 => counts.connected?,
@@ -300,17 +301,17 @@ struct Ports;
 
 impl Rows for Ports {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.sockets().map_or(0, |sockets| sockets.ports.len() * TcpState::ALL.len())
+        cx.tcp().map_or(0, |tcp| tcp.ports.len() * TcpState::ALL.len())
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        let port = cx.sockets().and_then(|sockets| sockets.ports.get(row / TcpState::ALL.len()));
+        let port = cx.tcp().and_then(|tcp| tcp.ports.get(row / TcpState::ALL.len()));
         name.push(port.map_or(0, |(port, _)| u32::from(*port)));
         name.push(state_at(row).map_or(0, |state| state.number().into()));
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {
-        let (_, counts) = cx.sockets()?.ports.get(row / TcpState::ALL.len())?;
+        let (_, counts) = cx.tcp()?.ports.get(row / TcpState::ALL.len())?;
         Some(Value::gauge32(counts.get(state_at(row)?)))
     }
 }

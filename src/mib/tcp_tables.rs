@@ -6,7 +6,8 @@ use super::oid::Oid;
 use super::value::Value;
 use crate::proc::sockets::{Address, Endpoint, V4, V6};
 use crate::snapshot::instances;
-use crate::snapshot::sockets::{Listener, Row};
+use crate::snapshot::sockets::Row;
+use crate::snapshot::tcp::Listener;
 
 /// The tables below tcp.
 pub static GROUP: Group = Group {
@@ -110,18 +111,18 @@ struct Conn;
 
 impl Rows for Conn {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.rows().map_or(0, |rows| rows.tcp4.len())
+        cx.tcp_rows().map_or(0, |rows| rows.ipv4.len())
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(row) = cx.rows().and_then(|rows| rows.tcp4.get(row)) {
+        if let Some(row) = cx.tcp_rows().and_then(|rows| rows.ipv4.get(row)) {
             push_ipv4(name, row.local());
             push_ipv4(name, row.remote());
         }
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let row = cx.rows()?.tcp4.get(row)?;
+        let row = cx.tcp_rows()?.ipv4.get(row)?;
         Some(match column {
             1 => Value::Integer(i32::from(row.state)),
             2 => Value::IpAddress(row.local().address),
@@ -142,18 +143,18 @@ enum Either<'a> {
 
 impl Connection {
     fn row<'a>(cx: &Context<'a>, row: usize) -> Option<Either<'a>> {
-        let rows = cx.rows()?;
+        let rows = cx.tcp_rows()?;
         let (connections4, connections6) = (rows.connections4(), rows.connections6());
         match row.checked_sub(connections4.len()) {
-            None => instances::row(&rows.tcp4, connections4, row).map(Either::V4),
-            Some(row) => instances::row(&rows.tcp6, connections6, row).map(Either::V6),
+            None => instances::row(&rows.ipv4, connections4, row).map(Either::V4),
+            Some(row) => instances::row(&rows.ipv6, connections6, row).map(Either::V6),
         }
     }
 }
 
 impl Rows for Connection {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.rows().map_or(0, |rows| rows.connections4().len() + rows.connections6().len())
+        cx.tcp_rows().map_or(0, |rows| rows.connections4().len() + rows.connections6().len())
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
@@ -196,16 +197,16 @@ pub(super) fn with_listener<T>(
     ipv4: impl FnOnce(&Listener<V4>) -> T,
     ipv6: impl FnOnce(&Listener<V6>) -> T,
 ) -> Option<T> {
-    let sockets = cx.sockets()?;
-    match sockets.listeners4.get(row) {
+    let tcp = cx.tcp()?;
+    match tcp.listeners4.get(row) {
         Some(listener) => Some(ipv4(listener)),
-        None => sockets.listeners6.get(row - sockets.listeners4.len()).map(ipv6),
+        None => tcp.listeners6.get(row - tcp.listeners4.len()).map(ipv6),
     }
 }
 
 /// How many listeners there are.
 pub(super) fn listeners(cx: &Context<'_>) -> usize {
-    cx.sockets().map_or(0, |sockets| sockets.listeners4.len() + sockets.listeners6.len())
+    cx.tcp().map_or(0, |tcp| tcp.listeners4.len() + tcp.listeners6.len())
 }
 
 /// Appends the index of a listener.

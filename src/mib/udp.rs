@@ -64,14 +64,14 @@ struct Listening;
 
 impl Listening {
     fn row<'a>(cx: &Context<'a>, row: usize) -> Option<&'a Row<V4>> {
-        let rows = cx.rows()?;
-        instances::row(&rows.udp4, rows.unconnected4(), row)
+        let rows = cx.udp_rows()?;
+        instances::row(&rows.ipv4, rows.unconnected4(), row)
     }
 }
 
 impl Rows for Listening {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.rows().map_or(0, |rows| rows.unconnected4().len())
+        cx.udp_rows().map_or(0, |rows| rows.unconnected4().len())
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
@@ -93,7 +93,7 @@ struct Endpoints;
 
 impl Rows for Endpoints {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.rows().map_or(0, |rows| rows.udp4.len() + rows.udp6.len())
+        cx.udp_rows().map_or(0, |rows| rows.ipv4.len() + rows.ipv6.len())
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
@@ -102,10 +102,10 @@ impl Rows for Endpoints {
             push_inet(name, row.remote());
             name.push(row.instance());
         }
-        let Some(rows) = cx.rows() else { return };
-        match rows.udp4.get(row) {
+        let Some(rows) = cx.udp_rows() else { return };
+        match rows.ipv4.get(row) {
             Some(row) => push(name, row),
-            None => rows.udp6.get(row - rows.udp4.len()).into_iter().for_each(|row| push(name, row)),
+            None => rows.ipv6.get(row - rows.ipv4.len()).into_iter().for_each(|row| push(name, row)),
         }
     }
 
@@ -114,10 +114,10 @@ impl Rows for Endpoints {
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {
-        let rows = cx.rows()?;
-        let inode = match rows.udp4.get(row) {
+        let rows = cx.udp_rows()?;
+        let inode = match rows.ipv4.get(row) {
             Some(row) => row.inode,
-            None => rows.udp6.get(row - rows.udp4.len())?.inode,
+            None => rows.ipv6.get(row - rows.ipv4.len())?.inode,
         };
         cx.process(inode).map(Value::Gauge32)
     }

@@ -1,14 +1,18 @@
 //! From the bytes of `/proc` to typed values.
 //!
 //! The parsers are pure: bytes in, values or a [`ParseError`] out, one file for each kind of file. [`read`] is
-//! the only module of the crate that opens anything below `/proc`.
+//! the only module of the crate that opens files of `/proc`, [`processes`] the one that follows the descriptors of
+//! processes, and [`netlink`] the only one that asks the kernel another way.
 //!
 //! They are tolerant of what kernels change (columns in another order, more or fewer of them, sections that
 //! come and go, socket states without a number in the MIB) and strict about what would make a figure wrong
 //! (a number that is none, a line cut short): then the file fails, and only its own instances go.
 
 pub mod counters;
+pub mod cpu;
+pub mod diag;
 pub mod figure;
+pub mod netlink;
 pub mod processes;
 pub mod read;
 pub mod seen;

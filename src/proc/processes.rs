@@ -1,12 +1,16 @@
-//! Which process holds a socket: the links in `/proc/PID/fd`, read through the `procfs` crate.
+//! Which process holds a socket: the links in `/proc/PID/fd`.
 //!
-//! Reading every descriptor of every process costs tens of microseconds each, most of them no sockets at all. Once
-//! that was done, [`Owners::search`] looks only for what can have changed: it asks one link for each socket whose
-//! holder is known, reads processes that are new, and looks for the rest where sockets were found before.
+//! Reading every descriptor of every process takes a system call each, most of them no sockets at all, and any user can have
+//! millions of them. So [`Owners::search`] looks for wanted sockets only, and for what can have changed: it asks one link
+//! for each socket whose holder is known, reads processes that are new, and looks for the rest where sockets were found
+//! before, then everywhere. What it may cost is limited; what was found until then counts, and the next search goes on
+//! where this one stopped. Processes take turns, so that none with very many descriptors keeps it from the others.
 
+use super::cpu::Stopwatch;
 use super::read::ProcRoot;
-use procfs::process::{FDTarget, Process};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom, openat, readlinkat_raw, seek};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::mem::MaybeUninit;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,17 +22,41 @@ const READ_ALL_AFTER: Duration = Duration::from_secs(300);
 /// read; one that was made a moment ago may be found the second time.
 const SEARCHES: u8 = 2;
 
+/// So many descriptors of a process are read before it is the next one's turn.
+const TURN: usize = 4096;
+
+/// The clock is looked at after so many links.
+const LINKS: usize = 64;
+
+/// What one search may cost, in CPU time: on an idle machine it is done before an answer has to be given.
+const SEARCH: Duration = Duration::from_millis(500);
+/// How much of that may go to asking whether sockets are still where they were.
+const ASKING: Duration = Duration::from_millis(200);
+
+/// What a search may cost. Tests have a clock of their own.
+struct Budget<'a> {
+    spent: &'a dyn Fn() -> Duration,
+    asking: Duration,
+    all: Duration,
+    turn: usize,
+}
+
 /// The process of each socket.
 ///
-/// Of several processes that share a socket the last in the order of `/proc` stands, as in snmpd. Processes that end
-/// meanwhile or belong to others are stepped over: their sockets have no process here.
-#[derive(Debug)]
+/// Of several processes that share a socket the last in the order of `/proc` stands, as in snmpd, as soon as all of them
+/// were read. Processes that end meanwhile or belong to others are stepped over: their sockets have no process here.
+#[derive(Debug, Default)]
 pub struct Owners {
     holders: HashMap<u64, Holder>,
     processes: BTreeSet<u32>,
     /// How often a socket was looked for in vain.
     missed: HashMap<u64, u8>,
-    read_all: Instant,
+    /// What is still to be read.
+    sweep: Option<Sweep>,
+    /// When the last sweep through everything began.
+    read_all: Option<Instant>,
+    /// The last inode whose holder was asked: the next time it begins behind it.
+    asked: u64,
 }
 
 /// A descriptor of a process.
@@ -38,6 +66,30 @@ struct Holder {
     descriptor: i32,
 }
 
+/// Processes that are to be read, over as many searches as it takes.
+#[derive(Debug, Clone, Default)]
+struct Sweep {
+    left: VecDeque<Visit>,
+    /// It is read to its end though no socket is looked for.
+    must: bool,
+    /// It goes through all processes: what it does not find is not to be found.
+    whole: bool,
+}
+
+/// A process, and where to begin among its descriptors.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    process: u32,
+    /// Where its folder is read on; 0 is its beginning.
+    from: u64,
+}
+
+impl Visit {
+    fn of(process: u32) -> Self {
+        Self { process, from: 0 }
+    }
+}
+
 impl Owners {
     /// The process that holds the socket with this inode, if one was found.
     #[must_use]
@@ -45,98 +97,206 @@ impl Owners {
         self.holders.get(&inode).map(|holder| holder.process)
     }
 
-    /// Reads the descriptors of all processes.
-    ///
-    /// # Errors
-    /// If the root itself cannot be listed.
-    pub fn read(root: &ProcRoot) -> Result<Self, String> {
-        Self::read_matching(root, |_| true)
+    /// Whether nothing is left to be read: then all that is not known cannot be known.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.sweep.is_none()
     }
 
-    /// The same, and keeps those of `wanted` sockets alone: `/proc` has the processes of all network namespaces, and
-    /// the sockets of the others may be many.
-    ///
-    /// # Errors
-    /// If the root itself cannot be listed.
-    pub fn read_wanted(root: &ProcRoot, wanted: &[u64]) -> Result<Self, String> {
-        let wanted: HashSet<u64> = wanted.iter().copied().collect();
-        Self::read_matching(root, |inode| wanted.contains(&inode))
-    }
-
-    fn read_matching(root: &ProcRoot, keep: impl Fn(u64) -> bool) -> Result<Self, String> {
-        let processes = list(root.path())?;
-        let mut holders = HashMap::new();
-        for &process in &processes {
-            for (inode, holder) in sockets(root.path(), process).filter(|(inode, _)| keep(*inode)) {
-                holders.insert(inode, holder);
-            }
-        }
-        Ok(Self { holders, processes, missed: HashMap::new(), read_all: Instant::now() })
-    }
-
-    /// The processes of `wanted` sockets, by as little reading as tells them from what was known before.
+    /// The processes of `wanted` sockets, by as little reading as tells them from what was known before: at first,
+    /// nothing.
     ///
     /// # Errors
     /// If the root itself cannot be listed.
     pub fn search(&self, root: &ProcRoot, wanted: &[u64]) -> Result<Self, String> {
-        if self.read_all.elapsed() >= READ_ALL_AFTER {
-            return Self::read_wanted(root, wanted);
-        }
-        let mut next = Self {
-            holders: HashMap::with_capacity(wanted.len()),
-            processes: list(root.path())?,
-            missed: HashMap::new(),
-            read_all: self.read_all,
+        let stopwatch = Stopwatch::start();
+        let budget = Budget { spent: &|| stopwatch.spent(), asking: ASKING, all: SEARCH, turn: TURN };
+        self.search_within(&budget, root, wanted)
+    }
+
+    fn search_within(&self, budget: &Budget<'_>, root: &ProcRoot, wanted: &[u64]) -> Result<Self, String> {
+        let mut search = Search {
+            root: root.path(),
+            budget,
+            // An inode of 0 is a socket that no process holds.
+            wanted: wanted.iter().copied().filter(|inode| *inode != 0).collect(),
+            unknown: BTreeSet::new(),
+            next: Self {
+                processes: list(root.path())?,
+                read_all: self.read_all,
+                asked: self.asked,
+                ..Self::default()
+            },
         };
-        let mut unknown = BTreeSet::new();
-        // An inode of 0 is a socket that no process holds.
-        for &inode in wanted.iter().filter(|inode| **inode != 0) {
-            match self.holders.get(&inode) {
-                Some(&holder) if holds(root.path(), holder, inode) => {
-                    next.holders.insert(inode, holder);
+        search.ask(self);
+        search.look(self);
+        Ok(search.next)
+    }
+}
+
+/// A search under way.
+struct Search<'a> {
+    root: &'a Path,
+    budget: &'a Budget<'a>,
+    wanted: HashSet<u64>,
+    /// Those that are looked for.
+    unknown: BTreeSet<u64>,
+    /// What is known.
+    next: Owners,
+}
+
+impl Search<'_> {
+    fn may_go_on(&self) -> bool {
+        (self.budget.spent)() < self.budget.all
+    }
+
+    /// Asks whether the wanted sockets are where they were. Those for which there is no time are taken to be there, and
+    /// are the first the next time.
+    fn ask(&mut self, before: &Owners) {
+        let mut known: Vec<u64> = Vec::new();
+        for inode in &self.wanted {
+            match (before.holders.contains_key(inode), before.missed.get(inode)) {
+                (true, _) => known.push(*inode),
+                (false, Some(&times)) if times >= SEARCHES => {
+                    self.next.missed.insert(*inode, times);
                 }
-                _ => match self.missed.get(&inode) {
-                    Some(&times) if times >= SEARCHES => {
-                        next.missed.insert(inode, times);
-                    }
-                    _ => {
-                        unknown.insert(inode);
-                    }
-                },
+                (false, _) => {
+                    self.unknown.insert(*inode);
+                }
             }
         }
-        // A child shares the sockets of its parent, also those that are known already.
-        let new: BTreeSet<u32> = next.processes.difference(&self.processes).copied().collect();
-        for &process in &new {
-            for (inode, holder) in sockets(root.path(), process) {
-                next.hold(inode, holder, &mut unknown);
+        known.sort_unstable();
+        let begin = known.partition_point(|inode| *inode <= before.asked);
+        let mut in_time = true;
+        for (number, inode) in known.iter().skip(begin).chain(known.iter().take(begin)).enumerate() {
+            let Some(&holder) = before.holders.get(inode) else { continue };
+            in_time = in_time && (number % LINKS != 0 || (self.budget.spent)() < self.budget.asking);
+            if in_time {
+                self.next.asked = *inode;
+            }
+            if !in_time || holds(self.root, holder, *inode) {
+                self.next.holders.insert(*inode, holder);
+            } else {
+                self.unknown.insert(*inode);
             }
         }
-        // Where sockets were found before they are most likely found again; the last of those that share one counts,
-        // so the search goes backwards and each socket is settled by the first process that has it.
-        let likely: BTreeSet<u32> = self.holders.values().map(|holder| holder.process).collect();
-        let old = next.processes.iter().rev().filter(|process| !new.contains(process));
-        let (likely, others): (Vec<u32>, Vec<u32>) = old.partition(|process| likely.contains(process));
-        for process in likely.into_iter().chain(others) {
-            if unknown.is_empty() {
+    }
+
+    /// Looks for those that are unknown, and at new processes: a child shares the sockets of its parent, also those that
+    /// are known already.
+    fn look(&mut self, before: &Owners) {
+        let exists = |visit: &Visit| self.next.processes.contains(&visit.process);
+        let mut sweep = before.sweep.clone().unwrap_or_default();
+        sweep.left.retain(exists);
+        let (mut new, mut likely) = (VecDeque::new(), VecDeque::new());
+        // Where sockets were found before they are most likely found again; the last of those that share one counts, so
+        // they are read backwards.
+        let likely_ones: BTreeSet<u32> = before.holders.values().map(|holder| holder.process).collect();
+        let is_new = |process: &u32| !before.processes.contains(process);
+        let others = |next: &Owners| {
+            let others = next.processes.iter().rev().filter(|process| !likely_ones.contains(process));
+            others.copied().filter(|process| !is_new(process)).collect::<Vec<_>>()
+        };
+        let is_due = before.read_all.is_none_or(|begun| begun.elapsed() >= READ_ALL_AFTER);
+        let goes_on = sweep.must && sweep.whole && !sweep.left.is_empty();
+        if is_due && !goes_on {
+            let all = self.next.processes.iter().rev();
+            let (likely, others): (Vec<u32>, Vec<u32>) =
+                all.partition(|process| likely_ones.contains(process));
+            let left = likely.into_iter().chain(others).map(Visit::of).collect();
+            sweep = Sweep { left, must: true, whole: true };
+            self.next.read_all = Some(Instant::now());
+        } else {
+            new = self.next.processes.iter().copied().filter(is_new).map(Visit::of).collect();
+            let still = likely_ones.iter().rev().filter(|process| self.next.processes.contains(process));
+            likely = still.copied().filter(|process| !is_new(process)).map(Visit::of).collect();
+        }
+        // They take turns, so that each of them comes to its end whatever the others are like; and once at least, whatever
+        // listing the processes took.
+        loop {
+            let mut any = self.turn(&mut new);
+            if !self.unknown.is_empty() {
+                any |= self.turn(&mut likely);
+                if likely.is_empty() && !sweep.whole {
+                    sweep.left.extend(others(&self.next).into_iter().map(Visit::of));
+                    sweep.whole = true;
+                }
+            }
+            if sweep.must || !self.unknown.is_empty() {
+                any |= self.turn(&mut sweep.left);
+            }
+            if !any || !self.may_go_on() {
                 break;
             }
-            let found = sockets(root.path(), process).filter(|(inode, _)| unknown.contains(inode));
-            for (inode, holder) in found.collect::<Vec<_>>() {
-                next.hold(inode, holder, &mut unknown);
+        }
+        if sweep.whole && sweep.left.is_empty() {
+            for inode in std::mem::take(&mut self.unknown) {
+                let times = before.missed.get(&inode).map_or(1, |times| times.saturating_add(1));
+                self.next.missed.insert(inode, times);
             }
         }
-        for inode in unknown {
-            let times = self.missed.get(&inode).map_or(1, |times| times.saturating_add(1));
-            next.missed.insert(inode, times);
+        // What there was no time for.
+        if !self.unknown.is_empty() && !sweep.whole {
+            sweep.left.extend(likely.into_iter().chain(others(&self.next).into_iter().map(Visit::of)));
+            sweep.whole = true;
         }
-        Ok(next)
+        sweep.must |= !new.is_empty();
+        sweep.left.extend(new);
+        let is_over = sweep.left.is_empty() || (self.unknown.is_empty() && !sweep.must);
+        self.next.sweep = (!is_over).then_some(sweep);
+        for inode in &self.unknown {
+            self.next.missed.extend(before.missed.get(inode).map(|times| (*inode, *times)));
+        }
+    }
+
+    /// Reads some of the first process, which then goes to the end, unless it was read to its own. False if there is none.
+    fn turn(&mut self, queue: &mut VecDeque<Visit>) -> bool {
+        let Some(visit) = queue.pop_front() else {
+            return false;
+        };
+        let from = self.read(visit);
+        queue.extend(from.map(|from| Visit { from, ..visit }));
+        true
+    }
+
+    /// Reads some of the descriptors of a process. Where to go on, unless that were all, it is gone or may not be seen.
+    fn read(&mut self, visit: Visit) -> Option<u64> {
+        let path = self.root.join(format!("{}/fd", visit.process));
+        let folder =
+            openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        if visit.from > 0 {
+            seek(&folder, SeekFrom::Start(visit.from)).ok()?;
+        }
+        let mut entries = [MaybeUninit::uninit(); 8192];
+        let mut entries = RawDir::new(&folder, &mut entries);
+        let mut number = 0;
+        while let Some(entry) = entries.next() {
+            let entry = entry.ok()?;
+            let name = entry.file_name();
+            let Some(descriptor) = name.to_str().ok().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let mut target = [MaybeUninit::uninit(); 64];
+            let target = readlinkat_raw(&folder, name, &mut target);
+            if let Some(inode) = target.ok().and_then(|(target, _)| socket(target)) {
+                self.hold(inode, Holder { process: visit.process, descriptor });
+            }
+            number += 1;
+            if number >= self.budget.turn || (number % LINKS == 0 && !self.may_go_on()) {
+                return Some(entry.next_entry_cookie());
+            }
+        }
+        None
     }
 
     /// Notes a holder, unless a later process holds the socket too.
-    fn hold(&mut self, inode: u64, holder: Holder, unknown: &mut BTreeSet<u64>) {
-        unknown.remove(&inode);
-        let kept = self.holders.entry(inode).or_insert(holder);
+    fn hold(&mut self, inode: u64, holder: Holder) {
+        if !self.wanted.contains(&inode) {
+            return;
+        }
+        self.unknown.remove(&inode);
+        self.next.missed.remove(&inode);
+        let kept = self.next.holders.entry(inode).or_insert(holder);
         if kept.process < holder.process {
             *kept = holder;
         }
@@ -149,17 +309,12 @@ fn list(root: &Path) -> Result<BTreeSet<u32>, String> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
-/// The sockets of one process; none if it is gone or may not be seen.
-fn sockets(root: &Path, process: u32) -> impl Iterator<Item = (u64, Holder)> {
-    let opened = Process::new_with_root(root.join(process.to_string()));
-    let descriptors = opened.and_then(|opened| opened.fd()).into_iter().flatten().flatten();
-    descriptors.filter_map(move |descriptor| match descriptor.target {
-        FDTarget::Socket(inode) => Some((inode, Holder { process, descriptor: descriptor.fd })),
-        _ => None,
-    })
+/// The inode in a link to a socket, `socket:[5592]`.
+fn socket(target: &[u8]) -> Option<u64> {
+    super::decimal(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
 
-/// Whether a descriptor is still that socket: one system call, where reading a process takes four for each descriptor.
+/// Whether a descriptor is still that socket.
 fn holds(root: &Path, holder: Holder, inode: u64) -> bool {
     let link = root.join(format!("{}/fd/{}", holder.process, holder.descriptor));
     let target = std::fs::read_link(link);
@@ -169,6 +324,7 @@ fn holds(root: &Path, holder: Holder, inode: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::symlink;
 
@@ -179,9 +335,7 @@ mod tests {
         let inode =
             link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap();
         let root = ProcRoot::new("/proc");
-        let owners = Owners::read(&root).unwrap();
-        assert_eq!(owners.of(inode), Some(std::process::id()));
-        let owners = Owners::read_wanted(&root, &[inode]).unwrap();
+        let owners = Owners::default().search(&root, &[inode]).unwrap();
         assert_eq!((owners.of(inode), owners.holders.len()), (Some(std::process::id()), 1));
         let again = owners.search(&root, &[inode]).unwrap();
         assert_eq!(again.of(inode), Some(std::process::id()));
@@ -191,7 +345,8 @@ mod tests {
 
     #[test]
     fn a_root_that_is_not_there_is_an_error() {
-        assert!(Owners::read(&ProcRoot::new("/nowhere")).unwrap_err().starts_with("/nowhere: "));
+        let nowhere = Owners::default().search(&ProcRoot::new("/nowhere"), &[]);
+        assert!(nowhere.unwrap_err().starts_with("/nowhere: "));
     }
 
     /// A tree of processes with descriptors, all of them sockets.
@@ -227,8 +382,9 @@ mod tests {
 
     /// What a search finds is what reading everything finds.
     fn same(tree: &Tree, before: &Owners, wanted: &[u64]) -> Owners {
-        let (searched, read) =
-            (before.search(&tree.root(), wanted).unwrap(), Owners::read(&tree.root()).unwrap());
+        let searched = before.search(&tree.root(), wanted).unwrap();
+        let read = Owners::default().search(&tree.root(), wanted).unwrap();
+        assert!(searched.is_complete() && read.is_complete());
         for inode in wanted {
             assert_eq!(searched.of(*inode), read.of(*inode), "socket {inode}");
         }
@@ -238,7 +394,7 @@ mod tests {
     #[test]
     fn a_search_finds_what_reading_everything_finds() {
         let tree = Tree::new(&[(10, &[(3, 100), (4, 101)]), (20, &[(3, 100)]), (30, &[])]);
-        let owners = Owners::read(&tree.root()).unwrap();
+        let owners = Owners::default().search(&tree.root(), &[100, 101, 102]).unwrap();
         assert_eq!((owners.of(100), owners.of(101), owners.of(102)), (Some(20), Some(10), None));
         // New sockets: in a process that had some, in one that had none, in one that is new.
         tree.open(10, 5, 102);
@@ -264,11 +420,139 @@ mod tests {
     #[test]
     fn what_nobody_holds_is_looked_for_twice_only() {
         let tree = Tree::new(&[(10, &[(3, 100)])]);
-        let owners = Owners::read(&tree.root()).unwrap();
-        let owners = owners.search(&tree.root(), &[100, 7, 0]).unwrap();
+        let owners = Owners::default().search(&tree.root(), &[100, 7, 0]).unwrap();
         assert_eq!(owners.missed, HashMap::from([(7, 1)]));
         let owners = owners.search(&tree.root(), &[100, 7]).unwrap();
         let owners = owners.search(&tree.root(), &[100, 7]).unwrap();
         assert_eq!(owners.missed, HashMap::from([(7, 2)]));
+    }
+
+    /// A socket that is handed to a process that is not new, while the one before keeps it.
+    #[test]
+    fn everything_is_read_again_after_a_while() {
+        let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[])]);
+        let mut owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        tree.open(20, 3, 100);
+        owners = owners.search(&tree.root(), &[100]).unwrap();
+        assert_eq!(owners.of(100), Some(10), "no search notices");
+        let long_ago = Instant::now().checked_sub(READ_ALL_AFTER).unwrap();
+        owners.read_all = Some(long_ago);
+        owners = owners.search(&tree.root(), &[100]).unwrap();
+        assert_eq!(owners.of(100), Some(20));
+        assert!(owners.read_all > Some(long_ago), "and not again at once");
+    }
+
+    /// What is wanted is where it was, and nobody is new: nothing else is read.
+    #[test]
+    fn a_process_that_need_not_be_read_is_not() {
+        let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[(3, 101)])]);
+        let owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        tree.open(20, 4, 100);
+        assert_eq!(owners.search(&tree.root(), &[100]).unwrap().of(100), Some(10));
+    }
+
+    /// A search that may look at its clock so many times, of which a turn of 64 links takes one or two.
+    fn search(before: &Owners, tree: &Tree, wanted: &[u64], looks: u64) -> (Owners, u64) {
+        let looked = Cell::new(0);
+        let spent = || {
+            looked.set(looked.get() + 1);
+            Duration::from_millis(looked.get())
+        };
+        let budget = Budget {
+            spent: &spent,
+            asking: Duration::from_millis(looks / 2),
+            all: Duration::from_millis(looks),
+            turn: 64,
+        };
+        let next = before.search_within(&budget, &tree.root(), wanted).unwrap();
+        (next, looked.get())
+    }
+
+    fn many(first: u64, number: u64) -> Vec<(i32, u64)> {
+        (0..number).map(|at| (3 + i32::try_from(at).unwrap(), first + at)).collect()
+    }
+
+    #[test]
+    fn nobody_keeps_a_search_from_the_others() {
+        // First in order and last, with more than one search can read.
+        let (first, last) = (many(10_000, 1_000), many(20_000, 1_000));
+        let small: Vec<(u32, Vec<(i32, u64)>)> =
+            (20..30).map(|process| (process, many(process.into(), 1))).collect();
+        let mut processes: Vec<(u32, &[(i32, u64)])> = vec![(10, &first[..]), (99, &last[..])];
+        processes.extend(small.iter().map(|(process, sockets)| (*process, &sockets[..])));
+        let tree = Tree::new(&processes);
+        let all: Vec<u64> =
+            processes.iter().flat_map(|(_, sockets)| *sockets).map(|(_, inode)| *inode).collect();
+        let (mut owners, _) = search(&Owners::default(), &tree, &all, 20);
+        for process in 20..30 {
+            assert_eq!(owners.of(process.into()), Some(process), "in the first search");
+        }
+        let mut searches = 1;
+        while !owners.is_complete() {
+            let found = owners.holders.len();
+            let (next, looked) = search(&owners, &tree, &all, 20);
+            owners = next;
+            assert!(looked <= 22 && owners.holders.len() >= found);
+            searches += 1;
+            assert!(searches < 60, "{found} of {}", all.len());
+        }
+        assert!(searches > 1);
+        assert_eq!(owners.holders.len(), all.len());
+        assert!(owners.missed.is_empty());
+    }
+
+    /// As a server with very many connections and children does it.
+    #[test]
+    fn sockets_that_many_processes_share_are_found_over_many_searches() {
+        let shared = many(1_000, 200);
+        let tree = Tree::new(&(100..140).map(|process| (process, &shared[..])).collect::<Vec<_>>());
+        let mut wanted: Vec<u64> = shared.iter().map(|(_, inode)| *inode).collect();
+        let mut owners = Owners::default();
+        let mut searches = 0;
+        while searches == 0 || !owners.is_complete() {
+            (owners, _) = search(&owners, &tree, &wanted, 24);
+            searches += 1;
+            assert!(searches < 100);
+        }
+        assert!(searches > 3);
+        assert!(wanted.iter().all(|inode| owners.of(*inode) == Some(139)), "the last of them");
+        // A child, a socket that is new, and one that nobody has, while the search is never done in one go.
+        tree.open(50, 3, 1_000);
+        (0..200).for_each(|fd| tree.open(200, 3 + fd, 1_000 + u64::try_from(fd).unwrap()));
+        tree.open(105, 900, 7_000);
+        wanted.extend([7_000, 8_000]);
+        for _ in 0..100 {
+            (owners, _) = search(&owners, &tree, &wanted, 24);
+        }
+        assert_eq!((owners.of(7_000), owners.of(8_000)), (Some(105), None));
+        assert!(wanted[..200].iter().all(|inode| owners.of(*inode) == Some(200)));
+        assert_eq!((owners.is_complete(), &owners.missed), (true, &HashMap::from([(8_000, 2)])));
+    }
+
+    /// Where there is no time to ask all of them, each has its turn.
+    #[test]
+    fn all_holders_are_asked_in_the_end() {
+        let sockets = many(1_000, 1_000);
+        let tree = Tree::new(&[(10, &sockets[..]), (20, &[])]);
+        let wanted: Vec<u64> = sockets.iter().map(|(_, inode)| *inode).collect();
+        let mut owners = Owners::default().search(&tree.root(), &wanted).unwrap();
+        (0..1_000).for_each(|at| tree.close(10, 3 + at));
+        let held: Vec<usize> = (0..8)
+            .map(|_| {
+                (owners, _) = search(&owners, &tree, &wanted, 10);
+                owners.holders.len()
+            })
+            .collect();
+        assert!(held[0] > 0 && held.is_sorted_by(|before, after| before >= after), "{held:?}");
+        assert_eq!(held[7], 0, "{held:?}");
+    }
+
+    #[test]
+    fn links_that_are_no_sockets() {
+        assert_eq!(socket(b"socket:[5592]"), Some(5592));
+        let others = ["socket:[]", "socket:[1", "pipe:[5592]", "/dev/null", "socket:[-1]", "socket:5592", ""];
+        for other in others {
+            assert_eq!(socket(other.as_bytes()), None, "{other}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The only module that opens anything: files below a `/proc` root, whole or line by line.
+//! The only module that opens files below a `/proc` root, whole or line by line.
 
 use super::ParseError;
 use super::seen::{Identity, Seen};
@@ -105,11 +105,16 @@ impl ProcRoot {
     /// `/proc/sys/net` is always the reader's own, whatever root it is seen through.
     #[must_use]
     pub fn sysctl_ipv4(&self, file: &str) -> Option<PathBuf> {
+        self.is_of_own_namespace().then(|| self.root.join("sys/net/ipv4").join(file))
+    }
+
+    /// Whether [`Self::net`] shows this process's own network namespace, as sysctls and netlink do.
+    #[must_use]
+    pub fn is_of_own_namespace(&self) -> bool {
         let own = Path::new("/proc/self/ns/net");
         let shown = self.root.join("1/ns/net");
-        let same_namespace = self.root == Path::new("/proc")
-            || matches!((own.read_link(), shown.read_link()), (Ok(a), Ok(b)) if a == b);
-        same_namespace.then(|| self.root.join("sys/net/ipv4").join(file))
+        self.root == Path::new("/proc")
+            || matches!((own.read_link(), shown.read_link()), (Ok(a), Ok(b)) if a == b)
     }
 }
 

@@ -21,6 +21,8 @@ pub trait Address: Copy + Ord + std::hash::Hash + std::fmt::Debug + Send + Sync 
     fn octets(&self) -> &[u8];
     /// The address as the standard library has it, to print it.
     fn ip(&self) -> std::net::IpAddr;
+    /// From the standard library's, if it is of this family.
+    fn of(ip: std::net::IpAddr) -> Option<Self>;
 }
 
 /// An IPv4 address in network order.
@@ -43,6 +45,13 @@ impl Address for V4 {
     fn ip(&self) -> std::net::IpAddr {
         (*self).into()
     }
+
+    fn of(ip: std::net::IpAddr) -> Option<Self> {
+        match ip {
+            std::net::IpAddr::V4(ip) => Some(ip.octets()),
+            std::net::IpAddr::V6(_) => None,
+        }
+    }
 }
 
 impl Address for V6 {
@@ -63,6 +72,13 @@ impl Address for V6 {
 
     fn ip(&self) -> std::net::IpAddr {
         (*self).into()
+    }
+
+    fn of(ip: std::net::IpAddr) -> Option<Self> {
+        match ip {
+            std::net::IpAddr::V6(ip) => Some(ip.octets()),
+            std::net::IpAddr::V4(_) => None,
+        }
     }
 }
 

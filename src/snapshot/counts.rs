@@ -55,6 +55,11 @@ impl UdpCounts {
         transmit_queue: Some(0),
         drops: Some(0),
     };
+
+    /// So many sockets, of which nothing else is known.
+    pub(super) fn of_number(sockets: u64) -> Self {
+        Self { sockets, connected: None, receive_queue: None, transmit_queue: None, drops: None }
+    }
 }
 
 impl std::ops::Add for UdpCounts {

@@ -232,7 +232,7 @@ mod tests {
         /// Reads at a second of the clock.
         fn read(&mut self, second: u64, kernel: &Kernel) {
             let ended = self.start + Duration::from_secs(second);
-            let timing = Timing { begun: ended, ended };
+            let timing = Timing { begun: ended, ended, cost: Duration::ZERO };
             let reading = Reading::Counters(reading(kernel));
             self.snapshot.accept(Done { id: SourceId::Counters, timing, reading });
         }
@@ -315,7 +315,11 @@ mod tests {
             let each = readings.iter().map(|count| {
                 let text = format!("Ip: InReceives\nIp: {count}\nTcp: InSegs New\nTcp: {count} {count}\n");
                 let mut reading = Counters::of(&[("snmp", text.as_bytes())]);
-                history.judge(&mut reading, Timing { begun: now, ended: now }, SystemTime::now());
+                history.judge(
+                    &mut reading,
+                    Timing { begun: now, ended: now, cost: Duration::ZERO },
+                    SystemTime::now(),
+                );
                 let new = reading.unregistered[0].count;
                 assert_eq!(new, reading.count(slot("Tcp", "InSegs")));
                 (reading.count(slot("Ip", "InReceives")), new)
@@ -347,7 +351,11 @@ mod tests {
             let names = text(|n| format!(" N{n}")).replace('N', &format!("N{round}x"));
             let contents = format!("Tcp:{names}\nTcp:{}\n", text(|n| format!(" {n}")));
             let mut reading = Counters::of(&[("snmp", contents.as_bytes())]);
-            history.judge(&mut reading, Timing { begun: now, ended: now }, SystemTime::now());
+            history.judge(
+                &mut reading,
+                Timing { begun: now, ended: now, cost: Duration::ZERO },
+                SystemTime::now(),
+            );
             assert!(history.unregistered.len() <= MOST);
         }
     }

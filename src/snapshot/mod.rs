@@ -6,36 +6,42 @@
 
 pub mod counters;
 pub mod counts;
+mod due;
 pub mod history;
 pub mod icmp_types;
 pub mod instances;
+mod job;
 pub mod notes;
 pub mod ports;
 pub mod sockets;
 pub mod sockstat;
 pub mod source;
+pub mod tcp;
 mod touched;
+pub mod udp;
 
 use crate::proc::processes::Owners;
 use crate::proc::read::ProcRoot;
-use crate::resets::counting::ephemeral;
 use crate::resets::recorder::{Handle, Resets};
 use crate::thresholds::Thresholds;
 use counters::Counters;
 use history::History;
-use sockets::{Detail, Sockets};
+use job::Reading;
+pub use job::{Change, Done, Job, Known, News};
 use sockstat::Sockstat;
-use source::{Source, Timing};
+use source::Source;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tcp::Tcp;
 pub use touched::{SourceId, Touched};
+use udp::{TooSlow, Udp, Way};
 
 /// How old a source may be when it answers, from `[refresh]` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxAges {
     /// Counters, sockstat and resets.
     pub counters: Duration,
-    /// Sockets.
+    /// TCP and UDP sockets.
     pub sockets: Duration,
     /// Processes.
     pub processes: Duration,
@@ -67,8 +73,10 @@ pub struct Snapshot {
     pub counters: Source<Counters>,
     /// Sockets in use, memory and limits.
     pub sockstat: Source<Sockstat>,
-    /// Sockets by state, listeners, and rows where a table was asked for.
-    pub sockets: Source<Sockets>,
+    /// TCP sockets by state, listeners, and rows where a table was asked for.
+    pub tcp: Source<Tcp>,
+    /// UDP sockets, and rows where a table was asked for.
+    pub udp: Source<Udp>,
     /// The process of every socket.
     pub processes: Source<Arc<Owners>>,
     /// Resets by port and reason.
@@ -83,12 +91,16 @@ pub struct Snapshot {
     /// What counters were.
     history: History,
     ages: MaxAges,
-    rows_wanted: Option<Instant>,
+    tcp_rows_wanted: Option<Instant>,
+    udp_rows_wanted: Option<Instant>,
+    /// Whose rows were among the sockets that processes were last looked for.
+    searched: Touched,
+    /// How UDP sockets were counted last.
+    udp_way: Way,
+    udp_too_slow: TooSlow,
+    /// Whether sources rest after what their readings cost.
+    rests: bool,
 }
-
-/// How long rows are kept after they were last asked for. A manager that walks the tables every five minutes
-/// reads them anew anyway; this is for the pauses within one walk.
-const ROWS_KEPT: Duration = Duration::from_secs(60);
 
 impl Snapshot {
     /// A snapshot that has read nothing yet.
@@ -98,7 +110,8 @@ impl Snapshot {
         Self {
             counters: Source::default(),
             sockstat: Source::default(),
-            sockets: Source::default(),
+            tcp: Source::default(),
+            udp: Source::default(),
             processes: Source::default(),
             resets: Source::default(),
             resets_wanted: false,
@@ -107,8 +120,19 @@ impl Snapshot {
             thresholds: Thresholds::default(),
             history: History::new(start),
             ages,
-            rows_wanted: None,
+            tcp_rows_wanted: None,
+            udp_rows_wanted: None,
+            searched: Touched::default(),
+            udp_way: Way::default(),
+            udp_too_slow: TooSlow::default(),
+            rests: true,
         }
+    }
+
+    /// One for a command that reads each source once: no source rests.
+    #[must_use]
+    pub fn for_once(ages: MaxAges) -> Self {
+        Self { rests: false, ..Self::new(ages) }
     }
 
     /// Begins anew with resets, or ends with them; [`Self::recorded_by`] says who has them.
@@ -135,8 +159,10 @@ impl Snapshot {
     pub fn forget(&mut self) {
         self.counters.forget();
         self.sockstat.forget();
-        self.sockets.forget();
+        self.tcp.forget();
+        self.udp.forget();
         self.processes.forget();
+        (self.udp_way, self.udp_too_slow) = (Way::default(), TooSlow::default());
         self.thresholds.forget();
         self.history = History::new(SystemTime::now());
     }
@@ -152,87 +178,6 @@ impl Snapshot {
         self.ages = ages;
     }
 
-    /// What has to be read before `touched` is fresh. Sources that are being read already are among them.
-    #[must_use]
-    pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
-        let rows_missing = touched.rows && self.sockets.data().is_some_and(|sockets| sockets.rows.is_none());
-        let is_stale = |id: SourceId| {
-            touched.has(id) && (id != SourceId::Resets || self.resets_wanted) && {
-                let max = match id {
-                    SourceId::Counters | SourceId::Sockstat | SourceId::Resets => self.ages.counters,
-                    SourceId::Sockets => self.ages.sockets,
-                    SourceId::Processes => self.ages.processes,
-                };
-                let is_fresh = self.timing(id).is_some_and(|timing| timing.since_read(now) < max);
-                !is_fresh || (id == SourceId::Sockets && rows_missing)
-            }
-        };
-        // Which processes to read depends on the sockets there are: those come first.
-        let sockets_first = is_stale(SourceId::Sockets);
-        SourceId::ALL
-            .into_iter()
-            .map(|(id, _)| id)
-            .filter(|&id| is_stale(id) && !(sockets_first && id == SourceId::Processes))
-            .map(|id| Job { id, detail: self.detail(touched, now) })
-            .collect()
-    }
-
-    /// Rows are read with every reading of the sockets while somebody walks their tables; and always where they could
-    /// not be read while an answer waits, for a walk without them would find the tables empty.
-    fn detail(&self, touched: Touched, now: Instant) -> Detail {
-        let walked = self.rows_wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
-        if touched.rows || walked || self.is_slow() { Detail::Rows } else { Detail::Counts }
-    }
-
-    /// Whether reading the rows may take longer than an answer can wait: twice the time of counting, to be safe.
-    fn is_slow(&self) -> bool {
-        let took = self.sockets.timing().map(Timing::refresh_time);
-        took.is_some_and(|took| took * 2 > self.ages.answer_within)
-    }
-
-    /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
-    /// very many descriptors, and whose columns few ask for.
-    #[must_use]
-    pub fn first(&self) -> Vec<Job> {
-        let always = [SourceId::Counters, SourceId::Sockstat, SourceId::Sockets];
-        let resets = self.resets_wanted.then_some(SourceId::Resets);
-        always.into_iter().chain(resets).map(|id| Job { id, detail: Detail::Counts }).collect()
-    }
-
-    /// Whether the latest reading of a source took less than an answer waits.
-    #[must_use]
-    pub fn is_in_time(&self, id: SourceId) -> bool {
-        self.timing(id).is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
-    }
-
-    fn timing(&self, id: SourceId) -> Option<Timing> {
-        match id {
-            SourceId::Counters => self.counters.timing(),
-            SourceId::Sockstat => self.sockstat.timing(),
-            SourceId::Sockets => self.sockets.timing(),
-            SourceId::Processes => self.processes.timing(),
-            SourceId::Resets => self.resets.timing(),
-        }
-    }
-
-    /// What to read after the first readings, before anybody may ask.
-    #[must_use]
-    pub fn second(&self) -> Option<Job> {
-        self.is_slow().then_some(Job { id: SourceId::Sockets, detail: Detail::Rows })
-    }
-
-    /// Notes that an answer used the rows, and drops rows that nobody has used for a while.
-    pub fn used(&mut self, touched: Touched, now: Instant) {
-        if touched.rows {
-            self.rows_wanted = Some(now);
-        } else if self.detail(touched, now) == Detail::Counts {
-            self.rows_wanted = None;
-            if let Some(sockets) = self.sockets.data_mut() {
-                sockets.rows = None;
-            }
-        }
-    }
-
     /// When the oldest of the readings that were touched began; `None` before the first.
     #[must_use]
     pub fn read_at(&self, touched: Touched) -> Option<Instant> {
@@ -243,16 +188,23 @@ impl Snapshot {
     /// What is known already that makes a reading cheaper.
     #[must_use]
     pub fn known(&self, job: Job) -> Known {
-        let owners = (job.id == SourceId::Processes).then(|| self.processes.data()).flatten();
-        let sockets = self.sockets.data().filter(|sockets| sockets.rows.is_some());
-        let wanted = (job.id == SourceId::Processes).then_some(sockets).flatten().map(Sockets::inodes);
-        Known { owners: owners.cloned(), wanted, recorder: self.recorder.clone() }
+        let is = |id| job.id == id;
+        let tcp = self.tcp.data().filter(|_| is(SourceId::Processes)).map(Tcp::inodes);
+        let udp = self.udp.data().filter(|_| is(SourceId::Processes)).map(Udp::inodes);
+        Known {
+            owners: self.processes.data().filter(|_| is(SourceId::Processes)).cloned(),
+            wanted: tcp.into_iter().flatten().chain(udp.into_iter().flatten()).collect(),
+            rows: self.with_rows(),
+            recorder: self.recorder.clone(),
+            too_slow: self.udp_too_slow,
+        }
     }
 
-    /// Puts a reading in place and says whether what is wrong with the source has changed.
-    pub fn accept(&mut self, done: Done) -> Option<Change> {
+    /// Puts a reading in place and says what there is to tell of it that was not so before.
+    pub fn accept(&mut self, done: Done) -> Vec<Change> {
         let id = done.id;
         let timing = done.timing;
+        let mut news = None;
         let error = match done.reading {
             Reading::Counters(mut data) => {
                 let mut notes = std::mem::take(&mut data.notes);
@@ -264,21 +216,32 @@ impl Snapshot {
                 let (problems, notes) = (std::mem::take(&mut data.problems), std::mem::take(&mut data.notes));
                 self.sockstat.accept_noting(timing, data, problems, notes)
             }
-            Reading::Sockets(mut data) => {
+            Reading::Tcp(mut data) => {
                 let (problems, notes) = (std::mem::take(&mut data.problems), std::mem::take(&mut data.notes));
-                self.sockets.accept_noting(timing, *data, problems, notes)
+                self.tcp.accept_noting(timing, *data, problems, notes)
             }
-            Reading::Processes(Ok(data)) => {
+            Reading::Udp(mut data) => {
+                news = data.news(self.udp_way).map(News::Note);
+                (self.udp_way, self.udp_too_slow) = (data.way, data.too_slow);
+                let (problems, notes) = (std::mem::take(&mut data.problems), std::mem::take(&mut data.notes));
+                self.udp.accept_noting(timing, *data, problems, notes)
+            }
+            Reading::Processes(rows, Ok(data)) => {
+                self.searched = rows;
                 self.processes.accept(timing, Some(Arc::new(data)), String::new())
             }
-            Reading::Processes(Err(error)) => self.processes.accept(timing, None, error),
+            // What there was no list of has no processes, whatever is asked for.
+            Reading::Processes(rows, Err(error)) => {
+                self.searched = rows;
+                self.processes.accept(timing, None, error)
+            }
             Reading::Resets(Ok(mut data)) => {
                 let error = std::mem::take(&mut data.problem);
                 self.resets.accept(timing, Some(data), error)
             }
             Reading::Resets(Err(error)) => self.resets.accept(timing, None, error),
         };
-        error.map(|error| Change { id, error })
+        news.into_iter().chain(error.map(News::Error)).map(|news| Change { id, news }).collect()
     }
 
     /// Marks a source as failed whose reading did not end in time.
@@ -287,11 +250,12 @@ impl Snapshot {
         match id {
             SourceId::Counters => self.counters.fail(error),
             SourceId::Sockstat => self.sockstat.fail(error),
-            SourceId::Sockets => self.sockets.fail(error),
+            SourceId::Tcp => self.tcp.fail(error),
+            SourceId::Udp => self.udp.fail(error),
             SourceId::Processes => self.processes.fail(error),
             SourceId::Resets => self.resets.fail(error),
         }
-        .map(|error| Change { id, error })
+        .map(|error| Change { id, news: News::Error(error) })
     }
 
     /// Reads whatever is stale among `touched` on this thread: for commands that have nobody waiting.
@@ -319,166 +283,9 @@ fn told(problems: &[String]) -> String {
     text
 }
 
-/// A change in what is wrong with a source, to be told once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The source.
-    pub id: SourceId,
-    /// What is wrong now; empty if all is well again.
-    pub error: String,
-}
-
-/// One reading of one source, to be run on a thread that may block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Job {
-    /// The source.
-    pub id: SourceId,
-    detail: Detail,
-}
-
-/// What a [`Job`] may build on.
-#[derive(Debug, Default)]
-pub struct Known {
-    /// The process of each socket as of the reading before.
-    owners: Option<Arc<Owners>>,
-    /// The inodes of the sockets there are now, where their rows were read.
-    wanted: Option<Vec<u64>>,
-    recorder: Option<Handle>,
-}
-
-/// What a [`Job`] has read.
-#[derive(Debug)]
-pub struct Done {
-    /// The source.
-    pub id: SourceId,
-    timing: Timing,
-    reading: Reading,
-}
-
-#[derive(Debug)]
-enum Reading {
-    Counters(Counters),
-    Sockstat(Sockstat),
-    Sockets(Box<Sockets>),
-    Processes(Result<Owners, String>),
-    Resets(Result<Resets, String>),
-}
-
-impl Job {
-    /// Whether this reading will bring the rows of the socket tables.
-    #[must_use]
-    pub fn brings_rows(self) -> bool {
-        self.detail == Detail::Rows
-    }
-
-    /// Reads the source. Never fails as a whole: what could not be read is told in the reading.
-    #[must_use]
-    pub fn run(self, root: &ProcRoot, known: Known) -> Done {
-        let begun = Instant::now();
-        let reading = match self.id {
-            SourceId::Counters => Reading::Counters(Counters::read(root)),
-            SourceId::Sockstat => Reading::Sockstat(Sockstat::read(root)),
-            SourceId::Sockets => Reading::Sockets(Box::new(Sockets::read(root, self.detail))),
-            SourceId::Resets => {
-                let recorded = known.recorder.map(|recorder| recorder.read(ephemeral(root)));
-                Reading::Resets(recorded.unwrap_or_else(|| Err("nobody records resets".into())))
-            }
-            SourceId::Processes => Reading::Processes(match (known.owners, known.wanted) {
-                (Some(owners), Some(wanted)) => owners.search(root, &wanted),
-                (None, Some(wanted)) => Owners::read_wanted(root, &wanted),
-                (_, None) => Owners::read(root),
-            }),
-        };
-        Done { id: self.id, timing: Timing { begun, ended: Instant::now() }, reading }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const AGES: MaxAges = MaxAges {
-        counters: Duration::from_secs(1),
-        sockets: Duration::from_secs(5),
-        processes: Duration::from_secs(30),
-        answer_within: Duration::from_millis(800),
-    };
-
-    fn ids(jobs: &[Job]) -> Vec<SourceId> {
-        jobs.iter().map(|job| job.id).collect()
-    }
-
-    #[test]
-    fn nothing_is_stale_that_nobody_touched() {
-        let snapshot = Snapshot::new(AGES);
-        assert!(snapshot.stale(Touched::default(), Instant::now()).is_empty());
-    }
-
-    #[test]
-    fn a_source_is_read_again_after_its_max_age_only() {
-        let root = ProcRoot::new("/proc");
-        let mut snapshot = Snapshot::new(AGES);
-        let touched = Touched::default().with(SourceId::Counters).with(SourceId::Sockets);
-        assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Counters, SourceId::Sockets]);
-        snapshot.refresh_now(touched, &root);
-        let now = Instant::now();
-        assert_eq!(ids(&snapshot.stale(touched, now)), []);
-        let later = now + Duration::from_secs(2);
-        assert_eq!(ids(&snapshot.stale(touched, later)), [SourceId::Counters]);
-    }
-
-    /// They take seconds on a host with very many descriptors: nothing may wait for them that did not ask.
-    #[test]
-    fn processes_are_read_when_asked_for_and_after_the_sockets() {
-        let root = ProcRoot::new("/proc");
-        let mut snapshot = Snapshot::new(AGES);
-        assert_eq!(ids(&snapshot.first()), [SourceId::Counters, SourceId::Sockstat, SourceId::Sockets]);
-        let touched = Touched::default().with_rows().with(SourceId::Processes);
-        assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Sockets]);
-        snapshot.accept(Job { id: SourceId::Sockets, detail: Detail::Rows }.run(&root, Known::default()));
-        let jobs = snapshot.stale(touched, Instant::now());
-        assert_eq!(ids(&jobs), [SourceId::Processes]);
-        snapshot.refresh_now(touched, &root);
-        let known = snapshot.known(jobs[0]);
-        assert!(known.owners.is_some() && known.wanted.is_some(), "the next reading builds on this one");
-    }
-
-    #[test]
-    fn rows_are_read_when_touched_and_dropped_when_not_used() {
-        let root = ProcRoot::new("/proc");
-        let mut snapshot = Snapshot::new(AGES);
-        let counts = Touched::default().with(SourceId::Sockets);
-        snapshot.refresh_now(counts, &root);
-        let rows = Touched::default().with_rows();
-        let now = Instant::now();
-        let jobs = snapshot.stale(rows, now);
-        assert!(ids(&jobs) == [SourceId::Sockets] && jobs[0].brings_rows());
-        snapshot.refresh_now(rows, &root);
-        snapshot.used(rows, now);
-        assert!(snapshot.sockets.data().unwrap().rows.is_some());
-        // While the walk goes on, a reading for the counts brings the rows too.
-        assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
-        snapshot.used(counts, now + ROWS_KEPT);
-        assert!(snapshot.sockets.data().unwrap().rows.is_none());
-    }
-
-    #[test]
-    fn rows_that_take_too_long_to_read_are_kept_ready() {
-        let root = ProcRoot::new("/proc");
-        let mut snapshot = Snapshot::new(AGES);
-        assert_eq!(snapshot.second(), None);
-        let mut done = Job { id: SourceId::Sockets, detail: Detail::Counts }.run(&root, Known::default());
-        done.timing.ended = done.timing.begun + Duration::from_millis(500);
-        let now = done.timing.ended;
-        snapshot.accept(done);
-        assert!(snapshot.second().unwrap().brings_rows());
-        let counts = Touched::default().with(SourceId::Sockets);
-        assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
-        snapshot.refresh_now(Touched::default().with_rows(), &root);
-        // Quick again: rows that nobody walks may go.
-        snapshot.used(counts, Instant::now());
-        assert!(snapshot.second().is_none() && snapshot.sockets.data().unwrap().rows.is_none());
-    }
 
     #[test]
     fn many_problems_are_told_in_one_short_line() {

@@ -3,13 +3,19 @@
 use super::notes::{Note, Notes};
 use std::time::{Duration, Instant};
 
-/// When a reading began and ended.
+/// How much longer than it took a reading's source rests before it is read again: at most a tenth of one CPU goes to a
+/// source in the long run, whoever makes it slow and however often it is asked for.
+const RESTS: u32 = 9;
+
+/// When a reading began and ended, and what it cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// Nothing in the reading is older than this.
     pub begun: Instant,
     /// Max-age counts from here, so that a reading that takes longer than its max-age is not stale at birth.
     pub ended: Instant,
+    /// CPU time of the thread that read.
+    pub cost: Duration,
 }
 
 impl Timing {
@@ -37,6 +43,8 @@ impl Timing {
 pub struct Source<T> {
     data: Option<T>,
     timing: Option<Timing>,
+    /// Until when it rests. Readings that come sooner make it later.
+    rests: Option<Instant>,
     /// How many readings there have been.
     pub refreshes: u64,
     /// How many of them failed, wholly or in part.
@@ -51,6 +59,7 @@ impl<T> Default for Source<T> {
         Self {
             data: None,
             timing: None,
+            rests: None,
             refreshes: 0,
             failures: 0,
             error: String::new(),
@@ -82,8 +91,16 @@ impl<T> Source<T> {
         *self = Self { refreshes: self.refreshes, failures: self.failures, ..Self::default() };
     }
 
+    /// How long the source has still to rest after what its readings cost.
+    #[must_use]
+    pub fn rest(&self, now: Instant) -> Duration {
+        self.rests.map_or(Duration::ZERO, |rests| rests.saturating_duration_since(now))
+    }
+
     /// Puts a reading in place; returns what is wrong with it if that is not what was wrong before.
     pub fn accept(&mut self, timing: Timing, data: Option<T>, error: String) -> Option<String> {
+        let from = self.rests.map_or(timing.ended, |rests| rests.max(timing.ended));
+        self.rests = Some(from + timing.cost * RESTS);
         self.timing = Some(timing);
         self.data = data;
         self.refreshes += 1;
@@ -130,7 +147,7 @@ mod tests {
     fn a_problem_is_told_once_and_its_end_too() {
         let mut source = Source::default();
         let now = Instant::now();
-        let timing = Timing { begun: now, ended: now };
+        let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
         assert_eq!(source.accept(timing, Some(1), String::new()), None);
         assert_eq!(source.accept(timing, Some(2), "bad".into()), Some("bad".into()));
         assert_eq!(source.accept(timing, Some(3), "bad".into()), None);
@@ -151,7 +168,8 @@ mod tests {
         let mut accept = |seconds, notes: &[&str]| {
             let ended = now + Duration::from_secs(seconds);
             let notes = notes.iter().map(|figure| Note::below_zero(figure)).collect();
-            let told = source.accept_noting(Timing { begun: now, ended }, 1, vec![], notes);
+            let told =
+                source.accept_noting(Timing { begun: now, ended, cost: Duration::ZERO }, 1, vec![], notes);
             (told, source.failures)
         };
         assert_eq!(accept(0, &["TCP mem"]), (Some("TCP mem was below zero".into()), 1));
@@ -164,10 +182,28 @@ mod tests {
     #[test]
     fn age_counts_from_the_beginning_and_freshness_from_the_end() {
         let begun = Instant::now();
-        let timing = Timing { begun, ended: begun + Duration::from_secs(2) };
+        let timing = Timing { begun, ended: begun + Duration::from_secs(2), cost: Duration::ZERO };
         let now = begun + Duration::from_secs(5);
         assert_eq!(timing.age(now), Duration::from_secs(5));
         assert_eq!(timing.since_read(now), Duration::from_secs(3));
         assert_eq!(timing.refresh_time(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn what_a_reading_cost_is_made_up_for() {
+        let mut source = Source::default();
+        let seconds = Duration::from_secs;
+        let begun = Instant::now();
+        assert_eq!(source.rest(begun), Duration::ZERO);
+        let ended = begun + seconds(4);
+        source.accept(Timing { begun, ended, cost: seconds(1) }, Some(1), String::new());
+        assert_eq!(source.rest(ended), seconds(9));
+        assert_eq!(source.rest(ended + seconds(9)), Duration::ZERO);
+        // One that came sooner, and one that cost nothing.
+        let (begun, ended) = (ended + seconds(1), ended + seconds(3));
+        source.accept(Timing { begun, ended, cost: seconds(2) }, Some(2), String::new());
+        assert_eq!(source.rest(ended), seconds(6 + 18));
+        source.accept(Timing { begun, ended, cost: Duration::ZERO }, None, String::new());
+        assert_eq!(source.rest(ended), seconds(6 + 18));
     }
 }

@@ -7,8 +7,10 @@ pub enum SourceId {
     Counters,
     /// net/sockstat, net/sockstat6 and the limits in sys/net/ipv4
     Sockstat,
-    /// net/tcp, net/tcp6, net/udp, net/udp6
-    Sockets,
+    /// net/tcp, net/tcp6
+    Tcp,
+    /// net/udp, net/udp6, or what takes their place
+    Udp,
     /// The descriptors of all processes
     Processes,
     /// The trace of resets, where it is wanted
@@ -17,10 +19,11 @@ pub enum SourceId {
 
 impl SourceId {
     /// All of them, with the names they have in lnsAgentSourceTable.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::Counters, "counters"),
         (Self::Sockstat, "sockstat"),
-        (Self::Sockets, "sockets"),
+        (Self::Tcp, "tcp"),
+        (Self::Udp, "udp"),
         (Self::Processes, "processes"),
         (Self::Resets, "resets"),
     ];
@@ -37,8 +40,8 @@ impl SourceId {
 pub struct Touched {
     /// Bits by [`SourceId`].
     sources: u8,
-    /// Whether the rows of the socket tables were wanted, not their counts alone.
-    pub(super) rows: bool,
+    /// The same: whose rows were wanted, not their counts alone.
+    rows: u8,
 }
 
 impl Touched {
@@ -48,13 +51,17 @@ impl Touched {
         Self { sources: self.sources | 1 << id as u8, ..self }
     }
 
-    /// Notes the sockets source and its rows.
+    /// Notes a source of sockets and its rows.
     #[must_use]
-    pub fn with_rows(self) -> Self {
-        Self { rows: true, ..self.with(SourceId::Sockets) }
+    pub fn with_rows(self, id: SourceId) -> Self {
+        Self { rows: self.rows | 1 << id as u8, ..self.with(id) }
     }
 
     pub(super) fn has(self, id: SourceId) -> bool {
         self.sources & (1 << id as u8) != 0
+    }
+
+    pub(super) fn has_rows(self, id: SourceId) -> bool {
+        self.rows & (1 << id as u8) != 0
     }
 }

@@ -49,7 +49,7 @@ SEVERE = {
     "netstat-agentx answers from old figures", "Port 80: many sockets in CLOSE_WAIT",
     "Listener 127.0.0.1:80: connections wait to be accepted",
 }
-DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "sockets", "resets")}
+DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "tcp", "udp", "resets")}
 SILENT = {"SNMP agent (snmpd) does not answer", "netstat-agentx does not answer"}
 # Items that have a value only where resets are traced.
 OF_TRACING = {'netstat.rate[lnsResetLostEvents]', 'netstat[lnsAgentSourceRefreshTime.resets]'}

@@ -6,7 +6,7 @@ use crate::object::Object;
 use netstat_agentx::mib::object::Syntax;
 
 /// Sources of the subagent, without those that no item reads from.
-pub const SOURCES: [&str; 4] = ["counters", "sockstat", "sockets", RESETS];
+pub const SOURCES: [&str; 5] = ["counters", "sockstat", "tcp", "udp", RESETS];
 
 /// The source that is there only where it is enabled.
 const RESETS: &str = "resets";

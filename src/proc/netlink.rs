@@ -1,0 +1,114 @@
+//! The only module that opens a netlink socket: a dump of sockets by sock_diag, which takes no privilege.
+//!
+//! A dump is of the network namespace of this process, whatever root is configured: see
+//! [`super::read::ProcRoot::is_of_own_namespace`].
+
+use super::diag::{self, DiagError, Socket};
+use super::sockets::Address;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+
+/// The kernel fills datagrams of up to 32 KiB.
+const LARGEST: usize = 64 * 1024;
+
+/// There is one request at a time on a socket of its own.
+const SEQUENCE: u32 = 1;
+
+/// Why there is no dump.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// There is no such socket here, or it may not be had.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// What came is no dump, or no whole one.
+    #[error("{0}")]
+    Diag(#[from] DiagError),
+    /// Whoever asked does not want to wait any longer.
+    #[error("it takes too long too")]
+    TooSlow,
+}
+
+/// Gives each socket of a protocol (such as [`diag::UDP`]) and family to `each`. Between any two datagrams of some
+/// hundred sockets `go_on` is asked.
+///
+/// # Errors
+/// If there is no sock_diag for the protocol, or the dump is not whole, and what `each` says.
+pub fn dump<A: Address>(
+    protocol: u8,
+    go_on: impl Fn() -> bool,
+    mut each: impl FnMut(Socket<A>) -> Result<(), String>,
+) -> Result<(), DumpError> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        Some(netlink::SOCK_DIAG),
+    )
+    .map_err(std::io::Error::from)?;
+    let kernel = netlink::SocketAddrNetlink::new(0, 0);
+    let request = diag::request::<A>(protocol, SEQUENCE);
+    rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel).map_err(std::io::Error::from)?;
+    let mut buffer = vec![0; LARGEST];
+    while go_on() {
+        // The kernel makes each part of the dump when the one before is taken, so that there is always one to take: where
+        // there is none, whatever this socket is, it will not come.
+        let (_, length) = match rustix::net::recv(&socket, &mut buffer[..], RecvFlags::TRUNC) {
+            Err(Errno::INTR) => continue,
+            received => received.map_err(std::io::Error::from)?,
+        };
+        let datagram = buffer.get(..length).ok_or(DiagError::Lost)?;
+        if diag::sockets(datagram, SEQUENCE, &mut each)? {
+            return Ok(());
+        }
+        if length == 0 {
+            return Err(DiagError::Lost.into());
+        }
+    }
+    Err(DumpError::TooSlow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proc::sockets::{V4, V6};
+    use std::net::UdpSocket;
+
+    fn ports<A: Address>() -> Vec<u16> {
+        let mut ports = Vec::new();
+        dump::<A>(
+            diag::UDP,
+            || true,
+            |socket| {
+                ports.push(socket.local.port);
+                Ok(())
+            },
+        )
+        .unwrap();
+        ports
+    }
+
+    #[test]
+    fn a_socket_of_our_own_is_in_the_dump_of_its_family() {
+        let (four, six) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("[::1]:0"));
+        let port = |socket: &UdpSocket| socket.local_addr().unwrap().port();
+        assert!(ports::<V4>().contains(&port(&four)));
+        if let Ok(six) = six {
+            assert!(ports::<V6>().contains(&port(&six)));
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_or_is_not_wanted_ends() {
+        let _socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let slow = dump::<V4>(diag::UDP, || false, |_| Ok(()));
+        assert!(matches!(slow, Err(DumpError::TooSlow)), "{slow:?}");
+        let refused = dump::<V4>(diag::UDP, || true, |_| Err("no memory".into())).unwrap_err();
+        assert_eq!(refused.to_string(), "message 1: no memory");
+    }
+
+    #[test]
+    fn a_protocol_without_sock_diag_is_refused() {
+        let refused = dump::<V4>(254, || true, |_| Ok(())).unwrap_err();
+        assert_eq!(refused.to_string(), "the kernel refuses: No such file or directory (os error 2)");
+    }
+}

@@ -1,0 +1,347 @@
+//! What has to be read again, and when.
+
+use super::sockets::{Detail, Rows};
+use super::source::Timing;
+use super::{Job, Snapshot, SourceId, Touched};
+use std::time::{Duration, Instant};
+
+/// How long rows are kept after they were last asked for. A manager that walks the tables every five minutes
+/// reads them anew anyway; this is for the pauses within one walk.
+const ROWS_KEPT: Duration = Duration::from_secs(60);
+
+/// A walk that finds no rows does not wait for a source to have rested, unless it has to rest this long: they are read
+/// once in [`ROWS_KEPT`] for that reason, and the rest comes after it. Where a reading costs more than a tenth of this,
+/// rows are kept ready.
+const OWED: Duration = Duration::from_secs(4);
+
+impl Snapshot {
+    /// What has to be read before `touched` is fresh. Sources that are being read already are among them; those that still
+    /// rest are not, and count as fresh.
+    #[must_use]
+    pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
+        let is_stale = |id: SourceId| {
+            touched.has(id) && (id != SourceId::Resets || self.resets_wanted) && {
+                let is_old = self.timing(id).is_none_or(|timing| timing.since_read(now) >= self.max_age(id));
+                let rest = if self.rests { self.rest(id, now) } else { Duration::ZERO };
+                (is_old && rest.is_zero()) || (self.lacks(id, touched) && rest <= OWED)
+            }
+        };
+        // Which processes to read depends on the sockets there are: those come first.
+        let sockets_first = is_stale(SourceId::Tcp) || is_stale(SourceId::Udp);
+        SourceId::ALL
+            .into_iter()
+            .map(|(id, _)| id)
+            .filter(|&id| is_stale(id) && !(sockets_first && id == SourceId::Processes))
+            .map(|id| Job { id, detail: self.detail(id, touched, now) })
+            .collect()
+    }
+
+    fn max_age(&self, id: SourceId) -> Duration {
+        match id {
+            SourceId::Counters | SourceId::Sockstat | SourceId::Resets => self.ages.counters,
+            SourceId::Tcp | SourceId::Udp => self.ages.sockets,
+            // What a search did not come to is looked for as soon as may be.
+            SourceId::Processes if self.processes.data().is_some_and(|owners| !owners.is_complete()) => {
+                Duration::ZERO
+            }
+            SourceId::Processes => self.ages.processes,
+        }
+    }
+
+    /// Whether a source has no rows that were asked for, or no processes of them, whatever its age.
+    fn lacks(&self, id: SourceId, touched: Touched) -> bool {
+        match id {
+            SourceId::Tcp => touched.has_rows(id) && self.tcp.data().is_some_and(|tcp| tcp.rows.is_none()),
+            SourceId::Udp => touched.has_rows(id) && self.udp.data().is_some_and(|udp| udp.rows.is_none()),
+            SourceId::Processes => [SourceId::Tcp, SourceId::Udp].into_iter().any(|of| {
+                touched.has_rows(of) && self.with_rows().has_rows(of) && !self.searched.has_rows(of)
+            }),
+            SourceId::Counters | SourceId::Sockstat | SourceId::Resets => false,
+        }
+    }
+
+    /// The sources that have rows now.
+    pub(super) fn with_rows(&self) -> Touched {
+        let tcp = self.tcp.data().is_some_and(|tcp| tcp.rows.is_some()).then_some(SourceId::Tcp);
+        let udp = self.udp.data().is_some_and(|udp| udp.rows.is_some()).then_some(SourceId::Udp);
+        tcp.into_iter().chain(udp).fold(Touched::default(), Touched::with_rows)
+    }
+
+    /// Rows are read with every reading of a source while somebody walks its tables; and always where they could not be
+    /// read while an answer waits, for a walk without them would find the tables empty.
+    fn detail(&self, id: SourceId, touched: Touched, now: Instant) -> Detail {
+        let wanted = match id {
+            SourceId::Tcp => self.tcp_rows_wanted,
+            SourceId::Udp => self.udp_rows_wanted,
+            _ => return Detail::Counts,
+        };
+        let walked = wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
+        if touched.has_rows(id) || walked || self.is_slow(id) { Detail::Rows } else { Detail::Counts }
+    }
+
+    /// Whether reading the rows may take longer than an answer can wait, twice the time of counting, to be safe; or costs so
+    /// much that a walk would have to wait for the source to have rested.
+    fn is_slow(&self, id: SourceId) -> bool {
+        self.timing(id).is_some_and(|timing| {
+            timing.refresh_time() * 2 > self.ages.answer_within || timing.cost * 10 > OWED
+        })
+    }
+
+    /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
+    /// very many descriptors, and whose columns few ask for.
+    #[must_use]
+    pub fn first(&self) -> Vec<Job> {
+        let always = [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp];
+        let resets = self.resets_wanted.then_some(SourceId::Resets);
+        always.into_iter().chain(resets).map(|id| Job { id, detail: Detail::Counts }).collect()
+    }
+
+    /// Whether the latest reading of a source took less than an answer waits.
+    #[must_use]
+    pub fn is_in_time(&self, id: SourceId) -> bool {
+        self.timing(id).is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
+    }
+
+    pub(super) fn timing(&self, id: SourceId) -> Option<Timing> {
+        match id {
+            SourceId::Counters => self.counters.timing(),
+            SourceId::Sockstat => self.sockstat.timing(),
+            SourceId::Tcp => self.tcp.timing(),
+            SourceId::Udp => self.udp.timing(),
+            SourceId::Processes => self.processes.timing(),
+            SourceId::Resets => self.resets.timing(),
+        }
+    }
+
+    fn rest(&self, id: SourceId, now: Instant) -> Duration {
+        match id {
+            SourceId::Counters => self.counters.rest(now),
+            SourceId::Sockstat => self.sockstat.rest(now),
+            SourceId::Tcp => self.tcp.rest(now),
+            SourceId::Udp => self.udp.rest(now),
+            SourceId::Processes => self.processes.rest(now),
+            SourceId::Resets => self.resets.rest(now),
+        }
+    }
+
+    /// What to read after the first readings, before anybody may ask.
+    #[must_use]
+    pub fn second(&self) -> Vec<Job> {
+        let slow = [SourceId::Tcp, SourceId::Udp].into_iter().filter(|id| self.is_slow(*id));
+        slow.map(|id| Job { id, detail: Detail::Rows }).collect()
+    }
+
+    /// Notes that an answer used the rows, and drops rows that nobody has used for a while.
+    pub fn used(&mut self, touched: Touched, now: Instant) {
+        for id in [SourceId::Tcp, SourceId::Udp] {
+            let drop = self.detail(id, touched, now) == Detail::Counts;
+            let (wanted, rows) = match id {
+                SourceId::Tcp => (&mut self.tcp_rows_wanted, self.tcp.data_mut().map(|tcp| &mut tcp.rows)),
+                _ => (&mut self.udp_rows_wanted, self.udp.data_mut().map(|udp| &mut udp.rows)),
+            };
+            if touched.has_rows(id) {
+                *wanted = Some(now);
+            } else if drop {
+                *wanted = None;
+                rows.into_iter().for_each(|rows: &mut Option<Rows>| *rows = None);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::job::{Done, Known};
+    use super::super::{MaxAges, ProcRoot};
+    use super::*;
+
+    const AGES: MaxAges = MaxAges {
+        counters: Duration::from_secs(1),
+        sockets: Duration::from_secs(5),
+        processes: Duration::from_secs(30),
+        answer_within: Duration::from_millis(800),
+    };
+
+    fn ids(jobs: &[Job]) -> Vec<SourceId> {
+        jobs.iter().map(|job| job.id).collect()
+    }
+
+    #[test]
+    fn nothing_is_stale_that_nobody_touched() {
+        let snapshot = Snapshot::new(AGES);
+        assert!(snapshot.stale(Touched::default(), Instant::now()).is_empty());
+    }
+
+    #[test]
+    fn a_source_is_read_again_after_its_max_age_only() {
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        let touched = Touched::default().with(SourceId::Counters).with(SourceId::Tcp);
+        assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Counters, SourceId::Tcp]);
+        snapshot.refresh_now(touched, &root);
+        let now = Instant::now();
+        assert_eq!(ids(&snapshot.stale(touched, now)), []);
+        let later = now + Duration::from_secs(2);
+        assert_eq!(ids(&snapshot.stale(touched, later)), [SourceId::Counters]);
+    }
+
+    /// What a reading of a source would bring, had it cost so much.
+    fn done(id: SourceId, detail: Detail, ended: Instant, cost: Duration) -> Done {
+        let done = Job { id, detail }.run(&ProcRoot::new("/nowhere"), Known::default());
+        Done { timing: Timing { begun: ended.checked_sub(cost).unwrap(), ended, cost }, ..done }
+    }
+
+    /// How often a manager that asks every tenth of a second has a source read within 100 s.
+    fn readings(snapshot: &mut Snapshot, touched: Touched, id: SourceId, cost: Duration) -> usize {
+        let begun = Instant::now();
+        let moments = (0..1000).map(|tenth| begun + Duration::from_millis(100 * tenth));
+        let mut readings = 0;
+        for now in moments {
+            if let [job] = snapshot.stale(touched, now)[..] {
+                snapshot.accept(done(id, job.detail, now + cost, cost));
+                readings += 1;
+            }
+            snapshot.used(touched, now);
+        }
+        readings
+    }
+
+    #[test]
+    fn a_source_takes_a_tenth_of_a_cpu_at_most() {
+        let second = Duration::from_secs(1);
+        for id in [SourceId::Counters, SourceId::Tcp, SourceId::Udp, SourceId::Processes] {
+            let mut snapshot = Snapshot::new(MaxAges { processes: second, ..AGES });
+            let counts = Touched::default().with(id);
+            // Of 100 s: the first at once, then one in ten.
+            assert_eq!(readings(&mut snapshot, counts, id, second), 10, "{id:?}");
+            let mut snapshot = Snapshot::for_once(MaxAges { processes: second, ..AGES });
+            assert!(readings(&mut snapshot, counts, id, second) > 15, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_missing_do_not_wait_but_for_a_source_that_took_long() {
+        let (now, rows) = (Instant::now(), Touched::default().with_rows(SourceId::Tcp));
+        let mut snapshot = Snapshot::new(AGES);
+        snapshot.accept(done(SourceId::Tcp, Detail::Counts, now, Duration::from_millis(300)));
+        assert!(snapshot.stale(rows, now)[0].brings_rows());
+        // And what that costs is made up for after it.
+        snapshot.accept(done(SourceId::Tcp, Detail::Rows, now, Duration::from_millis(400)));
+        assert!(snapshot.stale(rows, now + Duration::from_millis(6_200)).is_empty());
+        assert_eq!(snapshot.stale(rows, now + Duration::from_millis(6_400)).len(), 1);
+
+        let mut snapshot = Snapshot::new(AGES);
+        snapshot.accept(done(SourceId::Tcp, Detail::Counts, now, Duration::from_secs(2)));
+        assert!(snapshot.stale(rows, now).is_empty());
+        assert!(snapshot.stale(rows, now + Duration::from_secs(14))[0].brings_rows());
+    }
+
+    #[test]
+    fn tcp_and_udp_are_read_apart() {
+        let snapshot = Snapshot::new(AGES);
+        for id in [SourceId::Tcp, SourceId::Udp] {
+            assert_eq!(ids(&snapshot.stale(Touched::default().with_rows(id), Instant::now())), [id]);
+        }
+    }
+
+    /// They take seconds on a host with very many descriptors: nothing may wait for them that did not ask.
+    #[test]
+    fn processes_are_read_when_asked_for_and_after_the_sockets() {
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        let first = [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp];
+        assert_eq!(ids(&snapshot.first()), first);
+        for id in [SourceId::Tcp, SourceId::Udp] {
+            let touched = Touched::default().with_rows(id).with(SourceId::Processes);
+            assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [id]);
+            snapshot.accept(Job { id, detail: Detail::Rows }.run(&root, Known::default()));
+            assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Processes]);
+        }
+        let touched = Touched::default().with(SourceId::Processes);
+        snapshot.refresh_now(touched, &root);
+        let known = snapshot.known(Job { id: SourceId::Processes, detail: Detail::Counts });
+        assert!(known.owners.is_some(), "the next reading builds on this one");
+    }
+
+    /// Somebody who polls tcpListenerProcess alone has nothing read but that.
+    #[test]
+    fn the_processes_of_listeners_are_found_without_rows() {
+        let (listener, datagrams) = (
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
+            std::net::UdpSocket::bind("127.0.0.1:0").unwrap(),
+        );
+        let mut snapshot = Snapshot::new(AGES);
+        let touched = Touched::default().with(SourceId::Tcp).with(SourceId::Processes);
+        snapshot.refresh_now(touched, &ProcRoot::new("/proc"));
+        let port = listener.local_addr().unwrap().port();
+        let tcp = snapshot.tcp.data().unwrap();
+        let inode = tcp.listeners4.iter().find(|listener| listener.endpoint.port == port).unwrap().inode;
+        assert_eq!(snapshot.processes.data().unwrap().of(inode), Some(std::process::id()));
+        let wanted = snapshot.known(Job { id: SourceId::Processes, detail: Detail::Counts }).wanted;
+        assert!(wanted.contains(&inode) && wanted.len() == tcp.listeners4.len() + tcp.listeners6.len());
+        drop(datagrams);
+    }
+
+    /// A walk through all tables comes to those of UDP when the processes of TCP sockets were just read.
+    #[test]
+    fn processes_are_looked_for_again_for_other_rows() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        let listeners = Touched::default().with(SourceId::Tcp).with(SourceId::Processes);
+        let tcp = listeners.with_rows(SourceId::Tcp);
+        let udp = Touched::default().with_rows(SourceId::Udp).with(SourceId::Processes);
+        for touched in [listeners, tcp, udp] {
+            assert!(!snapshot.stale(touched, Instant::now()).is_empty());
+            snapshot.refresh_now(touched, &root);
+            assert_eq!(ids(&snapshot.stale(touched, Instant::now())), []);
+        }
+        let rows = snapshot.udp.data().unwrap().rows.as_ref().unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let row = rows.ipv4.iter().find(|row| row.local().port == port).unwrap();
+        assert_eq!(snapshot.processes.data().unwrap().of(row.inode), Some(std::process::id()));
+        assert_eq!(ids(&snapshot.stale(tcp, Instant::now())), [], "those of both were wanted");
+    }
+
+    #[test]
+    fn rows_are_read_when_touched_and_dropped_when_not_used() {
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        let counts = Touched::default().with(SourceId::Tcp).with(SourceId::Udp);
+        snapshot.refresh_now(counts, &root);
+        let rows = Touched::default().with_rows(SourceId::Tcp);
+        let now = Instant::now();
+        let jobs = snapshot.stale(rows, now);
+        assert!(ids(&jobs) == [SourceId::Tcp] && jobs[0].brings_rows());
+        snapshot.refresh_now(rows, &root);
+        snapshot.used(rows, now);
+        let has_rows = |snapshot: &Snapshot| {
+            (snapshot.tcp.data().unwrap().rows.is_some(), snapshot.udp.data().unwrap().rows.is_some())
+        };
+        assert_eq!(has_rows(&snapshot), (true, false));
+        // While the walk goes on, a reading for the counts brings the rows too, and those of no other source.
+        let jobs = snapshot.stale(counts, now + Duration::from_secs(6));
+        assert_eq!(jobs.iter().map(|job| job.brings_rows()).collect::<Vec<_>>(), [true, false]);
+        snapshot.used(counts, now + ROWS_KEPT);
+        assert_eq!(has_rows(&snapshot), (false, false));
+    }
+
+    #[test]
+    fn rows_that_take_too_long_to_read_are_kept_ready() {
+        let root = ProcRoot::new("/proc");
+        let mut snapshot = Snapshot::new(AGES);
+        assert_eq!(snapshot.second(), []);
+        let mut done = Job { id: SourceId::Tcp, detail: Detail::Counts }.run(&root, Known::default());
+        done.timing.ended = done.timing.begun + Duration::from_millis(500);
+        let now = done.timing.ended;
+        snapshot.accept(done);
+        let [second] = snapshot.second()[..] else { panic!("{:?}", snapshot.second()) };
+        assert!(second.id == SourceId::Tcp && second.brings_rows());
+        let counts = Touched::default().with(SourceId::Tcp);
+        assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
+        snapshot.refresh_now(Touched::default().with_rows(SourceId::Tcp), &root);
+        // Quick again: rows that nobody walks may go.
+        snapshot.used(counts, Instant::now());
+        assert!(snapshot.second().is_empty() && snapshot.tcp.data().unwrap().rows.is_none());
+    }
+}

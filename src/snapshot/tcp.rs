@@ -1,0 +1,313 @@
+//! The source `tcp`: sockets by state, by port and by listener, counted while net/tcp and net/tcp6 stream past, and their
+//! rows where somebody walks a table of them.
+
+use super::counts::StateCounts;
+use super::notes::Note;
+use super::ports::Ports;
+use super::sockets::{Detail, Families, Row, Rows, in_order, keep, plus};
+use crate::proc::ParseError;
+use crate::proc::read::{self, ProcRoot};
+use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header, identity};
+use std::collections::HashMap;
+
+/// All listening sockets of one endpoint; several share it by SO_REUSEPORT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener<A> {
+    /// Where they listen.
+    pub endpoint: Endpoint<A>,
+    /// Connections waiting for accept(2), over all of them; `None` if that of one is below zero.
+    pub accept_queue: Option<u64>,
+    /// How many they are.
+    pub sockets: u64,
+    /// The inode of the first in the table.
+    pub inode: u64,
+}
+
+/// One reading of the source.
+///
+/// A family that the kernel lacks has counts of zero; one whose table was not or could not be read has none at all.
+#[derive(Debug, Default)]
+pub struct Tcp {
+    /// net/tcp
+    pub ipv4: Option<StateCounts>,
+    /// net/tcp6
+    pub ipv6: Option<StateCounts>,
+    /// Listeners by endpoint.
+    pub listeners4: Vec<Listener<V4>>,
+    /// Listeners by endpoint.
+    pub listeners6: Vec<Listener<V6>>,
+    /// The sockets of every local port that has a listener, by port; nothing unless both tables were read.
+    pub ports: Vec<(u16, StateCounts)>,
+    /// Present when asked for.
+    pub rows: Option<Rows>,
+    /// What could not be read, for people.
+    pub problems: Vec<String>,
+    /// Figures that were below zero.
+    pub notes: Vec<Note>,
+}
+
+/// What reading one TCP table brings.
+#[derive(Debug)]
+struct Table<A> {
+    counts: StateCounts,
+    listeners: HashMap<Endpoint<A>, Listener<A>>,
+    rows: Vec<Row<A>>,
+    /// Rows in a state that no MIB knows: the first such state, to tell it.
+    unknown_state: Option<u8>,
+}
+
+impl Tcp {
+    /// Reads some of the tables and opens none of the others.
+    #[must_use]
+    pub fn read(root: &ProcRoot, families: Families, detail: Detail) -> Self {
+        let (mut this, mut ports) = (Self::default(), Ports::default());
+        let mut rows = Rows::default();
+        if families.ipv4 {
+            if let Some(table) = this.table(root, "tcp", detail, &mut ports) {
+                (this.ipv4, this.listeners4, rows.ipv4) = table;
+            }
+        }
+        if families.ipv6 {
+            if let Some(table) = this.table(root, "tcp6", detail, &mut ports) {
+                (this.ipv6, this.listeners6, rows.ipv6) = table;
+            }
+        }
+        if this.ipv4.is_some() && this.ipv6.is_some() {
+            let listening = this.listeners4.iter().map(|listener| listener.endpoint.port);
+            let listening = listening.chain(this.listeners6.iter().map(|listener| listener.endpoint.port));
+            this.ports = ports.of(listening.collect());
+        }
+        this.rows = (detail == Detail::Rows).then_some(rows);
+        this
+    }
+
+    /// The inodes of the listeners, and of all sockets whose rows were read; 0 for those that no process holds.
+    pub fn inodes(&self) -> impl Iterator<Item = u64> {
+        let listeners = self.listeners4.iter().map(|listener| listener.inode);
+        let listeners = listeners.chain(self.listeners6.iter().map(|listener| listener.inode));
+        listeners.chain(self.rows.iter().flat_map(Rows::inodes))
+    }
+
+    /// The counts of a table, its listeners and its rows; all of them zero and empty where the kernel lacks IPv6, `None`
+    /// where the table could not be read.
+    #[expect(clippy::type_complexity, reason = "three parts that go to three fields")]
+    fn table<A: Address>(
+        &mut self,
+        root: &ProcRoot,
+        file: &str,
+        detail: Detail,
+        ports: &mut Ports,
+    ) -> Option<(Option<StateCounts>, Vec<Listener<A>>, Vec<Row<A>>)> {
+        let mut table = Table::<A> {
+            counts: StateCounts::default(),
+            listeners: HashMap::new(),
+            rows: Vec::new(),
+            unknown_state: None,
+        };
+        let path = root.net(file);
+        let outcome = read::lines(&path, identity::<A>, |number, line| {
+            if number == 1 {
+                return header(line);
+            }
+            table.row(line, detail, ports).map_err(|problem| ParseError::new(number, problem))
+        });
+        match outcome {
+            Ok(()) => {}
+            Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
+            Err(error) => {
+                self.problems.push(error.to_string());
+                return None;
+            }
+        }
+        if let Some(state) = table.unknown_state {
+            self.problems.push(format!(
+                "{}: sockets in state {state:02X}, which no MIB knows, are not counted",
+                path.display()
+            ));
+        }
+        let mut listeners: Vec<_> = table.listeners.into_values().collect();
+        if listeners.iter().any(|listener| listener.accept_queue.is_none()) {
+            self.notes.push(Note::below_zero(&format!("an accept queue of net/{file}")));
+        }
+        listeners.sort_unstable_by_key(|listener| listener.endpoint);
+        if let Err(problem) = in_order(&path, &mut table.rows, Row::endpoints) {
+            self.problems.push(problem);
+            return None;
+        }
+        Some((Some(table.counts), listeners, table.rows))
+    }
+}
+
+impl<A: Address> Table<A> {
+    #[inline]
+    fn row(&mut self, line: &[u8], detail: Detail, ports: &mut Ports) -> Result<(), String> {
+        let head = head::<A>(line)?;
+        let Some(state) = TcpState::from_kernel(head.state) else {
+            // TCP_BOUND_INACTIVE (13) is a socket that is bound and no more: no connection, and no news.
+            if head.state != 13 {
+                self.unknown_state.get_or_insert(head.state);
+            }
+            return Ok(());
+        };
+        self.counts.add(state, 1);
+        ports.add(head.local_port, state);
+        if state == TcpState::Listen {
+            self.listener(&head)?;
+        }
+        if detail == Detail::Rows {
+            keep(&mut self.rows, Row::of(&head, state.number())?)?;
+        }
+        Ok(())
+    }
+
+    fn listener(&mut self, head: &Head<'_>) -> Result<(), String> {
+        let endpoint = head.local()?;
+        let (_, accept_queue) = head.queues()?;
+        let inode = head.inode()?;
+        let listener = self.listeners.entry(endpoint).or_insert(Listener {
+            endpoint,
+            accept_queue: Some(0),
+            sockets: 0,
+            inode,
+        });
+        listener.accept_queue = plus(listener.accept_queue, accept_queue);
+        listener.sockets += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+
+    /// A tree with these rows of net/tcp; each is (local, remote, state, receive queue, inode).
+    fn tcp(rows: &[(&str, &str, u8, u32, u64)]) -> (tempfile::TempDir, ProcRoot) {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
+        let mut file = HEADER.to_owned();
+        for (slot, (local, remote, state, queue, inode)) in rows.iter().enumerate() {
+            file += &format!(
+                "{slot:4}: {local} {remote} {state:02X} 00000000:{queue:08X} 00:00000000 00000000     0        0 {inode} 1 0\n"
+            );
+        }
+        std::fs::write(tree.path().join("1/net/tcp"), file).unwrap();
+        let root = ProcRoot::new(tree.path());
+        (tree, root)
+    }
+
+    const LOCAL: &str = "0100007F:0050";
+    const NOBODY: &str = "00000000:0000";
+
+    #[test]
+    fn counts_by_state_port_and_listener() {
+        let (_tree, root) = tcp(&[
+            (LOCAL, NOBODY, 10, 3, 11),
+            (LOCAL, NOBODY, 10, 4, 12),
+            (LOCAL, "0100007F:A000", 1, 0, 13),
+            ("0100007F:A000", LOCAL, 8, 0, 14),
+            (LOCAL, "0100007F:A001", 12, 0, 0),
+            ("0100007F:A002", NOBODY, 13, 0, 15),
+        ]);
+        let sockets = Tcp::read(&root, Families::BOTH, Detail::Counts);
+        let counts = sockets.ipv4.unwrap();
+        assert_eq!(counts.get(TcpState::Listen), 2);
+        assert_eq!(counts.get(TcpState::SynReceived), 1);
+        assert_eq!(counts.get(TcpState::CloseWait), 1);
+        assert_eq!(counts.get(TcpState::TimeWait), 0);
+        assert_eq!(sockets.ipv6, Some(StateCounts::default()));
+        let [listener] = sockets.listeners4[..] else { panic!("{:?}", sockets.listeners4) };
+        assert_eq!((listener.accept_queue, listener.sockets, listener.inode), (Some(7), 2, 11));
+        let [(80, port)] = sockets.ports[..] else { panic!("{:?}", sockets.ports) };
+        assert_eq!((port.get(TcpState::Listen), port.get(TcpState::Established)), (2, 1));
+        assert!(sockets.rows.is_none());
+        assert_eq!(sockets.problems, [""; 0]);
+    }
+
+    /// The sockets of a port whose listener, or whose connections, stand in a table that could not be read would be too few.
+    #[test]
+    fn ports_are_those_of_both_tables_or_of_none() {
+        let (tree, root) = tcp(&[(LOCAL, NOBODY, 10, 0, 5)]);
+        let nobody = format!("{}:0000", "0".repeat(32));
+        let six = format!(
+            "{HEADER}   0: {}:0050 {nobody} 0A 00000000:00000000 00:00000000 00000000     0        0 6 1 0\n",
+            "0".repeat(32)
+        );
+        let net = tree.path().join("1/net");
+        std::fs::write(net.join("tcp6"), &six).unwrap();
+        let read = |families| Tcp::read(&root, families, Detail::Counts);
+        let [(80, port)] = read(Families::BOTH).ports[..] else { panic!("not one port") };
+        assert_eq!(port.get(TcpState::Listen), 2);
+        for families in [Families { ipv4: true, ipv6: false }, Families { ipv4: false, ipv6: true }] {
+            assert_eq!(read(families).ports, []);
+        }
+        for file in ["tcp", "tcp6"] {
+            let path = net.join(file);
+            let good = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, good.clone() + "cut").unwrap();
+            let tcp = read(Families::BOTH);
+            assert_eq!((tcp.ports.len(), tcp.listeners4.len() + tcp.listeners6.len()), (0, 1), "{file}");
+            std::fs::write(&path, good).unwrap();
+        }
+        assert_eq!(read(Families::BOTH).ports.len(), 1);
+    }
+
+    #[test]
+    fn rows_are_in_order_and_never_repeat() {
+        let (_tree, root) = tcp(&[
+            ("0100007F:0051", NOBODY, 10, 0, 5),
+            (LOCAL, "0100007F:A000", 1, 0, 6),
+            (LOCAL, NOBODY, 10, 0, 7),
+            (LOCAL, "0100007F:A000", 6, 0, 0),
+        ]);
+        let rows = Tcp::read(&root, Families::BOTH, Detail::Rows).rows.unwrap();
+        let seen: Vec<_> =
+            rows.ipv4.iter().map(|row| (row.local().port, row.remote().port, row.state)).collect();
+        // The connection went from established to timeWait while the table was read.
+        assert_eq!(seen, [(80, 0, 2), (80, 0xA000, 11), (81, 0, 2)]);
+    }
+
+    /// Nothing but the sum that it is part of goes with a queue below zero.
+    #[test]
+    fn a_queue_below_zero_goes_alone() {
+        let other = "0100007F:0051";
+        let (_tree, root) =
+            tcp(&[(LOCAL, NOBODY, 10, u32::MAX, 11), (LOCAL, NOBODY, 10, 2, 12), (other, NOBODY, 10, 3, 13)]);
+        let tcp = Tcp::read(&root, Families::BOTH, Detail::Rows);
+        let queues: Vec<_> = tcp.listeners4.iter().map(|one| (one.accept_queue, one.sockets)).collect();
+        assert_eq!(queues, [(None, 2), (Some(3), 1)]);
+        assert_eq!((tcp.problems, tcp.rows.unwrap().ipv4.len()), (vec![], 2), "one for each endpoint");
+        let told: Vec<_> = tcp.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["an accept queue of net/tcp was below zero"]);
+    }
+
+    #[test]
+    fn a_state_of_tomorrow_is_told_and_not_counted() {
+        let (_tree, root) = tcp(&[(LOCAL, NOBODY, 0x1F, 0, 5), (LOCAL, NOBODY, 10, 0, 6)]);
+        let sockets = Tcp::read(&root, Families::BOTH, Detail::Counts);
+        assert_eq!(sockets.ipv4.unwrap().get(TcpState::Listen), 1);
+        assert!(sockets.problems[0].contains("state 1F"), "{:?}", sockets.problems);
+    }
+
+    #[test]
+    fn a_table_with_a_bad_row_has_no_counts_and_the_others_stay() {
+        let (tree, root) = tcp(&[(LOCAL, NOBODY, 10, 0, 5)]);
+        let path = tree.path().join("1/net/tcp");
+        let good = std::fs::read_to_string(&path).unwrap();
+        for (bad, told) in [
+            (format!("{good}   1: 0100007F:00"), "line 3: cut short"),
+            (format!("{good}   1: nonsense\n"), "line 3: no socket"),
+            (good.replace("00000000:00000000 00:", "00000000:0000000x 00:"), "line 2: tx_queue:rx_queue"),
+            (String::new(), "empty"),
+            ("Ip: Forwarding\n".into(), "no header"),
+        ] {
+            std::fs::write(&path, bad).unwrap();
+            let sockets = Tcp::read(&root, Families::BOTH, Detail::Rows);
+            assert!(sockets.problems[0].contains(told), "{:?}", sockets.problems);
+            assert!(sockets.ipv4.is_none() && sockets.ports.is_empty() && sockets.listeners4.is_empty());
+            assert!(sockets.ipv6.is_some());
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! The source `udp`: how many sockets there are, what waits in them and what they dropped, and their rows where somebody
+//! walks a table of them.
+//!
+//! The kernel gives a page of net/udp with each read, and looks through all sockets from the first one for it: at 50,000
+//! sockets that is a second of CPU time, at 200,000 three quarters of a minute, and any user can have so many. So the
+//! files are given up once they cost too much, and a dump by sock_diag takes their place, which brings the same; where it
+//! cannot be had, or costs too much too, the number of sockets alone is left, of net/sockstat.
+
+use super::counts::UdpCounts;
+use super::notes::Note;
+use super::sockets::{Detail, Families, Row, Rows, in_order, keep, plus};
+use super::sockstat::Sockstat;
+use crate::proc::ParseError;
+use crate::proc::cpu::Stopwatch;
+use crate::proc::read::{self, ProcRoot};
+use crate::proc::sockets::{Address, Head, V4, V6, head, header, identity};
+use crate::proc::{diag, netlink};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What a reading may cost, in CPU time.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    /// By the files.
+    files: Duration,
+    /// With the dump after them, or alone.
+    all: Duration,
+}
+
+const BUDGET: Budget = Budget { files: Duration::from_millis(500), all: Duration::from_secs(1) };
+
+/// The cost of the files is looked at after so many lines, two or three reads.
+const LINES: usize = 64;
+
+/// Where nothing but the number of sockets is left, the files are tried again after this long, however many sockets there
+/// are: those of other network namespaces make them slow too.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(600);
+
+/// With how many sockets a way to count them was too slow. It is tried again when there are fewer than half.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TooSlow {
+    files: Option<(u64, Instant)>,
+    dump: Option<u64>,
+    /// Whether nothing but the number of sockets was left.
+    lost: bool,
+}
+
+/// How sockets were counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// From net/udp and net/udp6.
+    #[default]
+    Files,
+    /// By sock_diag, which brings as much.
+    Dump,
+    /// From net/sockstat and net/sockstat6, which have nothing but their number.
+    Sockstat,
+}
+
+/// One reading of the source.
+///
+/// A family that the kernel lacks has counts of zero; one whose table was not or could not be read has none at all.
+#[derive(Debug, Default)]
+pub struct Udp {
+    /// IPv4
+    pub ipv4: Option<UdpCounts>,
+    /// IPv6
+    pub ipv6: Option<UdpCounts>,
+    /// Present when asked for.
+    pub rows: Option<Rows>,
+    /// How they were counted.
+    pub way: Way,
+    /// What the next reading must know.
+    pub too_slow: TooSlow,
+    /// What could not be read, for people.
+    pub problems: Vec<String>,
+    /// Figures that were below zero.
+    pub notes: Vec<Note>,
+}
+
+/// The kernel's number of the state of a UDP socket that has a peer (TCP_ESTABLISHED).
+const CONNECTED: u8 = 1;
+/// And of one that has none (TCP_CLOSE).
+pub const UNCONNECTED: u8 = 7;
+
+/// A family's counts and rows.
+type Table<A> = (UdpCounts, Vec<Row<A>>);
+
+/// Why a table has no counts.
+enum Failed {
+    TooSlow,
+    Problem(String),
+}
+
+impl Udp {
+    /// Reads some of the tables and opens none of the others; `before` is what the reading before knew.
+    #[must_use]
+    pub fn read(root: &ProcRoot, families: Families, detail: Detail, before: TooSlow) -> Self {
+        Self::read_within(BUDGET, root, families, detail, before)
+    }
+
+    fn read_within(
+        budget: Budget,
+        root: &ProcRoot,
+        families: Families,
+        detail: Detail,
+        before: TooSlow,
+    ) -> Self {
+        let stopwatch = Stopwatch::start();
+        let mut too_slow = before.of_now(|| in_use(root));
+        if too_slow.files.is_none() {
+            match Self::by_files(root, families, detail, || stopwatch.spent() < budget.files) {
+                Some(this) => return this,
+                None => too_slow.files = Some((in_use(root).unwrap_or(0), Instant::now())),
+            }
+        }
+        let sockets = too_slow.files.map_or(0, |(sockets, _)| sockets);
+        let why = match Self::by_dump(root, families, detail, too_slow, || stopwatch.spent() < budget.all) {
+            Ok(this) => return Self { too_slow: TooSlow { lost: false, ..too_slow }, ..this },
+            Err(why) => why,
+        };
+        if why.is_too_slow() {
+            too_slow.dump = Some(in_use(root).unwrap_or(0));
+        }
+        let mut this = Self::by_sockstat(root, families, detail);
+        this.problems.push(format!(
+            "net/udp is too slow with {sockets} sockets, and sock_diag: {why}: what is known is their number, from \
+             net/sockstat"
+        ));
+        Self { too_slow: TooSlow { lost: true, ..too_slow }, ..this }
+    }
+
+    /// The inodes of all sockets whose rows were read, 0 for those that no process holds.
+    pub fn inodes(&self) -> impl Iterator<Item = u64> {
+        self.rows.iter().flat_map(Rows::inodes)
+    }
+
+    /// What there is to say of this way of counting after another one, if it loses nothing.
+    #[must_use]
+    pub fn news(&self, before: Way) -> Option<String> {
+        match (before, self.way, self.too_slow.files) {
+            (Way::Files | Way::Sockstat, Way::Dump, Some((sockets, _))) => {
+                Some(format!("net/udp is too slow with {sockets} sockets: counted by sock_diag"))
+            }
+            (Way::Dump | Way::Sockstat, Way::Files, _) => Some("net/udp is quick enough again".into()),
+            _ => None,
+        }
+    }
+
+    /// `None` if `go_on` says so.
+    fn by_files(
+        root: &ProcRoot,
+        families: Families,
+        detail: Detail,
+        go_on: impl Fn() -> bool,
+    ) -> Option<Self> {
+        let (mut this, mut rows) = (Self::default(), Rows::default());
+        if families.ipv4 {
+            (this.ipv4, rows.ipv4) = this.accept("udp", table(root, "udp", detail, &go_on))?;
+        }
+        if families.ipv6 {
+            (this.ipv6, rows.ipv6) = this.accept("udp6", table(root, "udp6", detail, &go_on))?;
+        }
+        this.rows = (detail == Detail::Rows).then_some(rows);
+        Some(this)
+    }
+
+    /// The counts and rows of a table, which may have failed alone; `None` if all have.
+    fn accept<A>(
+        &mut self,
+        file: &str,
+        table: Result<Table<A>, Failed>,
+    ) -> Option<(Option<UdpCounts>, Vec<Row<A>>)> {
+        match table {
+            Ok((counts, rows)) => {
+                self.note(file, &counts);
+                Some((Some(counts), rows))
+            }
+            Err(Failed::TooSlow) => None,
+            Err(Failed::Problem(problem)) => {
+                self.problems.push(problem);
+                Some((None, Vec::new()))
+            }
+        }
+    }
+
+    /// Notes queues that were below zero.
+    fn note(&mut self, file: &str, counts: &UdpCounts) {
+        for (queue, name) in [(counts.transmit_queue, "transmit"), (counts.receive_queue, "receive")] {
+            if queue.is_none() {
+                self.notes.push(Note::below_zero(&format!("a {name} queue of net/{file}")));
+            }
+        }
+    }
+
+    fn by_dump(
+        root: &ProcRoot,
+        families: Families,
+        detail: Detail,
+        too_slow: TooSlow,
+        go_on: impl Fn() -> bool,
+    ) -> Result<Self, NoDump> {
+        if too_slow.dump.is_some() {
+            return Err(NoDump::Dump(netlink::DumpError::TooSlow));
+        }
+        if !root.is_of_own_namespace() {
+            return Err(NoDump::Elsewhere);
+        }
+        let (mut this, mut rows) = (Self { way: Way::Dump, ..Self::default() }, Rows::default());
+        if families.ipv4 {
+            let (counts, table) = dumped::<V4>(detail, &go_on)?;
+            this.note("udp", &counts);
+            (this.ipv4, rows.ipv4) = (Some(counts), table);
+        }
+        if families.ipv6 {
+            let (counts, table) = dumped::<V6>(detail, &go_on)?;
+            this.note("udp6", &counts);
+            (this.ipv6, rows.ipv6) = (Some(counts), table);
+        }
+        this.rows = (detail == Detail::Rows).then_some(rows);
+        Ok(this)
+    }
+
+    /// No rows are left, so that these are all: nothing is to be read again for them.
+    fn by_sockstat(root: &ProcRoot, families: Families, detail: Detail) -> Self {
+        let sockstat = Sockstat::read(root);
+        let family = |wanted: bool, section: &str, file: &str| {
+            let lacks = || root.lacks_ipv6(file) && !root.net(file).exists();
+            let sockets = sockstat.figure(section, "inuse").or_else(|| lacks().then_some(0));
+            wanted.then_some(UdpCounts::of_number(sockets?))
+        };
+        Self {
+            ipv4: family(families.ipv4, "UDP", "udp"),
+            ipv6: family(families.ipv6, "UDP6", "udp6"),
+            rows: (detail == Detail::Rows).then(Rows::default),
+            way: Way::Sockstat,
+            ..Self::default()
+        }
+    }
+}
+
+impl TooSlow {
+    /// Without the ways that are worth another try.
+    fn of_now(self, in_use: impl Fn() -> Option<u64>) -> Self {
+        let Some((files, since)) = self.files else {
+            return Self::default();
+        };
+        let in_use = in_use();
+        let far_fewer = |than: u64| in_use.is_some_and(|now| now < than / 2);
+        if far_fewer(files) || (self.lost && since.elapsed() >= TRIED_AGAIN_AFTER) {
+            return Self::default();
+        }
+        Self { dump: self.dump.filter(|than| !far_fewer(*than)), ..self }
+    }
+}
+
+/// How many sockets there are of both families, which costs next to nothing.
+fn in_use(root: &ProcRoot) -> Option<u64> {
+    let sockstat = Sockstat::read(root);
+    let figure = |section| sockstat.figure(section, "inuse");
+    Some(figure("UDP")? + figure("UDP6").unwrap_or(0))
+}
+
+/// Why there is no dump.
+#[derive(Debug, thiserror::Error)]
+enum NoDump {
+    #[error("it would show another network namespace")]
+    Elsewhere,
+    #[error("{0}")]
+    Dump(#[from] netlink::DumpError),
+    #[error("{0}")]
+    Rows(String),
+}
+
+impl NoDump {
+    fn is_too_slow(&self) -> bool {
+        matches!(self, Self::Dump(netlink::DumpError::TooSlow))
+    }
+}
+
+/// Counts a socket.
+fn count(
+    counts: &mut UdpCounts,
+    state: u8,
+    (transmit, receive): (Option<u32>, Option<u32>),
+    drops: Option<u64>,
+) {
+    counts.sockets += 1;
+    counts.connected = plus(counts.connected, Some(u32::from(state == CONNECTED)));
+    counts.transmit_queue = plus(counts.transmit_queue, transmit);
+    counts.receive_queue = plus(counts.receive_queue, receive);
+    counts.drops = counts.drops.zip(drops).map(|(sum, drops)| sum.saturating_add(drops));
+}
+
+fn ordered<A: Address>(path: &Path, rows: &mut Vec<Row<A>>) -> Result<(), String> {
+    in_order(path, rows, |row| (row.endpoints(), row.instance()))
+}
+
+fn table<A: Address>(
+    root: &ProcRoot,
+    file: &str,
+    detail: Detail,
+    go_on: impl Fn() -> bool,
+) -> Result<Table<A>, Failed> {
+    let (mut counts, mut rows, mut slow) = (UdpCounts::NONE, Vec::new(), false);
+    let path = root.net(file);
+    let outcome = read::lines(&path, identity::<A>, |number, line| {
+        if number == 1 {
+            return header(line);
+        }
+        if number % LINES == 0 && !go_on() {
+            slow = true;
+            return Err(ParseError::new(number, "too slow"));
+        }
+        let head = head::<A>(line);
+        let read = head.and_then(|head| add(&head, detail, &mut counts, &mut rows));
+        read.map_err(|problem| ParseError::new(number, problem))
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(_) if slow => return Err(Failed::TooSlow),
+        Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
+        Err(error) => return Err(Failed::Problem(error.to_string())),
+    }
+    ordered(&path, &mut rows).map_err(Failed::Problem)?;
+    Ok((counts, rows))
+}
+
+fn add<A: Address>(
+    head: &Head<'_>,
+    detail: Detail,
+    counts: &mut UdpCounts,
+    rows: &mut Vec<Row<A>>,
+) -> Result<(), String> {
+    count(counts, head.state, head.queues()?, Some(head.drops()?));
+    if detail == Detail::Rows {
+        keep(rows, Row::of(head, head.state)?)?;
+    }
+    Ok(())
+}
+
+fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Table<A>, NoDump> {
+    let (mut counts, mut rows) = (UdpCounts::NONE, Vec::new());
+    netlink::dump::<A>(diag::UDP, go_on, |socket| {
+        // An int, as in the files.
+        let level = |queue: u32| Some(queue).filter(|queue| *queue <= u32::MAX / 2);
+        let queues = (level(socket.transmit_queue), level(socket.receive_queue));
+        count(&mut counts, socket.state, queues, socket.drops.map(u64::from));
+        if detail == Detail::Rows {
+            keep(&mut rows, Row::new(socket.local, socket.remote, socket.state, socket.inode.into()))?;
+        }
+        Ok(())
+    })?;
+    ordered(Path::new("sock_diag"), &mut rows).map_err(NoDump::Rows)?;
+    Ok((counts, rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    const HEADER: &str =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+
+    /// A tree with rows of net/udp and net/udp6 that dropped so many datagrams.
+    fn tree(drops: &[u64]) -> (tempfile::TempDir, ProcRoot) {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
+        for (file, digits) in [("udp", 8), ("udp6", 32)] {
+            let nobody = format!("{}:0000", "0".repeat(digits));
+            let columns = "07 00000000:00000000 00:00000000 00000000     0        0 5 2 0";
+            let rows: String =
+                drops.iter().map(|drops| format!("   1: {nobody} {nobody} {columns} {drops}\n")).collect();
+            std::fs::write(tree.path().join("1/net").join(file), format!("{HEADER}{rows}")).unwrap();
+        }
+        in_use(&tree, 0, 0);
+        let root = ProcRoot::new(tree.path());
+        (tree, root)
+    }
+
+    /// What net/sockstat and net/sockstat6 say.
+    fn in_use(tree: &tempfile::TempDir, ipv4: u64, ipv6: u64) {
+        let net = tree.path().join("1/net");
+        std::fs::write(net.join("sockstat"), format!("UDP: inuse {ipv4} mem 0\n")).unwrap();
+        std::fs::write(net.join("sockstat6"), format!("UDP6: inuse {ipv6}\n")).unwrap();
+    }
+
+    const NOTHING: Budget = Budget { files: Duration::ZERO, all: Duration::ZERO };
+
+    fn read(budget: Budget, root: &ProcRoot, before: TooSlow) -> Udp {
+        Udp::read_within(budget, root, Families::BOTH, Detail::Rows, before)
+    }
+
+    /// Two of them are more than 64 bits hold.
+    #[test]
+    fn drops_stay_at_their_largest() {
+        let (_tree, root) = tree(&[u64::MAX, u64::MAX]);
+        let udp = read(BUDGET, &root, TooSlow::default());
+        assert_eq!(udp.problems, [""; 0]);
+        let (four, six) = (udp.ipv4.unwrap(), udp.ipv6.unwrap());
+        let most = Some(u64::MAX);
+        assert_eq!((four.drops, six.drops, (four + six).drops), (most, most, most));
+        assert_eq!((four + six).sockets, 4);
+    }
+
+    /// Nothing but the sum that it is part of goes with a queue below zero.
+    #[test]
+    fn a_queue_below_zero_goes_alone() {
+        let (tree, root) = tree(&[]);
+        let row = |queues: &str, inode: u8, drops: &str| {
+            let ends = "0100007F:0050 00000000:0000";
+            format!("  1: {ends} 07 {queues} 00:00000000 00000000     0        0 {inode} 2 0 {drops}\n")
+        };
+        let rows = row("00000005:FFFFF100", 5, "-2147483000") + &row("00000001:00000001", 6, "1");
+        std::fs::write(tree.path().join("1/net/udp"), format!("{HEADER}{rows}")).unwrap();
+        let udp = read(BUDGET, &root, TooSlow::default());
+        let four = udp.ipv4.unwrap();
+        assert_eq!((four.sockets, four.connected, four.drops), (2, Some(0), Some(2_147_484_297)));
+        assert_eq!((four.transmit_queue, four.receive_queue), (Some(6), None));
+        assert_eq!((udp.problems, udp.rows.unwrap().ipv4.len()), (vec![], 2));
+        let told: Vec<_> = udp.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["a receive queue of net/udp was below zero"]);
+    }
+
+    #[test]
+    fn a_table_with_a_bad_row_has_no_counts_and_the_other_stays() {
+        let (tree, root) = tree(&[1]);
+        std::fs::write(tree.path().join("1/net/udp"), format!("{HEADER}   1: nonsense\n")).unwrap();
+        let udp = read(BUDGET, &root, TooSlow::default());
+        assert!(udp.ipv4.is_none() && udp.ipv6.unwrap().sockets == 1);
+        assert!(udp.problems[0].contains("line 2: no socket"), "{:?}", udp.problems);
+        assert_eq!((udp.rows.unwrap().ipv6.len(), udp.way), (1, Way::Files));
+    }
+
+    /// A root that is not ours leaves the number of sockets.
+    #[test]
+    fn files_that_are_too_slow_are_not_tried_again_before_there_are_far_fewer_sockets() {
+        let (tree, root) = tree(&[1; 100]);
+        in_use(&tree, 90, 10);
+        let udp = read(NOTHING, &root, TooSlow::default());
+        assert_eq!(udp.way, Way::Sockstat);
+        assert!(udp.problems[0].starts_with(
+            "net/udp is too slow with 100 sockets, and sock_diag: it would show another network namespace: "
+        ));
+        let (four, six) = (udp.ipv4.unwrap(), udp.ipv6.unwrap());
+        assert_eq!((four.sockets, six.sockets, (four + six).sockets), (90, 10, 100));
+        assert_eq!(
+            (four.connected, four.receive_queue, four.transmit_queue, four.drops),
+            (None, None, None, None)
+        );
+        assert!(udp.rows.is_some_and(|rows| rows.ipv4.is_empty()), "they are missing for good");
+        assert_eq!(udp.too_slow.dump, None, "it was not tried");
+
+        // Not tried again: with its budget it would not be too slow.
+        in_use(&tree, 40, 10);
+        let again = read(BUDGET, &root, udp.too_slow);
+        assert_eq!((again.way, again.too_slow), (Way::Sockstat, udp.too_slow));
+        in_use(&tree, 39, 10);
+        let again = read(BUDGET, &root, again.too_slow);
+        assert_eq!((again.way, again.too_slow), (Way::Files, TooSlow::default()));
+        assert_eq!(again.news(Way::Sockstat).unwrap(), "net/udp is quick enough again");
+        assert_eq!(again.ipv4.unwrap().sockets, 100);
+        // A sockstat that cannot be read is no sign of fewer.
+        std::fs::remove_file(tree.path().join("1/net/sockstat")).unwrap();
+        let again = read(BUDGET, &root, udp.too_slow);
+        assert!(again.ipv4.is_none() && again.ipv6.is_some_and(|six| six.sockets == 10));
+    }
+
+    #[test]
+    fn what_was_too_slow_is_tried_again_when_it_may_be_quick() {
+        let now = Instant::now();
+        let both = TooSlow { files: Some((1000, now)), dump: Some(2000), lost: true };
+        let with = |in_use| both.of_now(|| in_use);
+        assert_eq!(with(Some(1000)), both);
+        assert_eq!(with(None), both);
+        assert_eq!(with(Some(999)), TooSlow { dump: None, ..both });
+        assert_eq!(with(Some(499)), TooSlow::default());
+        // Where sock_diag brings everything, the files can wait.
+        let long_ago = now.checked_sub(TRIED_AGAIN_AFTER).unwrap();
+        let files = TooSlow { files: Some((1000, long_ago)), dump: None, lost: false };
+        assert_eq!(files.of_now(|| Some(1000)), files);
+        assert_eq!(TooSlow { lost: true, ..files }.of_now(|| Some(3000)), TooSlow::default());
+    }
+
+    #[test]
+    fn a_dump_brings_what_the_files_bring() {
+        let root = ProcRoot::new("/proc");
+        let sockets: Vec<_> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        sockets[0].connect(sockets[1].local_addr().unwrap()).unwrap();
+        for _ in 0..3 {
+            sockets[2].send_to(b"twelve bytes", sockets[3].local_addr().unwrap()).unwrap();
+        }
+        let read = |budget| Udp::read_within(budget, &root, Families::BOTH, Detail::Rows, TooSlow::default());
+        let (files, dump) = (read(BUDGET), read(Budget { files: Duration::ZERO, ..BUDGET }));
+        assert_eq!((files.way, dump.way), (Way::Files, Way::Dump), "{:?}", dump.problems);
+        assert_eq!(dump.problems, [""; 0]);
+        let told = dump.news(Way::Files).unwrap();
+        assert!(told.ends_with(" sockets: counted by sock_diag") && dump.news(Way::Dump).is_none(), "{told}");
+        // Other tests of this process open and close sockets too.
+        let mine = |udp: &Udp| {
+            let ports: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
+            let rows = udp.rows.as_ref().unwrap().ipv4.iter().copied();
+            rows.filter(|row| ports.contains(&row.local().port)).collect::<Vec<_>>()
+        };
+        assert_eq!(mine(&files).len(), 100);
+        assert_eq!(mine(&files), mine(&dump));
+        assert!(dump.ipv4.is_some_and(|counts| counts.sockets >= 100 && counts.connected >= Some(1)));
+        assert!(dump.ipv4.unwrap().receive_queue >= Some(36) && dump.ipv4.unwrap().drops.is_some());
+        assert!(dump.rows.unwrap().ipv4.is_sorted_by_key(|row| (row.endpoints(), row.instance())));
+    }
+
+    #[test]
+    fn a_dump_that_is_too_slow_leaves_the_number_of_sockets() {
+        let root = ProcRoot::new("/proc");
+        let _sockets: Vec<_> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let udp = read(NOTHING, &root, TooSlow::default());
+        assert_eq!(udp.way, Way::Sockstat);
+        assert!(udp.problems[0].contains("sock_diag: it takes too long too: "), "{:?}", udp.problems);
+        assert!(udp.too_slow.dump.is_some_and(|sockets| sockets >= 100));
+        assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100));
+        // And it is not asked again.
+        assert_eq!(read(BUDGET, &root, udp.too_slow).way, Way::Sockstat);
+    }
+}
