@@ -37,6 +37,9 @@ use waiting::Waiting;
 /// How long the master agent may take to read our last PDU.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
+/// By how much the loop is too late only if the whole process was stopped, and what it waited for with it.
+const STOPPED: Duration = Duration::from_millis(500);
+
 /// The pauses between tries to connect: none, then longer ones up to half a second, for ever.
 const BACK_OFF: [Duration; 5] = [
     Duration::ZERO,
@@ -86,6 +89,18 @@ pub async fn run(
             }
         }
     }
+}
+
+/// Why the loop goes round.
+enum Turn {
+    Exchanged(io::Result<Exchanged>),
+    /// There is more to do at once.
+    Again,
+    /// The reading of a source has ended.
+    Read(SourceId),
+    /// A time has come.
+    Due,
+    Signal(Wanted),
 }
 
 /// Why the agent stopped serving.
@@ -226,21 +241,34 @@ impl Agent {
             }
             let busy = connection.has_more() || self.work(&mut connection);
             let deadline = self.deadline(serving.session.deadline(), leave_by, connection.is_congested());
-            tokio::select! {
-                exchanged = connection.exchange() => match exchanged {
-                    Ok(Exchanged::Closed) => return serving.outcome("the master agent closed the connection"),
-                    Ok(Exchanged::Received) => serving.receive(self, &mut connection),
-                    Ok(Exchanged::Sent) => {}
-                    Err(error) => return serving.outcome(&format!("the connection failed: {error}")),
-                },
+            let turn = tokio::select! {
+                exchanged = connection.exchange() => Turn::Exchanged(exchanged),
                 // The connection is looked at first, by the runtime too.
-                () = tokio::task::yield_now(), if busy => {}
-                source = self.refresher.done() => {
+                () = tokio::task::yield_now(), if busy => Turn::Again,
+                source = self.refresher.done() => Turn::Read(source),
+                () = tokio::time::sleep_until(deadline.into()) => Turn::Due,
+                wanted = signals.next(), if leave_by.is_none() => Turn::Signal(wanted),
+            };
+            let now = Instant::now();
+            let lost = now.saturating_duration_since(deadline);
+            if lost >= STOPPED {
+                self.refresher.was_stopped(lost);
+                self.waiting.was_stopped(lost);
+            }
+            match turn {
+                Turn::Exchanged(Ok(Exchanged::Closed)) => {
+                    return serving.outcome("the master agent closed the connection");
+                }
+                Turn::Exchanged(Ok(Exchanged::Received)) => serving.receive(self, &mut connection),
+                Turn::Exchanged(Ok(Exchanged::Sent)) | Turn::Again => {}
+                Turn::Exchanged(Err(error)) => {
+                    return serving.outcome(&format!("the connection failed: {error}"));
+                }
+                Turn::Read(source) => {
                     self.was_read(source);
                     serving.watch(self, &mut connection.out);
                 }
-                () = tokio::time::sleep_until(deadline.into()) => {
-                    let now = Instant::now();
+                Turn::Due => {
                     if leave_by.is_some_and(|by| by <= now) {
                         return serving.outcome("the master agent did not answer our Close");
                     }
@@ -257,15 +285,13 @@ impl Agent {
                         serving.event(self, Event::Timer, &mut connection.out);
                     }
                 }
-                wanted = signals.next(), if leave_by.is_none() => match wanted {
-                    Wanted::End => serving.leave(self, Outcome::Shutdown, &mut connection.out),
-                    Wanted::Reload(config) => {
-                        self.reload(config);
-                        if self.next.is_some() {
-                            serving.leave(self, Outcome::Reload, &mut connection.out);
-                        }
+                Turn::Signal(Wanted::End) => serving.leave(self, Outcome::Shutdown, &mut connection.out),
+                Turn::Signal(Wanted::Reload(config)) => {
+                    self.reload(config);
+                    if self.next.is_some() {
+                        serving.leave(self, Outcome::Reload, &mut connection.out);
                     }
-                },
+                }
             }
         }
     }

@@ -13,9 +13,6 @@ use tokio::task::{Id, JoinSet};
 /// before it returns, so that threads cannot pile up.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 
-/// By how much a timer of ours is too late only if the whole process was stopped.
-const STOPPED: Duration = Duration::from_secs(2);
-
 /// The snapshot and the readings that are under way.
 pub struct Refresher {
     snapshot: Snapshot,
@@ -232,14 +229,13 @@ impl Refresher {
         waited_for.map(|reading| reading.begun + READ_WITHIN).min()
     }
 
+    /// For so long this process was stopped, and its readings with it: they have not taken that long.
+    pub fn was_stopped(&mut self, lost: Duration) {
+        self.under_way.values_mut().for_each(|reading| reading.begun += lost);
+    }
+
     /// Marks the sources as failed whose readings take too long, and says which.
     pub fn give_up_late(&mut self, now: Instant) -> Vec<SourceId> {
-        // A timer that comes so much too late says that this process was stopped, and its readings with it.
-        for reading in self.under_way.values_mut().filter(|reading| reading.is_waited_for()) {
-            if reading.begun + READ_WITHIN + STOPPED <= now {
-                reading.begun = now;
-            }
-        }
         let late = |reading: &&mut Reading| reading.is_waited_for() && reading.begun + READ_WITHIN <= now;
         let mut failed: Vec<SourceId> = Vec::new();
         for reading in self.under_way.values_mut().filter(late) {
@@ -303,10 +299,16 @@ mod tests {
         let begun = Instant::now();
         let job = refresher.snapshot.first()[0];
         refresher.start(job, begun);
-        let late = begun + READ_WITHIN + STOPPED;
-        refresher.give_up_late(late);
+        let stopped = READ_WITHIN * 2;
+        refresher.was_stopped(stopped);
+        let late = begun + stopped;
+        // It is not blamed for the time either.
+        refresher.answered_late(&[job.id], Duration::from_millis(800), late);
+        assert!(refresher.late.is_empty() && refresher.give_up_late(late).is_empty());
         assert_eq!(refresher.deadline(), Some(late + READ_WITHIN));
-        refresher.give_up_late(late + READ_WITHIN);
+        refresher.answered_late(&[job.id], Duration::from_millis(800), late + READ_WITHIN);
+        assert!(refresher.late.contains(&job.id));
+        assert_eq!(refresher.give_up_late(late + READ_WITHIN), [job.id]);
         assert_eq!(refresher.deadline(), None);
         assert!(refresher.snapshot.counters.error.contains("longer than 30 s"));
         // And when it ends after all, what it brings counts.

@@ -89,6 +89,11 @@ impl Waiting {
         self.requests.iter_mut().for_each(|request| request.waits_for.clear());
     }
 
+    /// For so long this process was stopped: nothing has waited for its turn that long.
+    pub fn was_stopped(&mut self, lost: Duration) {
+        self.requests.iter_mut().for_each(|request| request.expires += lost);
+    }
+
     /// Whether one of them can be answered.
     pub fn has_ready(&self, now: Instant) -> bool {
         self.requests.iter().any(|request| request.is_ready(now))
@@ -189,6 +194,10 @@ mod tests {
         waiting.put(request(2, 8, now), vec![SourceId::Counters]);
         assert_eq!(waiting.deadline(true, now), Some(now + LONGEST), "nothing is answered meanwhile");
         assert!(waiting.take_expired(now).is_none());
+        let lost = Duration::from_secs(60);
+        waiting.was_stopped(lost);
+        assert!(waiting.take_expired(now + LONGEST).is_none());
+        let now = now + lost;
         assert!(
             waiting.take_expired(now + LONGEST).is_some() && waiting.take_expired(now + LONGEST).is_some()
         );
