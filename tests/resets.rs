@@ -293,7 +293,8 @@ fn nobody_is_named_in_a_process_namespace_of_its_own() {
     let first = child().unwrap();
     let entered = || {
         let mut command = Command::new("nsenter");
-        command.args(["--target", &first, "--pid", "--mount"]);
+        // Its root too: below chroot, that of the mount namespace is another one.
+        command.args(["--target", &first, "--pid", "--mount", "--root"]);
         command
     };
     let posing = "$0 = 'kthreadd'; $| = 1; open F, '<', '/proc/self/status'; print <F>; sleep 60";
