@@ -465,3 +465,22 @@ fn a_request_sent_again_while_it_waits_is_answered_once() {
     let answer = master.ask(&request);
     assert_eq!((answer.header.packet_id, answer.res_error), (82, pdu::ResError::NoAgentXError));
 }
+
+/// One that takes us in and drops us at once is tried again with growing pauses, not at once for ever.
+#[test]
+fn a_master_that_drops_each_session_at_once_is_not_hammered() {
+    let mut master = Master::start(0, "");
+    let end = Instant::now() + Duration::from_secs(3);
+    let mut sessions = 0;
+    while Instant::now() < end {
+        let stream = master.stream.take();
+        drop(stream);
+        master.accept();
+        until(Duration::from_secs(2), "registered", || {
+            master.agent.log().matches("serving 11 of 11").count() > sessions
+        });
+        sessions += 1;
+    }
+    // Without a pause it is hundreds; with the longest one of half a second about ten.
+    assert!((3..30).contains(&sessions), "{sessions}");
+}

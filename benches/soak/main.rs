@@ -1,5 +1,5 @@
 //! `make soak`: hours of what a busy host does to us. Managers walk, get, set and guess communities, sockets come and go
-//! by the thousand, snmpd and the subagent are killed and stopped now and then. Every answer is looked at, those about
+//! by the thousand, a hostile one floods snmpd, snmpd and the subagent are killed and stopped now and then. Every answer is looked at, those about
 //! sockets that the soak itself holds are compared with `ss`, and memory and descriptors are written down each minute.
 //!
 //! `cargo bench --bench soak -- TIME` with a time such as `30m`; an hour without. In a network namespace of its own, as
@@ -17,6 +17,7 @@ mod probe;
 mod churn;
 mod disturb;
 mod held;
+mod hostile;
 mod poll;
 mod sample;
 
@@ -49,6 +50,8 @@ pub struct Soak {
     /// Whether snmpd or the subagent is away by our own doing, and since when it is not.
     disturbed: AtomicBool,
     calm_since: Mutex<Instant>,
+    /// Whether a hostile manager floods snmpd.
+    flooded: AtomicBool,
     pub counts: Mutex<BTreeMap<String, u64>>,
     errors: Mutex<Vec<String>>,
     begin: Instant,
@@ -90,6 +93,8 @@ impl Soak {
                 let calm = *self.calm_since.lock().unwrap();
                 if self.disturbed.load(Ordering::SeqCst) || begun < calm {
                     self.count("cut off by a disturbance", 1);
+                } else if self.flooded.load(Ordering::SeqCst) && hostile::is_refusal(&error) {
+                    self.count("refused in a flood", 1);
                 } else {
                     self.fail(&format!("{what}: {error}"));
                 }
@@ -145,6 +150,7 @@ fn main() {
         agent: agent.process.0.id(),
         over: AtomicBool::new(false),
         disturbed: AtomicBool::new(false),
+        flooded: AtomicBool::new(false),
         calm_since: Mutex::new(Instant::now()),
         counts: Mutex::default(),
         errors: Mutex::default(),
@@ -162,6 +168,7 @@ fn main() {
         scope.spawn(|| poll::bulk_walks(&soak));
         scope.spawn(|| poll::gets(&soak));
         scope.spawn(|| poll::sets_and_guesses(&soak));
+        scope.spawn(|| hostile::floods(&soak));
         scope.spawn(|| held::compare(&soak));
         let disturbing = scope.spawn(|| disturb::disturb(&soak, &mut snmpd, &agent, time));
         samples = sample::each_minute(&soak, time);

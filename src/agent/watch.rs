@@ -60,3 +60,47 @@ impl Agent {
         Some((watch.id, lns_thresholds::change(&base, watch)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use std::time::Duration;
+
+    /// A rate is of the time between the readings, however long after them somebody looks.
+    #[tokio::test]
+    async fn a_rate_is_that_of_the_readings() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("1/net")).unwrap();
+        let opens = |number: u32| {
+            let text = format!("Tcp: ActiveOpens\nTcp: {number}\n");
+            std::fs::write(root.path().join("1/net/snmp"), text).unwrap();
+        };
+        opens(1000);
+        let configuration = format!(
+            "[proc]\nroot = \"{}\"\n[refresh]\ncounters-max-age = \"100ms\"\n[[threshold]]\nname = \"opens\"\n\
+             object = \"tcpActiveOpens.0\"\nper-second = true\ncritical = \"0\"\ninterval = \"1s\"\n",
+            root.path().display()
+        );
+        let mut agent = Agent::new(Config::parse(&configuration).unwrap());
+        agent.refresher.first().await;
+        let begun = Instant::now();
+        agent.watch(begun);
+        opens(2000);
+        // Looked at a minute later by our clock; the file is read now.
+        let later = begun + Duration::from_secs(60);
+        agent.watch(later);
+        let source = agent.refresher.done().await;
+        agent.was_read(source);
+        // Not old by that clock either.
+        let mut ages = agent.config.max_ages();
+        ages.counters = Duration::from_secs(3600);
+        agent.refresher.snapshot_mut().set_max_ages(ages);
+        agent.watch(later);
+        let watch = &agent.refresher.snapshot().thresholds.all()[0];
+        let rate: f64 = watch.value.parse().unwrap();
+        let seconds = begun.elapsed().as_secs_f64();
+        assert!(rate > 1000.0 / (seconds + 1.0), "{rate} a second, {seconds} s between the readings at most");
+        assert_eq!(watch.status, Status::Critical);
+    }
+}

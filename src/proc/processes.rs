@@ -174,7 +174,8 @@ impl Search<'_> {
             if in_time {
                 self.next.asked = *inode;
             }
-            if !in_time || holds(self.root, holder, *inode) {
+            let may_be = !in_time && self.next.processes.contains(&holder.process);
+            if may_be || (in_time && holds(self.root, holder, *inode)) {
                 self.next.holders.insert(*inode, holder);
             } else {
                 self.unknown.insert(*inode);
