@@ -182,6 +182,7 @@ impl Agent {
         tracing::info!("SIGHUP: configuration read again");
         self.refresher.reconfigure(config.proc_root(), config.max_ages());
         self.waiting.wait_no_more();
+        self.refresher.snapshot_mut().thresholds.read();
         if config.agentx == self.config.agentx && config.mib == self.config.mib {
             self.configure(config);
         } else {
@@ -239,6 +240,7 @@ impl Agent {
                 let _ = tokio::time::timeout(LAST_WORD, connection.flush()).await;
                 return serving.outcome(&ended.to_string());
             }
+            let turned = Instant::now();
             let busy = connection.has_more() || self.work(&mut connection);
             let deadline = self.deadline(serving.session.deadline(), leave_by, connection.is_congested());
             let turn = tokio::select! {
@@ -250,7 +252,8 @@ impl Agent {
                 wanted = signals.next(), if leave_by.is_none() => Turn::Signal(wanted),
             };
             let now = Instant::now();
-            let lost = now.saturating_duration_since(deadline);
+            // Since this turn began at the earliest: before it, there may have been no session to look after.
+            let lost = now.saturating_duration_since(deadline.max(turned));
             if lost >= STOPPED {
                 self.refresher.was_stopped(lost);
                 self.waiting.was_stopped(lost);

@@ -168,7 +168,7 @@ impl Serving {
     /// Tells the master agent of changes, a few at a time: it answers each, and what it has not answered yet is all that
     /// may wait for it to be read.
     fn notify(&mut self, agent: &mut Agent, out: &mut Vec<u8>) {
-        while self.session.takes_notify() {
+        while self.leaving.is_none() && self.session.takes_notify() {
             let Some((threshold, varbinds)) = agent.next_notification() else { break };
             self.event(agent, Event::Notify(threshold, &varbinds), out);
         }

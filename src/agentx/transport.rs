@@ -164,6 +164,8 @@ impl Connection {
         if self.watches_writes != wanted {
             let stream = self.stream.take().ok_or(ErrorKind::NotConnected)?.into_inner();
             let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            // A new registration knows nothing yet of what there is to read, and tells when there is.
+            self.full_reads = 0;
             self.stream = Some(watched(stream, interest)?);
             self.watches_writes = wanted;
         }
@@ -186,6 +188,7 @@ impl Connection {
     /// Reads what has come without waiting, whether the runtime knows of it or not. How it ended is left to
     /// [`Self::exchange`].
     pub fn catch_up(&mut self) {
+        self.full_reads = 0;
         self.make_room();
         if let (Some(stream), Some(free)) = (&self.stream, self.received.get_mut(self.filled..)) {
             self.filled += stream.get_ref().read(free).unwrap_or(0);

@@ -60,6 +60,8 @@ pub struct Registrations {
     /// When a priority is asked for again.
     again: Option<Instant>,
     told: Option<Standing>,
+    /// Behind the subtree that was asked for last.
+    next: usize,
 }
 
 impl Registrations {
@@ -71,6 +73,7 @@ impl Registrations {
             pause: FIRST_PAUSE,
             again: None,
             told: None,
+            next: 0,
         }
     }
 
@@ -80,14 +83,19 @@ impl Registrations {
     }
 
     fn ask(&mut self, at_most: usize) -> Vec<Ask> {
-        let wanted = self.wanted;
+        let (wanted, next) = (self.wanted, self.next);
         let missing = self.subtrees.iter_mut().enumerate();
         let missing = missing.filter(|(_, subtree)| subtree.held != Some(wanted) && !subtree.asked);
-        let ask = |(position, subtree): (usize, &mut Subtree)| {
+        let mut missing: Vec<_> = missing.collect();
+        // Those that are not held at all come first, and none is asked for again before the others had their turn.
+        missing.sort_by_key(|(position, subtree)| (subtree.held.is_some(), *position < next, *position));
+        let mut asks = Vec::new();
+        for (position, subtree) in missing.into_iter().take(at_most) {
             subtree.asked = true;
-            Ask::Register(position, wanted)
-        };
-        missing.take(at_most).map(ask).collect()
+            self.next = position + 1;
+            asks.push(Ask::Register(position, wanted));
+        }
+        asks
     }
 
     /// When [`Self::ask_again`] is due.
@@ -195,12 +203,12 @@ mod tests {
         assert_eq!(registers(&all.ask_again()), [(0, 100)]);
         assert_eq!(all.answered(0, 100, DUPLICATE, now), (vec![], None, None));
         assert_eq!(all.due(), Some(now + FIRST_PAUSE * 2));
-        assert_eq!(registers(&all.ask_again()), [(0, 100)]);
+        assert_eq!(registers(&all.ask_again()), [(1, 100)]);
         // It is free: so are the others, and what was held behind is given back.
-        let (asks, _, news) = all.answered(0, 100, 0, now);
-        assert_eq!((asks, news), (vec![Ask::Unregister(0, 101), Ask::Register(1, 100)], None));
         let (asks, _, news) = all.answered(1, 100, 0, now);
-        assert_eq!(asks, [Ask::Unregister(1, 101)]);
+        assert_eq!((asks, news), (vec![Ask::Unregister(1, 101), Ask::Register(0, 100)], None));
+        let (asks, _, news) = all.answered(0, 100, 0, now);
+        assert_eq!(asks, [Ask::Unregister(0, 101)]);
         assert_eq!((news, all.due()), (Some(Standing { ours: 2, behind: 0, of: 2 }), None));
     }
 
@@ -268,6 +276,26 @@ mod tests {
         let (asks, _, news) = all.answered(0, 100, 0, now);
         assert_eq!((asks, news), (vec![], None));
         assert_eq!(all.answered(1, 100, 0, now).2, Some(Standing { ours: 2, behind: 0, of: 2 }));
+    }
+
+    /// One subtree is another's for good; that must keep nobody from asking for those that are not held at all.
+    #[test]
+    fn every_subtree_that_is_missing_has_its_turn() {
+        let now = Instant::now();
+        let mut all = Registrations::new(3, 100);
+        let _ = all.ask_for_all();
+        let _ = all.answered(0, 100, DUPLICATE, now);
+        let _ = all.answered(0, 101, 0, now);
+        let _ = all.answered(1, 100, DENIED, now);
+        let _ = all.answered(2, 100, DENIED, now);
+        let asked: Vec<_> = (0..4)
+            .map(|_| {
+                let asks = registers(&all.ask_again());
+                let _ = all.answered(asks[0].0, 100, DENIED, now);
+                asks[0].0
+            })
+            .collect();
+        assert_eq!(asked, [1, 2, 1, 2]);
     }
 
     #[test]
