@@ -74,6 +74,12 @@ test-consumers:
 	    --test snmpd_snippet --test tshark --test zabbix -- --ignored
 	$(MAKE) --no-print-directory test-package
 
+# Every combination of floods through a real snmpd, alarms among them, with an optimised build: some minutes.
+.PHONY: test-floods
+test-floods:
+	tools/need snmpd:snmpd snmpget:snmp ip:iproute2 unshare:util-linux
+	$(CARGO) test --locked --release --test flood -- --ignored --nocapture
+
 # The Debian package, on a fresh Debian 12 with its own systemd.
 test-package:
 	tools/need lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd

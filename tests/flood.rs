@@ -258,7 +258,7 @@ fn alarms_by_the_thousand_freeze_nobody() {
 }
 
 #[test]
-#[ignore = "takes a minute: make test-consumers"]
+#[ignore = "takes a minute: make test-floods"]
 fn alarms_in_a_flood_freeze_nobody_whatever_the_transport() {
     if in_namespace("alarms_in_a_flood_freeze_nobody_whatever_the_transport") {
         for transport in ["unix", "tcp"] {
@@ -278,7 +278,7 @@ fn a_manager_that_asks_for_much_freezes_nobody() {
 }
 
 #[test]
-#[ignore = "takes minutes: make test-consumers"]
+#[ignore = "takes minutes: make test-floods"]
 fn no_flood_of_any_size_freezes_anybody() {
     if in_namespace("no_flood_of_any_size_freezes_anybody") {
         every(&[100, 5_000, 20_000], &[60, 300, 2_000], &[10, 350, 700], &[0, 1]);
