@@ -343,11 +343,12 @@ class Check:
         unknown = self.api("trigger.get", hostids=host, filter={"state": 1}, output=["description", "error"])
         assert not unknown, f"triggers that cannot be evaluated: {unknown}"
         self.say("calm: every problem is over, no trigger is unknown")
-        saved = {file: (tree.net / file).read_text() for file in ("xfrm_stat", "sockstat", "tcp6")}
+        saved = {file: (tree.net / file).read_text() for file in ("xfrm_stat", "sockstat", "tcp6", "udp6")}
         with tree.lock:
             tree.write("xfrm_stat", "XfrmInError\tmany\n")
             tree.write("sockstat", saved["sockstat"].replace("orphan 0", "orphan some"))
             tree.write("tcp6", saved["tcp6"] + "   7: nonsense\n")
+            tree.write("udp6", saved["udp6"] + "   7: nonsense\n")
         machine.reconfigure(self.on_tree + "[resets]\nenabled = true\n")
         self.await_problems(host, DAMAGED, "damaged files")
         for file, text in saved.items():
