@@ -1,4 +1,4 @@
-//! Turns the registry of kernel counters, `src/counters/*.toml`, into a table that the crate includes.
+//! Turns the registry of kernel counters, `src/registry/*.toml`, into a table that the crate includes.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ struct Group {
     counter: Vec<Counter>,
 }
 
-/// An entry; src/counters/README.md says what the keys are for.
+/// An entry; src/registry/README.md says what the keys are for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Counter {
@@ -78,7 +78,7 @@ enum Concern {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from("src/counters");
+    let folder = PathBuf::from("src/registry");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut groups = Vec::new();
     for entry in std::fs::read_dir(&folder)? {

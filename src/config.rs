@@ -7,9 +7,9 @@ pub mod threshold;
 
 use crate::agentx::address::{Address, is_loopback};
 use crate::mib::MIB_2;
-use crate::mib::oid::Oid;
 use crate::mib::view::Layout;
 use crate::proc::read::ProcRoot;
+use crate::smi::oid::Oid;
 use crate::snapshot::MaxAges;
 pub use agentx::AgentX;
 use resets::Resets;

@@ -8,8 +8,9 @@
 //!
 //! * [`proc`]: pure parsers, bytes in and typed values out; `proc::read` is the only one that opens anything
 //! * [`snapshot`]: the latest reading of each source, its age, and what has to be read again
+//! * [`smi`]: object identifiers, values, and what a Get may lack
 //! * [`mib`]: the declarations of all objects, Get and GetNext over them, and the MIB module made from them
-//! * [`counters`]: the registry of kernel counters
+//! * [`registry`]: the registry of kernel counters
 //! * [`agentx`]: RFC 2741 on the wire, the session without I/O, the connection
 //! * [`agent`]: the loop that joins them
 //! * [`cli`]: one file for each subcommand
@@ -23,11 +24,12 @@ pub mod agent;
 pub mod agentx;
 pub mod cli;
 pub mod config;
-pub mod counters;
 pub mod mib;
 pub mod proc;
 pub mod range;
+pub mod registry;
 pub mod resets;
+pub mod smi;
 pub mod snapshot;
 pub mod thresholds;
 pub mod trace;

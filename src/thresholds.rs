@@ -4,8 +4,8 @@
 //! what changed.
 
 use crate::config::threshold::Threshold;
-use crate::mib::value::Value;
 use crate::range::Range;
+use crate::smi::value::Value;
 use std::collections::HashMap;
 use std::time::Instant;
 

@@ -5,9 +5,9 @@ mod common;
 
 use common::{Agent, Guard, Snmpd, configured, in_namespace, on_tree, text_of, tree};
 use netstat_agentx::mib::names;
-use netstat_agentx::mib::oid::Oid;
 use netstat_agentx::mib::view::{Kind, Layout, View};
 use netstat_agentx::range::Range;
+use netstat_agentx::smi::oid::Oid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -123,7 +123,7 @@ fn the_modules_are_what_the_generators_make() {
         }
         let there = fs::read_to_string(shipped(form.modules)).unwrap_or_default();
         assert!(there == made, "{} has drifted: run 'make snmp-exporter-modules'", form.modules);
-        for counter in netstat_agentx::counters::all() {
+        for counter in netstat_agentx::registry::all() {
             assert!(made.contains(&format!("- name: {}\n", counter.descriptor)), "{}", counter.descriptor);
         }
     }
@@ -216,7 +216,7 @@ fn scraped_figures_equal_ss_and_proc() {
         }
         // Loss of precision begins at 2^53; snmp_exporter wraps there.
         let mut counters = 0;
-        for entry in netstat_agentx::counters::all() {
+        for entry in netstat_agentx::registry::all() {
             let key = (entry.group.to_owned(), entry.name.to_owned());
             let Some(&low) = before.get(&key) else {
                 assert!(!samples.contains_key(entry.descriptor), "{}", entry.descriptor);

@@ -9,7 +9,7 @@ use common::{Agent, BASE, Guard, Snmpd, in_namespace, until};
 use model::wire;
 use netstat_agentx::agentx::session::{Action, Event, Session, Settings};
 use netstat_agentx::agentx::wire::{HEADER, Header};
-use netstat_agentx::mib::value::Value;
+use netstat_agentx::smi::value::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -233,7 +233,7 @@ fn a_session_with_snmpd_has_nothing_malformed() {
 
 /// The PDUs that a session of a minute does not show: a Ping, and everything that carries a context.
 fn quiet_session(context: &str) -> Vec<Vec<u8>> {
-    let base = BASE[1..].parse::<netstat_agentx::mib::oid::Oid>().unwrap();
+    let base = BASE[1..].parse::<netstat_agentx::smi::oid::Oid>().unwrap();
     let settings = Settings {
         subtrees: vec!["1.3.6.1.2.1.6".parse().unwrap(), base.clone()],
         priority: 100,

@@ -3,8 +3,8 @@
 
 use netstat_agentx::agentx::session::{Action, Event, Session, Settings};
 use netstat_agentx::agentx::wire::{HEADER, Header, Response};
-use netstat_agentx::mib::oid::Oid;
-use netstat_agentx::mib::value::Value;
+use netstat_agentx::smi::oid::Oid;
+use netstat_agentx::smi::value::Value;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;

@@ -2,7 +2,7 @@
 
 use crate::graphs::{GRAPHS, Graph};
 use crate::object::Object;
-use netstat_agentx::counters::Concern;
+use netstat_agentx::registry::Concern;
 use std::fmt::Write;
 
 pub fn files() -> Vec<(String, String)> {

@@ -1,11 +1,11 @@
 //! Objects by the names that people write: their OIDs, types and explanations.
 
-use netstat_agentx::counters::{self, Registered};
-use netstat_agentx::mib::GROUPS;
+use netstat_agentx::mib::groups::GROUPS;
 use netstat_agentx::mib::names::resolve;
 use netstat_agentx::mib::object::{Object as Declared, Read, Syntax};
-use netstat_agentx::mib::oid::Oid;
 use netstat_agentx::mib::view::{Kind, Layout, View};
+use netstat_agentx::registry::{self, Registered};
+use netstat_agentx::smi::oid::Oid;
 
 /// One instance that a consumer asks for.
 pub struct Object {
@@ -74,7 +74,7 @@ fn read_from(name: &str) -> Option<&'static Registered> {
     let scalar = scalars.into_iter().find(|scalar| scalar.name == name)?;
     match scalar.read {
         Read::Counter(group, name) | Read::Sum(group, _, name) => {
-            counters::find(group, name).map(|slot| &counters::all()[slot])
+            registry::find(group, name).map(|slot| &registry::all()[slot])
         }
         _ => None,
     }

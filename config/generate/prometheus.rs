@@ -4,7 +4,7 @@ mod grafana;
 mod metric;
 mod rules;
 
-use netstat_agentx::mib::GROUPS;
+use netstat_agentx::mib::groups::GROUPS;
 use netstat_agentx::mib::object::{Object, Syntax, Table};
 use std::fmt::Write;
 

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use netstat_agentx::agentx::wire::{
     Body, HEADER, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT, QueryKind, decode,
 };
-use netstat_agentx::mib::oid::MAX_SUBIDS;
+use netstat_agentx::smi::oid::MAX_SUBIDS;
 
 #[path = "../../tests/model/wire.rs"]
 mod model;

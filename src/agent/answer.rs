@@ -2,8 +2,9 @@
 
 use crate::agentx::wire::{LARGEST_RESPONSE, Query, QueryKind, Response, SearchRange, error};
 use crate::mib::context::Context;
-use crate::mib::oid::Oid;
-use crate::mib::view::{Missing, View};
+use crate::mib::view::View;
+use crate::smi::Missing;
+use crate::smi::oid::Oid;
 
 /// What became of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

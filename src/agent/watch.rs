@@ -3,9 +3,9 @@
 use super::Agent;
 use super::requests::TURN;
 use crate::mib::context::Context;
-use crate::mib::lns_thresholds;
-use crate::mib::oid::Oid;
-use crate::mib::value::Value;
+use crate::mib::groups::lns_thresholds;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use crate::thresholds::Status;
 use std::time::Instant;
 

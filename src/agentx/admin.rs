@@ -2,7 +2,7 @@
 
 use super::session::Settings;
 use super::wire::{NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT};
-use crate::mib::oid::Oid;
+use crate::smi::oid::Oid;
 use agentx::encodings::{Context, ID, OctetString};
 use agentx::pdu;
 

@@ -8,8 +8,8 @@ mod registrations;
 
 use super::admin::{CloseReason, Encoder};
 use super::wire::{self, Body, Header, PduType, Query, Response, WireError, error};
-use crate::mib::oid::Oid;
-use crate::mib::value::Value;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 pub use news::{Ended, Notice};
 pub use registrations::Standing;
 use registrations::{Ask, Registrations};

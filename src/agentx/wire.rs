@@ -6,7 +6,7 @@
 
 mod encode;
 
-use crate::mib::oid::Oid;
+use crate::smi::oid::Oid;
 
 pub use encode::{Response, notify};
 
@@ -382,8 +382,8 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mib::value::Value;
-    use crate::mib::view::Missing;
+    use crate::smi::Missing;
+    use crate::smi::value::Value;
 
     fn oid(text: &str) -> Oid {
         text.parse().unwrap()

@@ -5,13 +5,13 @@ mod asked;
 use super::columns::{self, Side};
 use super::local::Local;
 use super::{ConfigArgument, Failure};
-use crate::counters::find::Meant;
-use crate::counters::pages::first_sentence;
-use crate::counters::{self, Concern, Registered};
 use crate::mib::context::Context;
-use crate::mib::lns_counters;
-use crate::mib::oid::Oid;
+use crate::mib::groups::lns_counters;
 use crate::proc::counters::Figure;
+use crate::registry::find::Meant;
+use crate::registry::pages::first_sentence;
+use crate::registry::{self, Concern, Registered};
+use crate::smi::oid::Oid;
 use crate::snapshot::icmp_types::numbered;
 use asked::{ask, everything};
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ fn others(cx: &Context<'_>) -> Vec<(String, String)> {
         return Vec::new();
     };
     let named = (0..counters.rows()).filter_map(|row| counters.named(row));
-    let others = named.filter(|(group, name, _)| counters::find(group, name).is_none());
+    let others = named.filter(|(group, name, _)| registry::find(group, name).is_none());
     others.map(|(group, name, _)| (group.to_owned(), name.to_owned())).collect()
 }
 

@@ -4,9 +4,9 @@ use super::{ConfigArgument, Failure};
 use crate::config::Config;
 use crate::mib::context::Context;
 use crate::mib::names;
-use crate::mib::oid::Oid;
 use crate::mib::view::View;
 use crate::proc::read::ProcRoot;
+use crate::smi::oid::Oid;
 use crate::snapshot::{MaxAges, Snapshot, Touched};
 use std::time::{Duration, Instant};
 

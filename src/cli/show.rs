@@ -4,11 +4,12 @@ use super::columns::{self, Side};
 use super::local::Local;
 use super::{ConfigArgument, Failure};
 use crate::mib::context::Context;
+use crate::mib::groups::lns_sockets;
+use crate::proc::sockets::Address;
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
 use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::{Listener, Tcp};
-use crate::{mib::lns_sockets, proc::sockets::Address};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 

@@ -3,8 +3,8 @@
 use super::local::Local;
 use super::{ConfigArgument, Failure};
 use crate::mib::MIB_2;
-use crate::mib::oid::Oid;
-use crate::mib::view::Missing;
+use crate::smi::Missing;
+use crate::smi::oid::Oid;
 use std::io::Write;
 
 #[derive(clap::Args)]

@@ -3,9 +3,9 @@
 use super::{Config, duration};
 use crate::mib::names::resolve;
 use crate::mib::object::Syntax;
-use crate::mib::oid::Oid;
 use crate::mib::view::{Kind, View};
 use crate::range::Range;
+use crate::smi::oid::Oid;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::time::Duration;

@@ -5,11 +5,11 @@
 //! sysORID is to say what is true of the agent as it runs (RFC 3418), there is a statement for each set of modules that
 //! the configuration can have served.
 
-use super::lns_sockets::TCP_STATE;
+use super::groups::lns_sockets::TCP_STATE;
 use super::module::{self, clause};
 use super::object::Syntax;
-use super::oid::Oid;
 use super::view::Layout;
+use crate::smi::oid::Oid;
 use std::fmt::Write;
 
 /// The revisions of the module, newest first. A release that serves more, or something else, has a new one.

@@ -45,12 +45,12 @@ impl<'a> Context<'a> {
 
     /// One registered counter.
     pub fn figure(&self, group: &str, name: &str) -> Option<Figure> {
-        self.counters()?.figure(crate::counters::find(group, name)?)
+        self.counters()?.figure(crate::registry::find(group, name)?)
     }
 
     /// One registered counter that is not negative.
     pub fn count(&self, group: &str, name: &str) -> Option<u64> {
-        self.counters()?.count(crate::counters::find(group, name)?)
+        self.counters()?.count(crate::registry::find(group, name)?)
     }
 
     /// Sockets in use, memory, limits.

@@ -2,12 +2,12 @@
 
 mod conformance;
 
+use super::groups::{GROUPS, lns_sockets};
 use super::object::{
     Column, Group, Labels, Notification, Object, Place, Scalar, Syntax, Table, registered_syntax,
 };
-use super::oid::Oid;
-use super::{GROUPS, lns_sockets};
-use crate::counters::{self, Registered};
+use crate::registry::{self, Registered};
+use crate::smi::oid::Oid;
 pub(super) use conformance::{columns, groups};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -58,7 +58,7 @@ fn write_module(out: &mut String, base: &Oid) {
     for (group, below) in private_groups().filter(|(group, _)| !group.name.is_empty()) {
         node(out, group.name, "lnsObjects", last(below));
     }
-    for (group, number, _) in counters::groups() {
+    for (group, number, _) in registry::groups() {
         node(out, &format!("lns{group}Counters"), "lnsCounters", number);
     }
     for convention in [&lns_sockets::FAMILY, &lns_sockets::TCP_STATE] {
@@ -72,7 +72,7 @@ fn write_module(out: &mut String, base: &Oid) {
             match object {
                 Object::Scalar(scalar) => write_scalar(out, scalar, parent),
                 Object::Table(table) => write_table(out, table, parent),
-                Object::Registry => counters::all().iter().for_each(|entry| write_registered(out, entry)),
+                Object::Registry => registry::all().iter().for_each(|entry| write_registered(out, entry)),
                 Object::Notification(notification) => write_notification(out, notification),
             }
         }
@@ -197,7 +197,7 @@ fn syntaxes(object: &'static Object) -> Vec<Syntax> {
     match object {
         Object::Scalar(scalar) => vec![scalar.syntax],
         Object::Table(table) => table.index.iter().chain(table.columns).map(|column| column.syntax).collect(),
-        Object::Registry => counters::all().iter().map(|entry| registered_syntax(entry.kind)).collect(),
+        Object::Registry => registry::all().iter().map(|entry| registered_syntax(entry.kind)).collect(),
         Object::Notification(_) => Vec::new(),
     }
 }

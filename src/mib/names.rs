@@ -1,12 +1,13 @@
 //! Names of objects, and how people write instances: `tcpCurrEstab.0`, `lnsTcpStateSockets.all.closeWait`,
 //! `1.3.6.1.2.1.6`.
 
-use super::lns_agent::push_text;
+use super::MIB_2;
+use super::groups::GROUPS;
+use super::index::push_text;
 use super::object::{Column, NOTIFICATIONS, Object, Place};
-use super::oid::{Oid, OidError};
 use super::view::prefix;
-use super::{GROUPS, MIB_2};
-use crate::counters;
+use crate::registry;
+use crate::smi::oid::{Oid, OidError};
 
 /// Why a name has no OID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +63,7 @@ fn nodes(base: &Oid) -> Vec<Node> {
             match object {
                 Object::Scalar(scalar) => nodes.push(node(scalar.name, below(&[scalar.subid]), &[])),
                 Object::Registry => {
-                    for entry in counters::all() {
+                    for entry in registry::all() {
                         nodes.push(node(entry.descriptor, below(&[entry.group_number, entry.number]), &[]));
                     }
                 }

@@ -1,10 +1,10 @@
 //! The vocabulary in which MIB groups are declared.
 
 use super::context::Context;
-use super::oid::Oid;
-use super::value::Value;
-use crate::counters::Kind;
 use crate::proc::counters::Figure;
+use crate::registry::Kind;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 
 /// Where a group's objects sit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Object {
     Scalar(Scalar),
     /// Instances by row and column.
     Table(Table),
-    /// A scalar for every counter of [`crate::counters`], at G.N.
+    /// A scalar for every counter of [`crate::registry`], at G.N.
     Registry,
     /// Something that is told without being asked for.
     Notification(Notification),
@@ -256,7 +256,7 @@ fn sum(cx: &Context<'_>, group: &str, sister: &str, name: &str) -> Option<u64> {
     match cx.count(sister, name) {
         Some(other) => Some(own.wrapping_add(other)),
         // The sum is known only if it is known that there is nothing to add.
-        None => cx.counters()?.lacks_ipv6(crate::counters::find(sister, name)?).then_some(own),
+        None => cx.counters()?.lacks_ipv6(crate::registry::find(sister, name)?).then_some(own),
     }
 }
 

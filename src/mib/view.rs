@@ -1,11 +1,13 @@
 //! Get and GetNext over all declared objects, in lexicographic order.
 
+use super::MIB_2;
 use super::context::Context;
+use super::groups::{GROUPS, MIB_2_SUBTREES};
 use super::object::{Column, Group, Object, Place, Scalar, Syntax, Table, registered_syntax, typed};
-use super::oid::Oid;
-use super::value::Value;
-use super::{GROUPS, MIB_2, MIB_2_SUBTREES};
-use crate::counters::{self, Registered, Slot};
+use crate::registry::{self, Registered, Slot};
+use crate::smi::Missing;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 /// What is served, and where the private module sits.
@@ -17,15 +19,6 @@ pub struct Layout {
     pub mib_2: bool,
     /// Whether the private module is served.
     pub private: bool,
-}
-
-/// Why a Get has no value (RFC 2741 section 7.2.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    /// No object of ours has this name or a prefix of it.
-    Object,
-    /// The object is ours; this instance of it does not exist.
-    Instance,
 }
 
 /// An object type that has instances: a scalar, or a column.
@@ -197,7 +190,7 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
             })),
             // Nothing to ask for.
             Object::Notification(_) => {}
-            Object::Registry => leaves.extend(counters::all().iter().enumerate().map(|(slot, entry)| Leaf {
+            Object::Registry => leaves.extend(registry::all().iter().enumerate().map(|(slot, entry)| Leaf {
                 oid: [prefix, &[entry.group_number, entry.number]].concat().into(),
                 kind: Kind::Registered(slot, entry),
             })),

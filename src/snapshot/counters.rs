@@ -2,10 +2,10 @@
 
 use super::icmp_types::{self, IcmpType};
 use super::notes::Note;
-use crate::counters::{self, Kind, Registered, Slot};
 use crate::proc::counters::{Item, lines, pairs};
 use crate::proc::figure::{Figure, Width};
 use crate::proc::read::{self, ProcRoot};
+use crate::registry::{self, Kind, Registered, Slot};
 use std::collections::HashSet;
 use std::sync::{LazyLock, OnceLock};
 
@@ -96,7 +96,7 @@ fn order<'a>(group: &'a str, name: &'a str) -> (usize, &'a str, usize, &'a str) 
 
 /// The registered counters in the order of lnsCounterTable.
 static REGISTERED_BY_NAME: LazyLock<Vec<Slot>> = LazyLock::new(|| {
-    let counters = counters::all().iter().enumerate().filter(|(_, entry)| entry.kind == Kind::Counter);
+    let counters = registry::all().iter().enumerate().filter(|(_, entry)| entry.kind == Kind::Counter);
     let mut slots: Vec<_> = counters.map(|(slot, entry)| (order(entry.group, entry.name), slot)).collect();
     slots.sort_unstable();
     slots.into_iter().map(|(_, slot)| slot).collect()
@@ -105,7 +105,7 @@ static REGISTERED_BY_NAME: LazyLock<Vec<Slot>> = LazyLock::new(|| {
 impl Counters {
     fn empty() -> Self {
         Self {
-            registered: vec![Held::Absent; counters::all().len()],
+            registered: vec![Held::Absent; registry::all().len()],
             by_name: OnceLock::new(),
             icmp_types: OnceLock::new(),
             unregistered: Vec::new(),
@@ -207,7 +207,7 @@ impl Counters {
     fn name(&self, row: Named) -> Option<(&str, &str, u64)> {
         match row {
             Named::Registered(slot) => {
-                let entry = counters::all().get(slot)?;
+                let entry = registry::all().get(slot)?;
                 Some((entry.group, entry.name, self.count(slot)?))
             }
             Named::Unregistered(position) => {
@@ -303,8 +303,8 @@ impl Counters {
 }
 
 fn registered(group: &str, name: &str) -> Option<(Slot, &'static Registered)> {
-    let slot = counters::find(group, name)?;
-    Some((slot, counters::all().get(slot)?))
+    let slot = registry::find(group, name)?;
+    Some((slot, registry::all().get(slot)?))
 }
 
 fn by_prefix(item: Item<'_>) -> Item<'_> {
@@ -343,7 +343,7 @@ mod tests {
             Form::Pairs,
             "Tcp: MaxConn ActiveOpens Tomorrow\nTcp: -1 5 6\nIcmpMsg: InType3 OutType8\nIcmpMsg: 4 9\n",
         );
-        let slot = |group, name| counters::find(group, name).unwrap();
+        let slot = |group, name| registry::find(group, name).unwrap();
         assert_eq!(counters.figure(slot("Tcp", "MaxConn")), Some(Figure::Negative(-1)));
         assert_eq!(counters.count(slot("Tcp", "ActiveOpens")), Some(5));
         assert_eq!(counters.count(slot("Tcp", "PassiveOpens")), None);
@@ -358,7 +358,7 @@ mod tests {
     fn names_of_snmp6_are_split_at_their_group() {
         let counters =
             parse(Form::Prefixed, "Udp6NoPorts 1\nUdpLite6NoPorts 2\nIcmp6InType128 3\nIp7Future 4\n");
-        let count = |group, name| counters.count(counters::find(group, name).unwrap());
+        let count = |group, name| counters.count(registry::find(group, name).unwrap());
         assert_eq!((count("Udp6", "NoPorts"), count("UdpLite6", "NoPorts")), (Some(1), Some(2)));
         assert_eq!(counters.numbered_icmp("Icmp6").collect::<Vec<_>>(), [(true, 128, Some(3))]);
         assert_eq!(counters.unregistered.last().unwrap().group, "Snmp6");
@@ -367,14 +367,14 @@ mod tests {
     #[test]
     fn a_section_that_stands_twice_is_told_and_the_first_counts() {
         let counters = parse(Form::Pairs, "Udp: NoPorts\nUdp: 7\nUdp: NoPorts\nUdp: 8\n");
-        assert_eq!(counters.count(counters::find("Udp", "NoPorts").unwrap()), Some(7));
+        assert_eq!(counters.count(registry::find("Udp", "NoPorts").unwrap()), Some(7));
         assert_eq!(counters.problems, ["Udp NoPorts stands twice, the first is taken"]);
     }
 
     /// CurrEstab as a kernel of 64 bits and one of 32 print it, MPCurrEstab and SctpCurrEstab with their own formats.
     #[test]
     fn a_gauge_below_zero_goes_alone_and_a_count_never_is() {
-        let slot = |group, name| counters::find(group, name).unwrap();
+        let slot = |group, name| registry::find(group, name).unwrap();
         for printed in ["-3", "4294967293", "18446744073709551613"] {
             let counters =
                 parse(Form::Pairs, &format!("Tcp: CurrEstab InSegs MaxConn\nTcp: {printed} 4294967295 -1\n"));

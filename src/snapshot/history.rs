@@ -8,8 +8,8 @@
 use super::counters::{Counters, Held};
 use super::notes::Note;
 use super::source::Timing;
-use crate::counters::{self, Kind};
 use crate::proc::figure::Figure;
+use crate::registry::{self, Kind};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -62,7 +62,7 @@ impl History {
     }
 
     fn of_kernel(long: u32, now: SystemTime) -> Self {
-        let registered = counters::all().iter().map(|_| None).collect();
+        let registered = registry::all().iter().map(|_| None).collect();
         Self { registered, unregistered: BTreeMap::new(), since: now, long }
     }
 
@@ -77,7 +77,7 @@ impl History {
     pub fn judge(&mut self, reading: &mut Counters, at: Timing, now: SystemTime) -> Vec<Note> {
         let (mut notes, mut anew) = (Vec::new(), false);
         let narrow = |group: &str| self.long == 32 && !WIDE.contains(&group);
-        let entries = counters::all().iter().zip(&mut self.registered).zip(&mut reading.registered);
+        let entries = registry::all().iter().zip(&mut self.registered).zip(&mut reading.registered);
         for ((entry, past), held) in entries.filter(|((entry, _), _)| entry.kind == Kind::Counter) {
             let judged = Judged { group: entry.group, name: entry.name, narrow: narrow(entry.group), at };
             match judged.verdict(past, held.count(), &mut notes, &mut anew) {
@@ -176,9 +176,9 @@ mod tests {
     use super::super::{Done, MaxAges, Reading, Snapshot, SourceId};
     use super::*;
     use crate::mib::context::Context;
-    use crate::mib::oid::Oid;
-    use crate::mib::value::Value;
     use crate::mib::view::{Layout, View};
+    use crate::smi::oid::Oid;
+    use crate::smi::value::Value;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -308,7 +308,7 @@ mod tests {
     /// A kernel of 32 bits prints most counters modulo 2^32, and those of Ip, IpExt and Ip6 whole.
     #[test]
     fn a_wrap_on_32_bits_is_no_fall() {
-        let slot = |group, name| counters::find(group, name).unwrap();
+        let slot = |group, name| registry::find(group, name).unwrap();
         let counts = |long: u32, readings: &[u64]| {
             let mut history = History::of_kernel(long, SystemTime::now());
             let now = Instant::now();

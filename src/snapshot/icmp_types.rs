@@ -1,7 +1,7 @@
 //! ICMP messages by type: the types that the kernel counts by name, and those it numbers once it has seen them.
 
 use super::counters::Counters;
-use crate::counters::find;
+use crate::registry::find;
 use std::collections::BTreeSet;
 
 /// A type of ICMP message.

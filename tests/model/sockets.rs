@@ -10,8 +10,8 @@
 )]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 
-use netstat_agentx::mib::oid::Oid;
-use netstat_agentx::mib::value::Value;
+use netstat_agentx::smi::oid::Oid;
+use netstat_agentx::smi::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Bound;

@@ -11,8 +11,8 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 
 use netstat_agentx::agentx::wire::SearchRange;
-use netstat_agentx::mib::oid::Oid;
-use netstat_agentx::mib::value::Value;
+use netstat_agentx::smi::oid::Oid;
+use netstat_agentx::smi::value::Value;
 
 fn half(big: bool, number: u16) -> [u8; 2] {
     if big { number.to_be_bytes() } else { number.to_le_bytes() }

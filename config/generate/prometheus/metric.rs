@@ -4,9 +4,9 @@
 //! Debian does not ship: the kernel's counters that they are read from say the same.
 
 use crate::object::Object;
-use netstat_agentx::counters;
-use netstat_agentx::mib::GROUPS;
+use netstat_agentx::mib::groups::GROUPS;
 use netstat_agentx::mib::object::{Column, Object as Declared, Read};
+use netstat_agentx::registry;
 
 /// An instance as a selector, with a matcher put first: `lnsTcpStateSockets{MATCHER,lnsTcpState="closeWait"}`.
 pub fn selector(name: &str, matcher: &str) -> String {
@@ -41,7 +41,7 @@ pub fn sister(name: &str) -> Option<&'static str> {
     })?;
     match read {
         Read::Sum(_, sister, name) => {
-            counters::find(sister, name).map(|slot| counters::all()[slot].descriptor)
+            registry::find(sister, name).map(|slot| registry::all()[slot].descriptor)
         }
         _ => None,
     }

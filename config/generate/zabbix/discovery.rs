@@ -7,7 +7,7 @@ use super::macros::{m, m_of};
 use super::resets;
 use super::triggers::{Alarm, lasting};
 use crate::graphs::GRAPHS;
-use netstat_agentx::mib::lns_sockets::TCP_STATE;
+use netstat_agentx::mib::groups::lns_sockets::TCP_STATE;
 
 pub const DISCOVERY_INTERVAL: &str = "{$NETSTAT.DISCOVERY.INTERVAL}";
 pub const LIFETIME: &str = "{$NETSTAT.LIFETIME}";

@@ -5,9 +5,9 @@ use super::macros::m;
 use super::{agent, calculated, resets};
 use crate::graphs::GRAPHS;
 use crate::object::{Object, base};
-use netstat_agentx::counters::{self, Concern, Kind, Registered};
-use netstat_agentx::mib::lns_sockets::{FAMILY, TCP_STATE};
+use netstat_agentx::mib::groups::lns_sockets::{FAMILY, TCP_STATE};
 use netstat_agentx::mib::object::Object as Declared;
+use netstat_agentx::registry::{self, Concern, Kind, Registered};
 use std::collections::BTreeMap;
 
 /// Groups of counters that nearly every Linux host has. What the others (MPTcpExt, Sctp, Xfrm, UdpLite) count is of
@@ -154,7 +154,7 @@ fn sockets() -> Vec<Item> {
 
 /// Everything of lnsSockstat, the limits included.
 fn sockstat() -> Vec<Item> {
-    let group = netstat_agentx::mib::GROUPS.iter().find(|group| group.name == "lnsSockstat").unwrap();
+    let group = netstat_agentx::mib::groups::GROUPS.iter().find(|group| group.name == "lnsSockstat").unwrap();
     let names = group.objects.iter().filter_map(|object| match object {
         Declared::Scalar(scalar) => Some(scalar.name),
         _ => None,
@@ -200,7 +200,7 @@ fn counters(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
             && entry.retired.is_empty()
             && COMMON.contains(&entry.group)
     };
-    for entry in counters::all().iter().filter(worth).filter(|entry| !drawn.contains(entry)) {
+    for entry in registry::all().iter().filter(worth).filter(|entry| !drawn.contains(entry)) {
         let object = Object::named(entry.descriptor);
         let component = entry.group.to_lowercase();
         let mut item = rate(&object, format!("{}.{}", entry.group, entry.name), &component);

@@ -89,7 +89,7 @@ fn keys(expression: &str) -> Vec<String> {
 
 fn value_maps() -> Vec<ValueMap> {
     let declared = |name: &str| {
-        let objects = netstat_agentx::mib::GROUPS.iter().flat_map(|group| group.objects);
+        let objects = netstat_agentx::mib::groups::GROUPS.iter().flat_map(|group| group.objects);
         let labels = objects.into_iter().find_map(|object| match object {
             Declared::Scalar(scalar) if scalar.name == name => Some(scalar.syntax.labels()),
             _ => None,

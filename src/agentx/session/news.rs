@@ -3,7 +3,7 @@
 use super::REPLY_WITHIN;
 use super::registrations::Standing;
 use crate::agentx::wire::{WireError, error};
-use crate::mib::oid::Oid;
+use crate::smi::oid::Oid;
 
 /// News of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]

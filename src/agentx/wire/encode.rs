@@ -1,9 +1,9 @@
 //! Responses and notifications to bytes (RFC 2741 sections 5.4, 6.2.10 and 6.2.16).
 
 use super::{HEADER, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT, error};
-use crate::mib::oid::Oid;
-use crate::mib::value::Value;
-use crate::mib::view::Missing;
+use crate::smi::Missing;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 
 const NOTIFY: u8 = 12;
 const RESPONSE: u8 = 18;

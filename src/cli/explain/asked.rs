@@ -3,11 +3,11 @@
 use super::{Arguments, Whose, name};
 use crate::cli::Failure;
 use crate::cli::local::Local;
-use crate::counters::find::{Finder, Found, Meant};
-use crate::counters::lines::{self, Mention};
-use crate::counters::{self, Registered};
 use crate::proc::counters::Figure;
 use crate::proc::excerpt;
+use crate::registry::find::{Finder, Found, Meant};
+use crate::registry::lines::{self, Mention};
+use crate::registry::{self, Registered};
 use crate::snapshot::icmp_types::numbered;
 use std::io::{self, Read};
 
@@ -26,8 +26,8 @@ pub(super) struct Asked {
 
 /// Every counter, but none twice.
 pub(super) fn everything(others: &[(String, String)]) -> Asked {
-    let is_counter = |entry: &&Registered| entry.kind == counters::Kind::Counter;
-    let known = counters::all().iter().filter(is_counter).map(Meant::Known);
+    let is_counter = |entry: &&Registered| entry.kind == registry::Kind::Counter;
+    let known = registry::all().iter().filter(is_counter).map(Meant::Known);
     // IcmpMsg.InType3 is Icmp.InDestUnreachs, which is there already.
     let is_there = |group: &str, name: &str| numbered(group, name).is_some_and(|other| other.named.is_some());
     let others = others.iter().filter(|(group, name)| !is_there(group, name));

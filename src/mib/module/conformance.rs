@@ -1,8 +1,8 @@
 //! lnsConformance: what is mandatory, under which condition, and the groups of objects.
 
 use super::{clause, last, notifications, private_groups};
-use crate::counters;
 use crate::mib::object::{Column, Group, Object, Syntax, Table};
+use crate::registry;
 use std::fmt::Write;
 
 /// What a conformance group is named after.
@@ -41,11 +41,11 @@ pub(super) fn members() -> (Vec<Members>, Vec<Members>) {
             condition: String::new(),
         })
     });
-    let counters = counters::groups().map(|(group, number, file)| Members {
+    let counters = registry::groups().map(|(group, number, file)| Members {
         name: format!("lns{group}CountersGroup"),
         // Behind those of the declared groups, which have the numbers below 100.
         number: 300 + number,
-        objects: counters::of_group(number).map(|entry| entry.descriptor).collect(),
+        objects: registry::of_group(number).map(|entry| entry.descriptor).collect(),
         description: format!("The counters of the kernel's group {group}, from /proc/{file}."),
         condition: format!(
             "This group is mandatory where the kernel has the group {group} in /proc/{file}. A counter of it that the \

@@ -1,10 +1,11 @@
 //! B.1.6: which port resets, which way and why.
 
-use super::context::Context;
-use super::lns_agent::{date_and_time, push_text};
-use super::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
-use super::oid::Oid;
-use super::value::Value;
+use crate::mib::context::Context;
+use crate::mib::index::push_text;
+use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
+use crate::smi::date_and_time;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use std::net::IpAddr;
 
 /// lnsResets

@@ -1,11 +1,11 @@
 //! B.1.1: sockets by state, listeners, ports.
 
-use super::context::Context;
-use super::object::{Column, Group, Labels, Object, Place, Rows, Syntax, Table};
-use super::oid::Oid;
 use super::tcp_tables::{listeners, push_listener, with_listener};
-use super::value::Value;
+use crate::mib::context::Context;
+use crate::mib::object::{Column, Group, Labels, Object, Place, Rows, Syntax, Table};
 use crate::proc::sockets::{Address, Endpoint, TcpState};
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
 use crate::snapshot::tcp::{Listener, Tcp};
 use crate::snapshot::udp::Udp as UdpSockets;

@@ -4,7 +4,7 @@
 use super::lines::Mention;
 use super::{Registered, Slot, all, groups};
 use crate::mib::names::nearest;
-use crate::mib::oid::Oid;
+use crate::smi::oid::Oid;
 use crate::snapshot::icmp_types::numbered;
 use std::collections::HashMap;
 use std::sync::LazyLock;

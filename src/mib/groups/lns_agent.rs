@@ -1,13 +1,14 @@
 //! B.1.5: the subagent about itself.
 
-use super::context::Context;
-use super::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
-use super::oid::Oid;
-use super::value::Value;
+use crate::mib::context::Context;
+use crate::mib::index::push_text;
+use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
+use crate::smi::date_and_time;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use crate::snapshot::SourceId;
 use crate::snapshot::source::{Source, Timing};
-use chrono::{DateTime, Datelike, Timelike};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// lnsAgent
 pub static GROUP: Group = Group {
@@ -163,19 +164,6 @@ const fn count(
     })
 }
 
-/// DateAndTime of SNMPv2-TC in UTC: year, month, day, hour, minute, second, deci-second, direction, hours and
-/// minutes from UTC.
-pub(super) fn date_and_time(time: SystemTime) -> Option<Vec<u8>> {
-    // Linux's clock is never before 1970 (timespec64_valid_settod in include/linux/time64.h).
-    let since = time.duration_since(UNIX_EPOCH).ok()?;
-    let time = DateTime::from_timestamp(i64::try_from(since.as_secs()).ok()?, 0)?;
-    let [high, low] = u16::try_from(time.year()).ok()?.to_be_bytes();
-    let rest =
-        [time.month(), time.day(), time.hour(), time.minute(), time.second(), since.subsec_millis() / 100];
-    let rest = rest.into_iter().map(|field| u8::try_from(field).ok());
-    [high, low].map(Some).into_iter().chain(rest).chain([b'+', 0, 0].map(Some)).collect()
-}
-
 /// The sources in the order of their names as an index has them: the shorter first.
 const SOURCES: [SourceId; 6] = [
     SourceId::Tcp,
@@ -252,14 +240,6 @@ fn shortened(text: &str, octets: usize) -> &str {
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
-/// Appends a text as an index has it: its length, then its octets (RFC 2578 section 7.7).
-pub(super) fn push_text(name: &mut Oid, text: &str) {
-    name.push(u32::try_from(text.len()).unwrap_or(0));
-    for octet in text.bytes() {
-        name.push(u32::from(octet));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,15 +247,6 @@ mod tests {
     use crate::proc::read::ProcRoot;
     use crate::snapshot::{Snapshot, Touched};
     use std::time::Instant;
-
-    #[test]
-    fn date_and_time_is_eleven_octets_in_utc() {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_792_584_612_345);
-        assert_eq!(date_and_time(time).unwrap(), [7, 234, 10, 21, 12, 10, 12, 3, b'+', 0, 0]);
-        let last_of_a_leap_day = SystemTime::UNIX_EPOCH + Duration::from_millis(1_709_251_199_999);
-        assert_eq!(date_and_time(last_of_a_leap_day).unwrap()[..8], [7, 232, 2, 29, 23, 59, 59, 9]);
-        assert_eq!(date_and_time(SystemTime::UNIX_EPOCH).unwrap()[..8], [7, 178, 1, 1, 0, 0, 0, 0]);
-    }
 
     #[test]
     fn sources_stand_in_the_order_of_their_index() {

@@ -48,7 +48,7 @@ impl Concern {
     }
 }
 
-/// One entry of the registry; src/counters/README.md says more of its fields.
+/// One entry of the registry; src/registry/README.md says more of its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     /// `TcpExt`, as in the kernel's files.

@@ -1,10 +1,10 @@
 //! B.1.3: a scalar for every counter of the registry. B.1.4: every counter by its own name.
 
-use super::context::Context;
-use super::lns_agent::push_text;
-use super::object::{Column, Group, Object, Place, Rows, Syntax, Table};
-use super::oid::Oid;
-use super::value::Value;
+use crate::mib::context::Context;
+use crate::mib::index::push_text;
+use crate::mib::object::{Column, Group, Object, Place, Rows, Syntax, Table};
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 
 /// lnsCounters
 pub static GROUP: Group = Group {
@@ -76,7 +76,7 @@ struct Counters;
 
 impl Rows for Counters {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.counters().map_or(0, super::super::snapshot::counters::Counters::rows)
+        cx.counters().map_or(0, crate::snapshot::counters::Counters::rows)
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {

@@ -15,7 +15,7 @@ fn page_name(group: &str) -> String {
     format!("{}.md", group.to_lowercase())
 }
 
-const WRITTEN: &str = "<!-- Written from src/counters/*.toml by 'make pages'. Edit those. -->\n";
+const WRITTEN: &str = "<!-- Written from src/registry/*.toml by 'make pages'. Edit those. -->\n";
 
 fn index() -> String {
     let mut out = String::from(WRITTEN);

@@ -1,10 +1,11 @@
 //! tcpConnTable (RFC 2012), tcpConnectionTable and tcpListenerTable (RFC 4022).
 
-use super::context::Context;
-use super::object::{Column, Group, Object, Place, Rows, Syntax, Table, standard_column};
-use super::oid::Oid;
-use super::value::Value;
-use crate::proc::sockets::{Address, Endpoint, V4, V6};
+use crate::mib::context::Context;
+use crate::mib::index::{push_inet, push_ipv4};
+use crate::mib::object::{Column, Group, Object, Place, Rows, Syntax, Table, standard_column};
+use crate::proc::sockets::{Address, V4, V6};
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use crate::snapshot::instances;
 use crate::snapshot::sockets::Row;
 use crate::snapshot::tcp::Listener;
@@ -88,24 +89,6 @@ const CONN_LOCAL_ADDRESS: Column = standard_column(2, "tcpConnLocalAddress", Syn
 const CONN_LOCAL_PORT: Column = standard_column(3, "tcpConnLocalPort", PORT);
 const CONN_REMOTE_ADDRESS: Column = standard_column(4, "tcpConnRemAddress", Syntax::IpAddress);
 const CONN_REMOTE_PORT: Column = standard_column(5, "tcpConnRemPort", PORT);
-
-/// Appends an endpoint the way RFC 2012 and 2013 index by it: an IpAddress is four sub-identifiers.
-pub(super) fn push_ipv4(name: &mut Oid, endpoint: Endpoint<[u8; 4]>) {
-    name.extend(&endpoint.address.map(u32::from));
-    name.push(u32::from(endpoint.port));
-}
-
-/// Appends an endpoint the way RFC 4022 and 4113 index by it: InetAddressType, InetAddress with its length,
-/// InetPortNumber.
-pub(super) fn push_inet<A: Address>(name: &mut Oid, endpoint: Endpoint<A>) {
-    name.push(A::TYPE);
-    let octets = endpoint.address.octets();
-    name.push(u32::try_from(octets.len()).unwrap_or(0));
-    for &octet in octets {
-        name.push(u32::from(octet));
-    }
-    name.push(u32::from(endpoint.port));
-}
 
 struct Conn;
 

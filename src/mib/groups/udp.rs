@@ -1,11 +1,14 @@
 //! udp, 1.3.6.1.2.1.7: the scalars and udpEndpointTable of RFC 4113, udpTable of RFC 2013.
 
-use super::context::Context;
-use super::object::{Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column};
-use super::oid::Oid;
-use super::tcp_tables::{push_inet, push_ipv4, skip_unknown_processes};
-use super::value::Value;
+use super::tcp_tables::skip_unknown_processes;
+use crate::mib::context::Context;
+use crate::mib::index::{push_inet, push_ipv4};
+use crate::mib::object::{
+    Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column,
+};
 use crate::proc::sockets::{Address, V4};
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use crate::snapshot::instances;
 use crate::snapshot::sockets::Row;
 

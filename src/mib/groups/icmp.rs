@@ -1,9 +1,11 @@
 //! icmp, 1.3.6.1.2.1.5: the scalars of RFC 2011 and the tables of RFC 4293.
 
-use super::context::Context;
-use super::object::{Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column};
-use super::oid::Oid;
-use super::value::Value;
+use crate::mib::context::Context;
+use crate::mib::object::{
+    Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column,
+};
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use crate::snapshot::counters::Counters;
 use crate::snapshot::icmp_types::IcmpType;
 

@@ -1,6 +1,6 @@
 //! B.1.2: sockets in use and memory, from net/sockstat, and the limits they run against.
 
-use super::object::{Group, Object, Place, Read, Scalar, Syntax};
+use crate::mib::object::{Group, Object, Place, Read, Scalar, Syntax};
 
 /// lnsSockstat
 pub static GROUP: Group = Group {

@@ -1,11 +1,11 @@
 //! B.1.7: thresholds that are watched on the host itself, and the notification about them.
 
-use super::context::Context;
-use super::lns_agent::push_text;
-use super::object::{Column, Group, NOTIFICATIONS, Notification, Object, Place, Rows, Syntax, Table};
-use super::oid::Oid;
-use super::value::Value;
-use super::view::prefix;
+use crate::mib::context::Context;
+use crate::mib::index::push_text;
+use crate::mib::object::{Column, Group, NOTIFICATIONS, Notification, Object, Place, Rows, Syntax, Table};
+use crate::mib::view::prefix;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
 use crate::thresholds::{Status, Watch};
 
 const PLACE: Place = Place::Private(&[1, 7]);

@@ -1,0 +1,16 @@
+//! What SNMP is made of, whatever is served: object identifiers, values, and what a Get may lack.
+
+mod date;
+pub mod oid;
+pub mod value;
+
+pub use date::date_and_time;
+
+/// Why a Get has no value (RFC 2741 section 7.2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// No object of ours has this name or a prefix of it.
+    Object,
+    /// The object is ours; this instance of it does not exist.
+    Instance,
+}
