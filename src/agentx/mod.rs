@@ -2,7 +2,7 @@
 //!
 //! [`wire`] turns bytes into PDUs and answers into bytes, [`admin`] builds the administrative PDUs that we send;
 //! [`session`] holds the protocol's rules and does no I/O; [`address`] says where to, [`transport`] connects, reads and
-//! writes. None of them knows what is served: the session hands each request to its driver, [`crate::agent`], as a
+//! writes. None of them knows what is served: the session hands each request to its driver, `agent`, as a
 //! [`wire::Query`].
 
 pub mod address;

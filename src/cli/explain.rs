@@ -9,10 +9,11 @@ use crate::mib::context::Context;
 use crate::mib::groups::lns_counters;
 use crate::proc::counters::Figure;
 use crate::registry::find::Meant;
+use crate::registry::icmp::numbered;
 use crate::registry::pages::first_sentence;
 use crate::registry::{self, Concern, Registered};
 use crate::smi::oid::Oid;
-use crate::snapshot::icmp_types::numbered;
+use crate::text::folded;
 use asked::{ask, everything};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -243,17 +244,8 @@ fn print_known(entry: &Registered, base: &Oid, out: &mut impl Write) -> io::Resu
 
 /// Prints a text folded to lines, indented.
 fn fold(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
-    let mut line = String::from("  ");
-    line += label;
-    for word in text.split(' ') {
-        if line.len() + word.len() > WIDTH && line.trim().len() > label.trim().len() {
-            writeln!(out, "{}", line.trim_end())?;
-            line = String::from(if label.is_empty() { "  " } else { "    " });
-        }
-        line += word;
-        line.push(' ');
-    }
-    writeln!(out, "{}", line.trim_end())
+    let others = if label.is_empty() { "  " } else { "    " };
+    writeln!(out, "{}", folded(text, WIDTH, &format!("  {label}"), others))
 }
 
 fn as_json(entry: &Entry, base: &Oid) -> Value {

@@ -8,6 +8,7 @@ use super::object::{
 };
 use crate::registry::{self, Registered};
 use crate::smi::oid::Oid;
+use crate::text::folded;
 pub(super) use conformance::{columns, groups};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -133,16 +134,10 @@ fn subagent(out: &mut String) {
 /// A clause whose text is folded to lines.
 pub(super) fn clause(out: &mut String, name: &str, text: &str) {
     let _ = writeln!(out, "    {name}");
-    let mut line = String::from("        \"");
-    for word in text.split_whitespace() {
-        if line.len() + 1 + word.len() > TEXT_WIDTH {
-            let _ = writeln!(out, "{}", line.trim_end());
-            line = String::from("        ");
-        }
-        line += word;
-        line.push(' ');
-    }
-    let _ = writeln!(out, "{}\"", line.trim_end());
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The last line ends with a quotation mark more.
+    let folded = folded(&text, TEXT_WIDTH - 1, "        \"", "        ");
+    let _ = writeln!(out, "{folded}\"");
 }
 
 /// Names by module that the declarations need.

@@ -8,6 +8,7 @@ use super::object::{Column, NOTIFICATIONS, Object, Place};
 use super::view::prefix;
 use crate::registry;
 use crate::smi::oid::{Oid, OidError};
+use crate::text::nearest;
 
 /// Why a name has no OID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,33 +134,6 @@ fn parts(instance: &str) -> Vec<&str> {
         c == '.' && !quoted
     };
     instance.split(split).collect()
-}
-
-/// The candidate that needs the fewest single-letter edits to become `name`, if those are few.
-pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
-    let scored = candidates.map(|candidate| (distance(&wanted, &candidate.to_lowercase()), candidate));
-    let (edits, candidate) = scored.min_by_key(|(edits, _)| *edits)?;
-    (edits <= 2 + name.len() / 5).then_some(candidate)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, to) in row.iter_mut().skip(1).zip(b.chars()) {
-            let substituted = diagonal + usize::from(from != to);
-            diagonal = *cell;
-            left = substituted.min(left + 1).min(*cell + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! From what a person writes or pastes to the counter that is meant: a kernel name, a symbol of the kernel's source, a
 //! descriptor, an OID, a phrase of `netstat -s`, a part of any of them.
 
+use super::icmp::numbered;
 use super::lines::Mention;
 use super::{Registered, Slot, all, groups};
-use crate::mib::names::nearest;
 use crate::smi::oid::Oid;
-use crate::snapshot::icmp_types::numbered;
+use crate::text::nearest;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 

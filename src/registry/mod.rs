@@ -4,6 +4,7 @@
 //! `build.rs` makes [`all`] of them. A new counter is a new entry with the next number of its group.
 
 pub mod find;
+pub mod icmp;
 pub mod lines;
 pub mod pages;
 

@@ -2,6 +2,7 @@
 
 use crate::object::Object;
 use netstat_agentx::mib::names::resolve;
+use netstat_agentx::text::folded;
 use std::fmt::Write;
 
 struct Alert {
@@ -222,16 +223,8 @@ fn description(alert: &Alert) -> String {
 
 /// The body of a folded block scalar, or a comment.
 pub fn fold(out: &mut String, indent: &str, text: &str) {
-    let mut width = 0;
-    for word in text.split_whitespace() {
-        if width > 0 && width + 1 + word.len() > 100 {
-            out.push('\n');
-            width = 0;
-        }
-        let _ = if width == 0 { write!(out, "{indent}{word}") } else { write!(out, " {word}") };
-        width += word.len() + 1;
-    }
-    out.push('\n');
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let _ = writeln!(out, "{}", folded(&text, 100 + indent.len(), indent, indent));
 }
 
 #[test]

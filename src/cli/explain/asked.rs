@@ -6,9 +6,9 @@ use crate::cli::local::Local;
 use crate::proc::counters::Figure;
 use crate::proc::excerpt;
 use crate::registry::find::{Finder, Found, Meant};
+use crate::registry::icmp::numbered;
 use crate::registry::lines::{self, Mention};
 use crate::registry::{self, Registered};
-use crate::snapshot::icmp_types::numbered;
 use std::io::{self, Read};
 
 /// In octets; more than any program prints of counters.
