@@ -4,9 +4,9 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::mib::context::Context;
-use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::mib::view::{Layout, View};
 use netstat_agentx::proc::read::ProcRoot;
+use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::snapshot::{MaxAges, Snapshot};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

@@ -4,9 +4,9 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::agentx::wire::{HEADER, Header, NETWORK_BYTE_ORDER, PduType, Response};
+use netstat_agentx::smi::Missing;
 use netstat_agentx::smi::oid::{MAX_SUBIDS, Oid};
 use netstat_agentx::smi::value::Value;
-use netstat_agentx::smi::Missing;
 
 #[path = "../../tests/model/wire.rs"]
 mod model;
