@@ -4,7 +4,7 @@
 //! Linuxfabrik's Monitoring Plugins, so that checks and graphs made for it go on. Where it would pass over what may be an
 //! alarm, this one does not follow it; HELP says where. The rest follows the Monitoring Plugins Development Guidelines.
 
-use super::ConfigArgument;
+use super::config_argument::ConfigArgument;
 use crate::config::Config;
 use crate::proc::sockets::TcpState;
 use crate::range::Range;

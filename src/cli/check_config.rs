@@ -1,6 +1,7 @@
 //! `check-config`: says whether a configuration is good.
 
-use super::{ConfigArgument, Failure};
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use crate::config::{Config, DEFAULT_PATH};
 use std::io::Write;
 use std::path::Path;

@@ -3,8 +3,9 @@
 mod asked;
 
 use super::columns::{self, Side};
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use super::local::Local;
-use super::{ConfigArgument, Failure};
 use crate::mib::context::Context;
 use crate::mib::groups::lns_counters;
 use crate::proc::counters::Figure;
@@ -14,7 +15,7 @@ use crate::registry::pages::first_sentence;
 use crate::registry::{self, Concern, Registered};
 use crate::smi::oid::Oid;
 use crate::text::folded;
-use asked::{ask, everything};
+use asked::{Whose, ask, everything};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::io::{self, Write};
@@ -46,22 +47,11 @@ struct Entry {
     whose: Whose,
 }
 
-/// Where a value is from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    /// This host has it now.
-    Host,
-    /// A line shows it.
-    Line,
-    /// A line shows it that may mean another counter: '5 packets received', with no heading above it.
-    Perhaps,
-}
-
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let mut local = Local::new(&arguments.config)?;
     let others = local.compute(|_, cx| others(cx));
     let all = arguments.names.is_empty();
-    let asked = if all { everything(&others) } else { ask(arguments, &local, &others)? };
+    let asked = if all { everything(&others) } else { ask(&arguments.names, &local, &others)? };
     let figures: Vec<_> =
         local.compute(|_, cx| asked.meant.iter().map(|(meant, _)| figure(cx, meant)).collect());
     let entries = asked.meant.into_iter().zip(figures);
@@ -74,7 +64,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     if is_list {
         entries.retain(|entry| count(entry.figure) > 0);
         entries.sort_by_key(|entry| {
-            (Reverse(concern(&entry.meant)), Reverse(count(entry.figure)), name(&entry.meant))
+            (Reverse(concern(&entry.meant)), Reverse(count(entry.figure)), entry.meant.to_string())
         });
     }
     if arguments.json {
@@ -122,13 +112,6 @@ fn count(figure: Option<Figure>) -> u64 {
     }
 }
 
-fn name(meant: &Meant) -> String {
-    match meant {
-        Meant::Known(entry) => format!("{}.{}", entry.group, entry.name),
-        Meant::Other(group, name) => format!("{group}.{name}"),
-    }
-}
-
 /// `None` for a counter of which nothing is known.
 fn concern(meant: &Meant) -> Option<Concern> {
     match meant {
@@ -156,7 +139,7 @@ fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
                 Meant::Other(group, name) => described(group, name).unwrap_or_default(),
             };
             let doubt = if entry.whose == Whose::Perhaps { "?" } else { "" };
-            vec![format!("{}{doubt}", count(entry.figure)), format!("  {}", name(&entry.meant)), counts]
+            vec![format!("{}{doubt}", count(entry.figure)), format!("  {}", entry.meant), counts]
         };
         let rows: Vec<_> = of_concern.iter().map(row).collect();
         columns::print(out, &[Side::Right(15), Side::Left(35)], &rows)?;
@@ -197,7 +180,7 @@ fn print(entry: &Entry, base: &Oid, out: &mut impl Write) -> io::Result<()> {
         Whose::Line => ", as the line shows",
         Whose::Perhaps => ", if the line means this one",
     };
-    writeln!(out, "{}: {value}{whose}", name(&entry.meant))?;
+    writeln!(out, "{}: {value}{whose}", entry.meant)?;
     match &entry.meant {
         Meant::Known(entry) => print_known(entry, base, out),
         Meant::Other(group, name) => {

@@ -1,6 +1,7 @@
 //! The same answers as a manager gets, without snmpd: for `show`, `walk` and `get`.
 
-use super::{ConfigArgument, Failure};
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use crate::config::Config;
 use crate::mib::context::Context;
 use crate::mib::names;

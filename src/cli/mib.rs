@@ -1,6 +1,7 @@
 //! `mib`: prints the MIB modules.
 
-use super::{ConfigArgument, Failure};
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use crate::config::{BaseOid, Config};
 use crate::mib::{capabilities, module};
 use std::io::Write;

@@ -3,7 +3,9 @@
 mod check;
 mod check_config;
 mod columns;
+mod config_argument;
 mod explain;
+mod failure;
 mod local;
 mod log;
 mod mib;
@@ -16,11 +18,7 @@ mod walk;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// Exit status for bad arguments or a bad configuration; clap uses the same.
-const USAGE: u8 = 2;
 
 #[derive(Parser)]
 #[command(
@@ -60,33 +58,6 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Make or remove the trace instance that the systemd unit records resets in; needs root
     TraceInstance(trace_instance::Arguments),
-}
-
-#[derive(clap::Args)]
-struct ConfigArgument {
-    /// Configuration file [default: /etc/netstat-agentx.toml, if it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-/// Why a command ended without success, to be printed unless empty, with its exit status.
-struct Failure {
-    status: u8,
-    message: String,
-}
-
-impl Failure {
-    fn usage(error: impl ToString) -> Self {
-        Self { status: USAGE, message: error.to_string() }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        // Whoever reads our output may have enough of it ('… | head'): nothing to complain about.
-        let enough = error.kind() == io::ErrorKind::BrokenPipe;
-        Self { status: 1, message: if enough { String::new() } else { error.to_string() } }
-    }
 }
 
 /// Runs the command that the arguments name.

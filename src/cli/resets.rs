@@ -1,6 +1,7 @@
 //! `resets`: which ports reset, which way and why, live.
 
-use super::{ConfigArgument, Failure};
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use crate::config::{Config, duration};
 use crate::resets::counting::{Counting, ephemeral};
 use crate::resets::processes::{Process, Processes};

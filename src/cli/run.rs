@@ -1,7 +1,8 @@
 //! `run`: the subagent.
 
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use super::log::Log;
-use super::{ConfigArgument, Failure};
 use crate::agent;
 use crate::config::{Config, Level};
 use std::io;

@@ -1,8 +1,9 @@
 //! `show`: what the state tables hold right now, for a person or a program.
 
 use super::columns::{self, Side};
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use super::local::Local;
-use super::{ConfigArgument, Failure};
 use crate::mib::context::Context;
 use crate::mib::groups::lns_sockets;
 use crate::proc::sockets::Address;

@@ -1,7 +1,8 @@
 //! `trace-instance`: what root does for the systemd unit with the drop-in `resets.conf`, so that the subagent needs no
 //! right to trace.
 
-use super::{ConfigArgument, Failure};
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use crate::config::{Config, file};
 use crate::proc::decimal;
 use crate::trace::mounts;

@@ -1,7 +1,8 @@
 //! `walk` and `get`: what a manager would get.
 
+use super::config_argument::ConfigArgument;
+use super::failure::Failure;
 use super::local::Local;
-use super::{ConfigArgument, Failure};
 use crate::mib::MIB_2;
 use crate::smi::Missing;
 use crate::smi::oid::Oid;

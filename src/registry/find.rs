@@ -7,6 +7,7 @@ use super::{Registered, Slot, all, groups};
 use crate::smi::oid::Oid;
 use crate::text::nearest;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 /// A counter that is meant.
@@ -16,6 +17,16 @@ pub enum Meant {
     Known(&'static Registered),
     /// One that it does not, by group and name.
     Other(String, String),
+}
+
+/// As people write it: `TcpExt.ListenDrops`.
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(entry) => write!(f, "{}.{}", entry.group, entry.name),
+            Self::Other(group, name) => write!(f, "{group}.{name}"),
+        }
+    }
 }
 
 /// What was found.

@@ -1,7 +1,6 @@
 //! What is to be explained: the arguments, standard input, or everything.
 
-use super::{Arguments, Whose, name};
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::cli::local::Local;
 use crate::proc::counters::Figure;
 use crate::proc::excerpt;
@@ -13,6 +12,17 @@ use std::io::{self, Read};
 
 /// In octets; more than any program prints of counters.
 const LONGEST_INPUT: u64 = 1 << 20;
+
+/// Where a value is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// This host has it now.
+    Host,
+    /// A line shows it.
+    Line,
+    /// A line shows it that may mean another counter: '5 packets received', with no heading above it.
+    Perhaps,
+}
 
 /// What is to be explained.
 pub(super) struct Asked {
@@ -38,14 +48,14 @@ pub(super) fn everything(others: &[(String, String)]) -> Asked {
 
 /// What the arguments mention.
 pub(super) fn ask(
-    arguments: &Arguments,
+    arguments: &[String],
     local: &Local,
     others: &[(String, String)],
 ) -> Result<Asked, Failure> {
     let finder = Finder { base: local.base(), others };
     let mut asked = Asked { meant: Vec::new(), pasted: false, outcome: Ok(()) };
     let mut strange = Vec::new();
-    for argument in &arguments.names {
+    for argument in arguments {
         let text = if argument == "-" { standard_input()? } else { argument.clone() };
         let mentions = lines::read(&text);
         let mut take = |meant: Vec<Meant>, mention: &Mention| {
@@ -94,7 +104,7 @@ fn resolve(mention: &Mention, finder: &Finder<'_>) -> Result<Vec<Meant>, Failure
     match finder.written(mention) {
         Found::Counters(meant) => Ok(meant),
         Found::Parts(meant) => {
-            let names: Vec<_> = meant.iter().map(name).collect();
+            let names: Vec<_> = meant.iter().map(Meant::to_string).collect();
             let (count, names) = (names.len(), names.join(", "));
             Err(Failure::usage(format!("{count} counters have {written} in their name: {names}")))
         }

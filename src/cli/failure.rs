@@ -1,0 +1,27 @@
+//! Why a command ended without success.
+
+use std::io;
+
+/// Exit status for bad arguments or a bad configuration; clap uses the same.
+const USAGE: u8 = 2;
+
+/// Why a command ended without success, to be printed unless empty, with its exit status.
+pub(super) struct Failure {
+    pub(super) status: u8,
+    pub(super) message: String,
+}
+
+impl Failure {
+    /// Bad arguments, or a bad configuration.
+    pub(super) fn usage(error: impl ToString) -> Self {
+        Self { status: USAGE, message: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever reads our output may have enough of it ('… | head'): nothing to complain about.
+        let enough = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { status: 1, message: if enough { String::new() } else { error.to_string() } }
+    }
+}
