@@ -1,21 +1,29 @@
 //! The configuration file: TOML, every key optional, every mistake told with its line and what is allowed.
 
 pub mod agentx;
+pub mod duration;
+pub mod error;
 pub mod file;
+pub mod log;
+pub mod mib;
+pub mod proc;
+pub mod refresh;
 pub mod resets;
 pub mod threshold;
 
 use crate::agentx::address::{Address, is_loopback};
-use crate::mib::MIB_2;
 use crate::mib::view::Layout;
 use crate::proc::read::ProcRoot;
-use crate::smi::oid::Oid;
 use crate::snapshot::MaxAges;
-pub use agentx::AgentX;
+use agentx::AgentX;
+use error::{ConfigError, Mistake, readable};
+use log::Log;
+use mib::Mib;
+use proc::Proc;
+use refresh::Refresh;
 use resets::Resets;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 use threshold::Threshold;
 
 /// Where the configuration is looked for unless told otherwise.
@@ -23,27 +31,6 @@ pub const DEFAULT_PATH: &str = "/etc/netstat-agentx.toml";
 
 /// The shipped example, which equals the defaults.
 pub const EXAMPLE: &str = include_str!("../config/netstat-agentx.toml");
-
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path}: {cause}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        cause: std::io::Error,
-    },
-    /// A key or a value is wrong; the message shows line and column.
-    #[error("{path}: {message}")]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong where, and what is allowed.
-        message: String,
-    },
-}
 
 /// All of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -68,239 +55,6 @@ pub struct Config {
     pub thresholds: Vec<Threshold>,
 }
 
-/// What is served.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Mib {
-    /// Base of the private module.
-    pub base_oid: BaseOid,
-    /// Whether to take over snmpd's icmp, tcp and udp.
-    #[serde(rename = "mib-2")]
-    pub mib_2: bool,
-    /// Whether to serve the private module.
-    pub private: bool,
-}
-
-/// Where `/proc` is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Proc {
-    /// Its root.
-    pub root: Root,
-}
-
-/// What is logged.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Log {
-    /// The least level.
-    pub level: Level,
-}
-
-/// How old figures may be, and how long a request may wait for newer ones.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Refresh {
-    /// For counters and sockstat.
-    pub counters_max_age: Age,
-    /// For sockets.
-    pub sockets_max_age: Age,
-    /// For processes.
-    pub processes_max_age: Age,
-    /// How long a request may wait.
-    pub answer_within: Patience,
-}
-
-impl Default for Mib {
-    fn default() -> Self {
-        // Net-SNMP's playpen (NET-SNMP-MIB netSnmpPlaypen), then the number of the AgentX RFC.
-        let base = Oid::from_slice(&[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 2741]).unwrap_or_default();
-        Self { base_oid: BaseOid(base), mib_2: true, private: true }
-    }
-}
-
-impl Default for Proc {
-    fn default() -> Self {
-        Self { root: Root("/proc".into()) }
-    }
-}
-
-impl Default for Refresh {
-    fn default() -> Self {
-        Self {
-            counters_max_age: Age(Duration::from_secs(1)),
-            sockets_max_age: Age(Duration::from_secs(5)),
-            processes_max_age: Age(Duration::from_secs(30)),
-            answer_within: Patience(Duration::from_millis(800)),
-        }
-    }
-}
-
-/// The base of the private module: 2 to 40 sub-identifiers, and not where the standard modules are.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct BaseOid(Oid);
-
-/// The longest instance name below the base has 87 sub-identifiers more, and a name has at most 128.
-const LONGEST_BASE: usize = 40;
-
-impl TryFrom<String> for BaseOid {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl std::str::FromStr for BaseOid {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let oid: Oid = text.parse().map_err(|error| format!("base-oid '{text}': {error}"))?;
-        let subids = oid.as_slice();
-        if !(2..=LONGEST_BASE).contains(&subids.len()) {
-            return Err(format!(
-                "base-oid '{text}' has {} sub-identifiers, not 2 to {LONGEST_BASE}",
-                subids.len()
-            ));
-        }
-        if !matches!(subids, [0 | 1, 0..=39, ..] | [2, ..]) {
-            return Err(format!(
-                "base-oid '{text}': no OID begins so; an organisation's is 1.3.6.1.4.1.NUMBER"
-            ));
-        }
-        if MIB_2.starts_with(subids) || subids.starts_with(&MIB_2) {
-            return Err(format!("base-oid '{text}' is where the standard modules are (1.3.6.1.2.1)"));
-        }
-        Ok(Self(oid))
-    }
-}
-
-impl From<BaseOid> for Oid {
-    fn from(base: BaseOid) -> Self {
-        base.0
-    }
-}
-
-/// An absolute path.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "PathBuf")]
-pub struct Root(PathBuf);
-
-/// PATH_MAX
-const LONGEST_PATH: usize = 4096;
-
-impl TryFrom<PathBuf> for Root {
-    type Error = String;
-
-    fn try_from(path: PathBuf) -> Result<Self, String> {
-        match path.as_os_str().len() {
-            LONGEST_PATH.. => {
-                Err(format!("root is a path of {LONGEST_PATH} octets and more, which Linux has not"))
-            }
-            _ if path.is_absolute() => Ok(Self(path)),
-            _ => Err(format!("root '{}' is no absolute path", path.display())),
-        }
-    }
-}
-
-/// How old a source may be: 100 ms to an hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Age(Duration);
-
-impl TryFrom<String> for Age {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        duration(&text, Duration::from_millis(100), Duration::from_secs(3600)).map(Self)
-    }
-}
-
-/// How long a request may wait: less than the second after which snmpd asks again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Patience(Duration);
-
-impl TryFrom<String> for Patience {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        duration(&text, Duration::from_millis(1), Duration::from_millis(900)).map(Self)
-    }
-}
-
-impl From<Patience> for Duration {
-    fn from(patience: Patience) -> Self {
-        patience.0
-    }
-}
-
-/// A time span within bounds.
-///
-/// # Errors
-/// Says what is allowed.
-pub(crate) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
-    let allowed = format!(
-        "allowed: {} to {}, such as \"500ms\" or \"5s\"",
-        humantime::format_duration(least),
-        humantime::format_duration(most)
-    );
-    match humantime::parse_duration(text) {
-        Ok(duration) if (least..=most).contains(&duration) => Ok(duration),
-        Ok(_) => Err(format!("'{text}' is out of range; {allowed}")),
-        Err(_) => Err(format!("'{text}' is no duration; {allowed}")),
-    }
-}
-
-/// Log levels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// What keeps the subagent from working.
-    Error,
-    /// What a person should look at.
-    Warn,
-    /// Every change of state.
-    #[default]
-    Info,
-    /// More than that.
-    Debug,
-    /// All there is.
-    Trace,
-}
-
-impl From<Level> for tracing::level_filters::LevelFilter {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Error => Self::ERROR,
-            Level::Warn => Self::WARN,
-            Level::Info => Self::INFO,
-            Level::Debug => Self::DEBUG,
-            Level::Trace => Self::TRACE,
-        }
-    }
-}
-
-/// How much of a line of a message is shown, from its beginning and its end, in characters.
-const SHOWN: (usize, usize) = (100, 200);
-
-/// A message that shows the line with the mistake, which may be as long as the file.
-fn readable(message: &str) -> String {
-    let mut lines = message.trim_end().lines().map(|line| {
-        let mut characters = line.char_indices();
-        let (head, tail) = (characters.nth(SHOWN.0), characters.nth_back(SHOWN.1));
-        match (head, tail) {
-            (Some((head, _)), Some((tail, _))) => {
-                format!("{}...{}", line.get(..head).unwrap_or_default(), line.get(tail..).unwrap_or_default())
-            }
-            _ => line.to_owned(),
-        }
-    });
-    let first = lines.next().unwrap_or_default();
-    lines.fold(first, |text, line| text + "\n" + &line)
-}
-
 impl Config {
     /// Reads a file; without a path, the default one, and the defaults if that does not exist.
     ///
@@ -310,7 +64,7 @@ impl Config {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
         match file::read(file) {
             Ok(text) => {
-                Self::parse(&text).map_err(|message| ConfigError::Wrong { path: file.into(), message })
+                Self::parse(&text).map_err(|mistake| ConfigError::Wrong { path: file.into(), mistake })
             }
             Err(ConfigError::Unreadable { cause, .. })
                 if path.is_none() && cause.kind() == std::io::ErrorKind::NotFound =>
@@ -325,51 +79,43 @@ impl Config {
     ///
     /// # Errors
     /// Says what is wrong in which line and what is allowed.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut config: Self = toml::from_str(text).map_err(|error| readable(&error.to_string()))?;
+    pub fn parse(text: &str) -> Result<Self, Mistake> {
+        let mut config: Self =
+            toml::from_str(text).map_err(|error| Mistake::Toml(readable(&error.to_string())))?;
         let remote = matches!(config.agentx.address, Address::Tcp(address) if !is_loopback(address.ip()));
         if remote && !config.agentx.allow_remote {
             let line =
                 text.lines().position(|line| line.trim_start().starts_with("address")).map_or(0, |at| at + 1);
-            return Err(format!(
-                "line {line}: address {} is not loopback, and AgentX has no authentication: whoever answers there is \
-                 told what this host does; set allow-remote = true if that is meant",
-                config.agentx.address
-            ));
+            return Err(Mistake::Remote { line, address: config.agentx.address });
         }
         let entries = std::mem::take(&mut config.threshold);
-        config.thresholds =
-            threshold::checked(entries, &config, text).map_err(|message| readable(&message))?;
+        config.thresholds = threshold::checked(entries, &config.layout(), text)?;
         Ok(config)
     }
 
     /// What is served where.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        Layout { base: self.mib.base_oid.0.clone(), mib_2: self.mib.mib_2, private: self.mib.private }
+        self.mib.layout()
     }
 
     /// The `/proc` to read.
     #[must_use]
     pub fn proc_root(&self) -> ProcRoot {
-        ProcRoot::new(&self.proc.root.0)
+        ProcRoot::new(self.proc.root.as_ref())
     }
 
     /// How old the sources may be.
     #[must_use]
     pub fn max_ages(&self) -> MaxAges {
-        MaxAges {
-            counters: self.refresh.counters_max_age.0,
-            sockets: self.refresh.sockets_max_age.0,
-            processes: self.refresh.processes_max_age.0,
-            answer_within: self.refresh.answer_within.0,
-        }
+        self.refresh.max_ages()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_example_equals_the_defaults() {
@@ -377,12 +123,24 @@ mod tests {
         assert_eq!(Config::parse("").unwrap(), Config::default());
     }
 
-    /// Every key of the example is one that the defaults have: none is commented out or missing.
+    /// The names that serde knows in a place, from what it says of one that it does not know.
+    fn known(text: &str) -> BTreeSet<String> {
+        let error = Config::parse(text).unwrap_err().to_string();
+        let (_, expected) = error.split_once("unknown field `nonsense`, expected").unwrap();
+        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// None is missing or commented out, but thresholds, of which there are none by default.
     #[test]
     fn the_example_shows_every_key() {
         let example: toml::Table = EXAMPLE.parse().unwrap();
-        let keys: usize = example.values().map(|section| section.as_table().unwrap().len()).sum();
-        assert_eq!((example.len(), keys), (6, 4 + 3 + 1 + 1 + 2 + 4));
+        let mut shown: BTreeSet<String> = example.keys().cloned().collect();
+        shown.insert("threshold".into());
+        assert_eq!(shown, known("nonsense = 1"));
+        for (section, keys) in &example {
+            let shown: BTreeSet<String> = keys.as_table().unwrap().keys().cloned().collect();
+            assert_eq!(shown, known(&format!("[{section}]\nnonsense = 1")), "{section}");
+        }
     }
 
     /// The threshold in the example is commented out, since there is none by default; it must be a good one with the
@@ -444,11 +202,11 @@ mod tests {
                 &["line 2", "108 octets", "at most 107"],
             ),
         ] {
-            let error = Config::parse(text).unwrap_err();
+            let error = Config::parse(text).unwrap_err().to_string();
             assert!(told.iter().all(|word| error.contains(word)), "{text}\n{error}");
         }
         let long = format!("[mib]\nbase-oid = \"1.3{}\"", ".1".repeat(39));
-        assert!(Config::parse(&long).unwrap_err().contains("41 sub-identifiers"));
+        assert!(Config::parse(&long).unwrap_err().to_string().contains("41 sub-identifiers"));
     }
 
     /// Whatever is as long as the file may be: the message is not, and says what is allowed all the same.
@@ -475,7 +233,7 @@ mod tests {
             for filling in ["9", "a", "0", "1.", "\u{e9}"] {
                 let text = format!("{key} = \"{}\"", filling.repeat(100_000));
                 let error = match Config::parse(&text) {
-                    Err(error) => error,
+                    Err(error) => error.to_string(),
                     // A range becomes two numbers, of which any number of zeros is one.
                     Ok(_) if key.ends_with("\nwarning") && filling == "0" => continue,
                     Ok(_) => panic!("{key} takes so many of {filling}"),

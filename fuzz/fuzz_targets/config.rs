@@ -10,7 +10,7 @@ fuzz_target!(|text: &str| {
     let config = match Config::parse(text) {
         Ok(config) => config,
         Err(message) => {
-            assert!(!message.trim().is_empty());
+            assert!(!message.to_string().trim().is_empty());
             return;
         }
     };

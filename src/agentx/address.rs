@@ -21,28 +21,34 @@ pub enum Address {
 /// The longest path of a Unix socket, in octets.
 const LONGEST_PATH: usize = 107;
 
-impl FromStr for Address {
-    type Err = String;
+/// Why a text is no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// A path that no Unix socket can have, of so many octets.
+    #[error("the path has {0} octets, and that of a socket at most {LONGEST_PATH}")]
+    LongPath(usize),
+    /// Anything else.
+    #[error(
+        "'{0}': an address is unix:/path/of/the/socket or tcp:ADDRESS:PORT, such as tcp:127.0.0.1:705 or \
+         tcp:localhost:705"
+    )]
+    NoAddress(String),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
         let address = match text.split_once(':') {
             // sun_path of unix(7), with its NUL.
             Some(("unix", path)) if path.len() > LONGEST_PATH => {
-                return Err(format!(
-                    "the path has {} octets, and that of a socket at most {LONGEST_PATH}",
-                    path.len()
-                ));
+                return Err(AddressError::LongPath(path.len()));
             }
             Some(("unix", path)) if path.starts_with('/') => Some(Self::Unix(path.into())),
             Some(("tcp", address)) => address.parse().map(Self::Tcp).ok().or_else(|| named(address)),
             _ => None,
         };
-        address.ok_or_else(|| {
-            format!(
-                "'{text}': an address is unix:/path/of/the/socket or tcp:ADDRESS:PORT, such as tcp:127.0.0.1:705 or \
-                 tcp:localhost:705"
-            )
-        })
+        address.ok_or_else(|| AddressError::NoAddress(text.to_owned()))
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
             "/var/agentx/master",
             &long,
         ] {
-            assert!(address(bad).unwrap_err().contains("unix:/path"), "{bad}");
+            assert!(address(bad).unwrap_err().to_string().contains("unix:/path"), "{bad}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
-use crate::config::{BaseOid, Config};
+use crate::config::Config;
+use crate::config::mib::BaseOid;
 use crate::mib::{capabilities, module};
 use std::io::Write;
 

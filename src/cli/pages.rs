@@ -265,7 +265,7 @@ fn known(section: Option<&str>) -> BTreeSet<String> {
         None => vec!["nonsense = 1".to_owned()],
         Some(name) => vec![format!("[{name}]\nnonsense = 1"), format!("[[{name}]]\nnonsense = 1")],
     };
-    let errors = attempts.iter().map(|text| Config::parse(text).unwrap_err());
+    let errors = attempts.iter().map(|text| Config::parse(text).unwrap_err().to_string());
     let error = errors.into_iter().find(|error| error.contains("unknown field `nonsense`")).unwrap();
     let (_, expected) = error.split_once("expected").unwrap();
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()

@@ -2,7 +2,8 @@
 
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
-use crate::config::{Config, duration};
+use crate::config::Config;
+use crate::config::duration::Bounded;
 use crate::resets::counting::{Counting, ephemeral};
 use crate::resets::processes::{Process, Processes};
 use crate::resets::table::{Key, Row};
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+/// How often to print.
+type Interval = Bounded<100, 3_600_000>;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -29,12 +33,8 @@ pub struct Arguments {
     #[arg(long)]
     once: bool,
     /// How often to print, 100ms to 1h; rates are those of the last five intervals [default: 2s]
-    #[arg(long, value_name = "TIME", default_value = "2s", hide_default_value = true, value_parser = interval)]
-    interval: Duration,
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    duration(text, Duration::from_millis(100), Duration::from_secs(3600))
+    #[arg(long, value_name = "TIME", default_value = "2s", hide_default_value = true, value_parser = str::parse::<Interval>)]
+    interval: Interval,
 }
 
 impl From<TraceError> for Failure {
@@ -56,7 +56,8 @@ async fn watch(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut watch = Watch::begin(config)?;
-    let mut report = Instant::now() + arguments.interval;
+    let interval: Duration = arguments.interval.into();
+    let mut report = Instant::now() + interval;
     let mut writing: Option<oneshot::Receiver<io::Result<()>>> = None;
     loop {
         let next = if writing.is_some() { watch.counting.due() } else { watch.counting.due().min(report) };
@@ -79,7 +80,7 @@ async fn watch(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
             continue;
         }
         // After a pause there is nothing to catch up with.
-        report = Instant::now() + arguments.interval;
+        report = Instant::now() + interval;
         let seen = watch.report();
         let text = if arguments.json {
             format!("{}\n", seen.json())

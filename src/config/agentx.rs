@@ -1,5 +1,6 @@
 //! `[agentx]`: how to reach the master agent, and how to register.
 
+use super::error::ValueError;
 use crate::agentx::address::Address;
 use serde::Deserialize;
 use std::fmt;
@@ -37,14 +38,12 @@ impl Default for AgentX {
 pub struct Priority(u8);
 
 impl TryFrom<i64> for Priority {
-    type Error = String;
+    type Error = ValueError;
 
-    fn try_from(number: i64) -> Result<Self, String> {
+    fn try_from(number: i64) -> Result<Self, ValueError> {
         match u8::try_from(number) {
             Ok(priority @ 1..) => Ok(Self(priority)),
-            _ => Err(format!(
-                "priority {number} is not from 1 to 255 (below 127 to come before snmpd's own modules)"
-            )),
+            _ => Err(ValueError::Priority(number)),
         }
     }
 }
@@ -64,14 +63,12 @@ pub struct ContextName(String);
 const LONGEST_CONTEXT: usize = 32;
 
 impl TryFrom<String> for ContextName {
-    type Error = String;
+    type Error = ValueError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, ValueError> {
         match text.len() {
             0..=LONGEST_CONTEXT => Ok(Self(text)),
-            length => {
-                Err(format!("context has {length} octets, and a context of SNMP at most {LONGEST_CONTEXT}"))
-            }
+            length => Err(ValueError::Context(length, LONGEST_CONTEXT)),
         }
     }
 }

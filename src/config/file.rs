@@ -1,6 +1,6 @@
 //! Reads a text file that somebody else may have put anything in the place of.
 
-use super::ConfigError;
+use super::error::{ConfigError, Mistake};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -26,7 +26,7 @@ pub fn read(path: &Path) -> Result<String, ConfigError> {
             return String::from_utf8(octets).map_err(|error| {
                 let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
                 let line = 1 + memchr::memchr_iter(b'\n', good).count();
-                ConfigError::Wrong { path: path.into(), message: format!("line {line}: no UTF-8") }
+                ConfigError::Wrong { path: path.into(), mistake: Mistake::NotUtf8 { line } }
             });
         }
         std::thread::sleep(PAUSE);

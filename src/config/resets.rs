@@ -1,5 +1,6 @@
 //! `[resets]`: whether and how resets are traced.
 
+use super::error::ValueError;
 use serde::Deserialize;
 
 /// Whether and how resets are traced.
@@ -24,17 +25,16 @@ impl Default for Buffer {
 }
 
 impl TryFrom<String> for Buffer {
-    type Error = String;
+    type Error = ValueError;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        let allowed = "allowed: 64KiB to 64MiB, such as \"512KiB\" or \"1MiB\"";
+    fn try_from(text: String) -> Result<Self, ValueError> {
         let units = [("KiB", 10), ("MiB", 20)];
         let sized = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), shift)));
         let octets = sized.and_then(|(number, shift)| number.parse::<u64>().ok()?.checked_mul(1 << shift));
         match octets {
             Some(octets) if (64 << 10..=64 << 20).contains(&octets) => Ok(Self(octets)),
-            Some(_) => Err(format!("buffer '{text}' is out of range; {allowed}")),
-            None => Err(format!("buffer '{text}' is no size; {allowed}")),
+            Some(_) => Err(ValueError::SizeRange(text)),
+            None => Err(ValueError::NoSize(text)),
         }
     }
 }

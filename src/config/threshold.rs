@@ -1,9 +1,10 @@
 //! `[[threshold]]`: what is watched on the host itself.
 
-use super::{Config, duration};
+use super::duration::Bounded;
+use super::error::{Mistake, ThresholdProblem, readable};
 use crate::mib::names::resolve;
 use crate::mib::object::Syntax;
-use crate::mib::view::{Kind, View};
+use crate::mib::view::{Kind, Layout, View};
 use crate::range::Range;
 use crate::smi::oid::Oid;
 use serde::Deserialize;
@@ -40,27 +41,15 @@ pub(super) struct Entry {
     critical: Option<Range>,
     #[serde(default)]
     per_second: bool,
-    #[serde(default)]
+    #[serde(default = "interval")]
     interval: Interval,
 }
 
 /// How often to look: 1 s to an hour, 30 s unless told otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-struct Interval(Duration);
+type Interval = Bounded<1000, 3_600_000>;
 
-impl Default for Interval {
-    fn default() -> Self {
-        Self(Duration::from_secs(30))
-    }
-}
-
-impl TryFrom<String> for Interval {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        duration(&text, Duration::from_secs(1), Duration::from_secs(3600)).map(Self)
-    }
+fn interval() -> Interval {
+    Interval::from_millis(30_000)
 }
 
 /// The longest name, in octets.
@@ -73,30 +62,30 @@ const LONGEST_OBJECT: usize = 128 * 11;
 ///
 /// # Errors
 /// Says what is wrong with which threshold, in which line.
-pub(super) fn checked(entries: Vec<Entry>, config: &Config, text: &str) -> Result<Vec<Threshold>, String> {
+pub(super) fn checked(entries: Vec<Entry>, layout: &Layout, text: &str) -> Result<Vec<Threshold>, Mistake> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let (view, mut names) = (View::new(config.layout()), HashSet::new());
+    let (view, mut names) = (View::new(layout.clone()), HashSet::new());
     let check = |entry: Entry| {
-        let in_line = |at: usize, problem: String| {
+        let in_line = |at: usize, problem: ThresholdProblem| {
             let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-            format!("line {line}: threshold '{}': {problem}", entry.name.as_ref())
+            Mistake::Threshold { line, name: readable(entry.name.as_ref()), problem }
         };
         let name = entry.name.as_ref().clone();
-        let in_name = |problem: &str| in_line(entry.name.span().start, problem.to_owned());
+        let in_name = |problem| in_line(entry.name.span().start, problem);
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(plain) {
-            return Err(in_name("a name has 1 to 32 letters, digits, '-', '_' and '.'"));
+            return Err(in_name(ThresholdProblem::Name));
         }
         if !names.insert(name.clone()) {
-            return Err(in_name("another threshold has this name"));
+            return Err(in_name(ThresholdProblem::SameName));
         }
         if entry.warning.is_none() && entry.critical.is_none() {
-            return Err(in_name("neither warning nor critical is set, such as critical = \"0:2000\""));
+            return Err(in_name(ThresholdProblem::NoRange));
         }
         let object = entry.object.as_ref().clone();
-        let oid = instance(&object, config, &view, entry.per_second)
+        let oid = instance(&object, layout, &view, entry.per_second)
             .map_err(|problem| in_line(entry.object.span().start, problem))?;
         Ok(Threshold {
             name,
@@ -105,26 +94,24 @@ pub(super) fn checked(entries: Vec<Entry>, config: &Config, text: &str) -> Resul
             warning: entry.warning,
             critical: entry.critical,
             per_second: entry.per_second,
-            interval: entry.interval.0,
+            interval: entry.interval.into(),
         })
     };
     entries.into_iter().map(check).collect()
 }
 
 /// The instance that is meant; it need not be there yet, as a port has rows once somebody listens on it.
-fn instance(object: &str, config: &Config, view: &View, per_second: bool) -> Result<Oid, String> {
+fn instance(object: &str, layout: &Layout, view: &View, per_second: bool) -> Result<Oid, ThresholdProblem> {
     if object.len() > LONGEST_OBJECT {
-        return Err(format!("an object of {} octets is none: at most {LONGEST_OBJECT}", object.len()));
+        return Err(ThresholdProblem::LongObject(object.len(), LONGEST_OBJECT));
     }
-    let oid = resolve(object, &config.layout().base).map_err(|error| error.to_string())?;
+    let oid = resolve(object, &layout.base)?;
     let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid));
     let Some(leaf) = leaf else {
-        return Err(format!(
-            "'{object}' is no instance that is served here; 'netstat-agentx walk' shows them"
-        ));
+        return Err(ThresholdProblem::NotServed(object.to_owned()));
     };
     if oid.as_slice().len() == leaf.oid.len() {
-        return Err(format!("'{object}' is an object; name the instance too, as in {}", example(leaf.kind)));
+        return Err(ThresholdProblem::NoInstance(object.to_owned(), example(leaf.kind)));
     }
     let counts = match leaf.kind.syntax() {
         Syntax::Counter32 | Syntax::Counter64 => true,
@@ -134,10 +121,10 @@ fn instance(object: &str, config: &Config, view: &View, per_second: bool) -> Res
         | Syntax::Range(..)
         | Syntax::Enumeration(_)
         | Syntax::TimeTicks => false,
-        _ => return Err(format!("'{object}' has no numbers to compare")),
+        _ => return Err(ThresholdProblem::NoNumbers(object.to_owned())),
     };
     if per_second && !counts {
-        return Err(format!("'{object}' is no counter, so it has no rate: leave per-second out"));
+        return Err(ThresholdProblem::NoRate(object.to_owned()));
     }
     Ok(oid)
 }
@@ -155,6 +142,7 @@ fn example(kind: Kind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn a_threshold_has_defaults_and_an_instance() {
@@ -209,10 +197,10 @@ mod tests {
             (&format!("name = \"a\"{good}\n[[threshold]]\nname = \"a\"{good}"), &["line 6", "another"]),
             ("object = \"tcpOutRsts.0\"\ncritical = \"1\"", &["line 1", "name"]),
         ] {
-            let error = Config::parse(&format!("[[threshold]]\n{text}")).unwrap_err();
+            let error = Config::parse(&format!("[[threshold]]\n{text}")).unwrap_err().to_string();
             assert!(told.iter().all(|word| error.contains(word)), "{text}\n{error}");
         }
         let unserved = format!("[mib]\nmib-2 = false\n[[threshold]]\nname = \"a\"{good}");
-        assert!(Config::parse(&unserved).unwrap_err().contains("served here"));
+        assert!(Config::parse(&unserved).unwrap_err().to_string().contains("served here"));
     }
 }
