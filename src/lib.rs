@@ -6,7 +6,7 @@
 //!
 //! The modules are the stages of that flow:
 //!
-//! * [`proc`]: pure parsers, bytes in and typed values out; `proc::read` is the only one that opens anything
+//! * [`proc`]: parsers, bytes in and typed values out; `proc::read`, `proc::processes` and `proc::netlink` alone open anything
 //! * [`snapshot`]: the latest reading of each source, its age, and what has to be read again
 //! * [`smi`]: object identifiers, values, and what a Get may lack
 //! * [`mib`]: the declarations of all objects, Get and GetNext over them, and the MIB module made from them
@@ -17,9 +17,11 @@
 //! * [`config`]: the configuration file
 //! * [`text`]: names that were probably meant, text folded to lines
 //! * [`range`]: ranges in the syntax of Nagios plugins
-//! * [`trace`]: pure parsers of the kernel's trace buffer; `trace::instance` is the only one that opens anything there
+//! * [`trace`]: parsers of the kernel's trace buffer; `trace::instance` and `trace::prepared` alone open anything
 //! * [`resets`]: resets by port and reason, and the thread that counts them
 //! * [`thresholds`]: what is watched on the host itself, and how it stands
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 pub mod agent;
 pub mod agentx;

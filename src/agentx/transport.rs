@@ -1,5 +1,7 @@
 //! The connection to the master agent: a Unix or TCP socket, and the PDUs in its stream (RFC 2741 section 8).
 
+#![expect(clippy::disallowed_methods, reason = "the connection to the master agent")]
+
 use super::address::{self, Address, Resolver};
 use super::wire::{HEADER, Header, WireError};
 use std::io::{self, ErrorKind, Read, Write};

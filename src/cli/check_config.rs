@@ -2,7 +2,7 @@
 
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
-use crate::config::{Config, DEFAULT_PATH};
+use crate::config::{Config, DEFAULT_PATH, file};
 use std::io::Write;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?;
     match &arguments.config.config {
         Some(path) => writeln!(out, "{}: good", path.display())?,
-        None if Path::new(DEFAULT_PATH).exists() => writeln!(out, "{DEFAULT_PATH}: good")?,
+        None if file::is_there(Path::new(DEFAULT_PATH)) => writeln!(out, "{DEFAULT_PATH}: good")?,
         None => writeln!(out, "{DEFAULT_PATH}: not there, so the defaults hold, which are good")?,
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Reads a text file that somebody else may have put anything in the place of.
 
+#![expect(clippy::disallowed_methods, reason = "the configuration")]
+
 use super::error::{ConfigError, Mistake};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -33,6 +35,12 @@ pub fn read(path: &Path) -> Result<String, ConfigError> {
     }
     let cause = io::Error::other("changes all the time while it is read");
     Err(ConfigError::Unreadable { path: path.into(), cause })
+}
+
+/// Whether there is anything at a path.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    path.exists()
 }
 
 /// None if it changed meanwhile: it may be half of what it is to be.

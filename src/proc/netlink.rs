@@ -3,6 +3,8 @@
 //! A dump is of the network namespace of this process, whatever root is configured: see
 //! [`super::read::ProcRoot::is_of_own_namespace`].
 
+#![expect(clippy::disallowed_methods, reason = "the one socket to the kernel")]
+
 use super::diag::{self, DiagError, Socket};
 use super::sockets::Address;
 use rustix::io::Errno;

@@ -6,6 +6,8 @@
 //! before, then everywhere. What it may cost is limited; what was found until then counts, and the next search goes on
 //! where this one stopped. Processes take turns, so that none with very many descriptors keeps it from the others.
 
+#![expect(clippy::disallowed_methods, reason = "follows the descriptors of processes below /proc")]
+
 use super::cpu::Stopwatch;
 use super::read::ProcRoot;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom, openat, readlinkat_raw, seek};

@@ -1,5 +1,7 @@
 //! The only module that opens files below a `/proc` root, whole or line by line.
 
+#![expect(clippy::disallowed_methods, reason = "opens the files below /proc")]
+
 use super::ParseError;
 use super::seen::{Identity, Seen};
 use std::fs::{File, OpenOptions};
@@ -92,6 +94,12 @@ impl ProcRoot {
     #[must_use]
     pub fn net(&self, file: &str) -> PathBuf {
         self.net.join(file)
+    }
+
+    /// Whether a file of `net` is there, readable or not.
+    #[must_use]
+    pub fn has_net(&self, file: &str) -> bool {
+        self.net(file).exists()
     }
 
     /// Whether a file of ROOT/net that is not there is one for IPv6 that the kernel lacks: its sister for IPv4, whose

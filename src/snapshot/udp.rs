@@ -225,7 +225,7 @@ impl Udp {
     fn by_sockstat(root: &ProcRoot, families: Families, detail: Detail) -> Self {
         let sockstat = Sockstat::read(root);
         let family = |wanted: bool, section: &str, file: &str| {
-            let lacks = || root.lacks_ipv6(file) && !root.net(file).exists();
+            let lacks = || root.lacks_ipv6(file) && !root.has_net(file);
             let sockets = sockstat.figure(section, "inuse").or_else(|| lacks().then_some(0));
             wanted.then_some(UdpCounts::of_number(sockets?))
         };

@@ -4,6 +4,8 @@
 //! on the host is not disturbed, and does not disturb us. Nothing but its folder's existence keeps it alive: that of a
 //! process that was killed stays, with its buffer, until the next one removes it.
 
+#![expect(clippy::disallowed_methods, reason = "makes, sets, reads and removes the trace instance")]
+
 use super::format::Format;
 use super::page::{Layout, lost};
 use super::prepared;

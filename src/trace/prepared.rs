@@ -4,6 +4,8 @@
 //! The instance has copies of all descriptions that are needed, so that mounted somewhere it is all of tracefs that the
 //! service sees. tracefs itself, which only root may enter (0700), stays as it is.
 
+#![expect(clippy::disallowed_methods, reason = "makes and removes the trace instance of the unit")]
+
 use super::instance::{self, EVENTS, Folder, TraceError, failed};
 use std::fs;
 use std::io::ErrorKind;
