@@ -42,7 +42,8 @@ fn serve(
     fixed: Option<Level>,
     level: reload::Handle<LevelFilter, Registry>,
 ) -> Result<(), Failure> {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %config.agentx.address, "netstat-agentx starts");
+    let (version, kernel, address) = (env!("CARGO_PKG_VERSION"), kernel(), &config.agentx.address);
+    tracing::info!(version, kernel, %address, "netstat-agentx starts");
     let reload = move || {
         read_again(&path).inspect(|config| {
             // The filter is ours and lives as long as the process.
@@ -53,6 +54,15 @@ fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(agent::run(config, reload))?;
     Ok(())
+}
+
+/// Which Linux this is, `6.1.0`: it decides which figures there are, and how it prints them.
+fn kernel() -> String {
+    match procfs::KernelVersion::current() {
+        Ok(version) => format!("{}.{}.{}", version.major, version.minor, version.patch),
+        // Some are not named so, and /proc/sys need not be there.
+        Err(_) => "unknown".to_owned(),
+    }
 }
 
 /// The runtime panics where it cannot have the few that it needs.
@@ -92,4 +102,15 @@ fn start_log(level: Level, log: Log) -> reload::Handle<LevelFilter, Registry> {
     // Only a second logger in one process could make this fail.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     handle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_the_one_that_runs() {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        assert!(release.starts_with(&kernel()), "{} is {release}", kernel());
+    }
 }

@@ -24,8 +24,12 @@ const READ_ALL_AFTER: Duration = Duration::from_secs(300);
 /// read; one that was made a moment ago may be found the second time.
 const SEARCHES: u8 = 2;
 
-/// So many descriptors of a process are read before it is the next one's turn.
+/// So many descriptors are read before it is the next process's turn, and that of those that are read for another reason:
+/// neither one process with very many descriptors nor any number of new ones keeps a search from the others.
 const TURN: usize = 4096;
+
+/// To open a process takes as long as so many links.
+const OPENING: usize = 4;
 
 /// The clock is looked at after so many links.
 const LINKS: usize = 64;
@@ -53,8 +57,11 @@ pub struct Owners {
     processes: BTreeSet<u32>,
     /// How often a socket was looked for in vain.
     missed: HashMap<u64, u8>,
-    /// What is still to be read.
+    /// What is still to be read of those that were there when somebody began to look for a socket, or to read everything.
     sweep: Option<Sweep>,
+    /// What is still to be read of those that have come since. They are none of the above, or that would not end where they
+    /// come faster than they can be read.
+    new: VecDeque<Visit>,
     /// When the last sweep through everything began.
     read_all: Option<Instant>,
     /// The last inode whose holder was asked: the next time it begins behind it.
@@ -102,7 +109,7 @@ impl Owners {
     /// Whether nothing is left to be read: then all that is not known cannot be known.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.sweep.is_none()
+        self.sweep.is_none() && self.new.is_empty()
     }
 
     /// The processes of `wanted` sockets, by as little reading as tells them from what was known before: at first,
@@ -123,6 +130,9 @@ impl Owners {
             // An inode of 0 is a socket that no process holds.
             wanted: wanted.iter().copied().filter(|inode| *inode != 0).collect(),
             unknown: BTreeSet::new(),
+            links: 0,
+            unlooked: 0,
+            in_time: true,
             next: Self {
                 processes: list(root.path())?,
                 read_all: self.read_all,
@@ -143,6 +153,11 @@ struct Search<'a> {
     wanted: HashSet<u64>,
     /// Those that are looked for.
     unknown: BTreeSet<u64>,
+    /// How many links may still be read in this turn.
+    links: usize,
+    /// How many were read since the clock was looked at, and what it said.
+    unlooked: usize,
+    in_time: bool,
     /// What is known.
     next: Owners,
 }
@@ -191,7 +206,8 @@ impl Search<'_> {
         let exists = |visit: &Visit| self.next.processes.contains(&visit.process);
         let mut sweep = before.sweep.clone().unwrap_or_default();
         sweep.left.retain(exists);
-        let (mut new, mut likely) = (VecDeque::new(), VecDeque::new());
+        let (mut new, mut likely) = (before.new.clone(), VecDeque::new());
+        new.retain(exists);
         // Where sockets were found before they are most likely found again; the last of those that share one counts, so
         // they are read backwards.
         let likely_ones: BTreeSet<u32> = before.holders.values().map(|holder| holder.process).collect();
@@ -201,32 +217,33 @@ impl Search<'_> {
             others.copied().filter(|process| !is_new(process)).collect::<Vec<_>>()
         };
         let is_due = before.read_all.is_none_or(|begun| begun.elapsed() >= READ_ALL_AFTER);
-        let goes_on = sweep.must && sweep.whole && !sweep.left.is_empty();
+        let goes_on = sweep.must && !sweep.left.is_empty();
         if is_due && !goes_on {
             let all = self.next.processes.iter().rev();
             let (likely, others): (Vec<u32>, Vec<u32>) =
                 all.partition(|process| likely_ones.contains(process));
             let left = likely.into_iter().chain(others).map(Visit::of).collect();
             sweep = Sweep { left, must: true, whole: true };
+            new.clear();
             self.next.read_all = Some(Instant::now());
         } else {
-            new = self.next.processes.iter().copied().filter(is_new).map(Visit::of).collect();
+            new.extend(self.next.processes.iter().copied().filter(is_new).map(Visit::of));
             let still = likely_ones.iter().rev().filter(|process| self.next.processes.contains(process));
             likely = still.copied().filter(|process| !is_new(process)).map(Visit::of).collect();
         }
         // They take turns, so that each of them comes to its end whatever the others are like; and once at least, whatever
         // listing the processes took.
         loop {
-            let mut any = self.turn(&mut new);
+            let mut any = self.turn(&mut new, true);
             if !self.unknown.is_empty() {
-                any |= self.turn(&mut likely);
+                any |= self.turn(&mut likely, false);
                 if likely.is_empty() && !sweep.whole {
                     sweep.left.extend(others(&self.next).into_iter().map(Visit::of));
                     sweep.whole = true;
                 }
             }
             if sweep.must || !self.unknown.is_empty() {
-                any |= self.turn(&mut sweep.left);
+                any |= self.turn(&mut sweep.left, sweep.must);
             }
             if !any || !self.may_go_on() {
                 break;
@@ -237,14 +254,14 @@ impl Search<'_> {
                 let times = before.missed.get(&inode).map_or(1, |times| times.saturating_add(1));
                 self.next.missed.insert(inode, times);
             }
+            sweep = Sweep::default();
         }
         // What there was no time for.
         if !self.unknown.is_empty() && !sweep.whole {
             sweep.left.extend(likely.into_iter().chain(others(&self.next).into_iter().map(Visit::of)));
             sweep.whole = true;
         }
-        sweep.must |= !new.is_empty();
-        sweep.left.extend(new);
+        self.next.new = new;
         let is_over = sweep.left.is_empty() || (self.unknown.is_empty() && !sweep.must);
         self.next.sweep = (!is_over).then_some(sweep);
         for inode in &self.unknown {
@@ -252,18 +269,36 @@ impl Search<'_> {
         }
     }
 
-    /// Reads some of the first process, which then goes to the end, unless it was read to its own. False if there is none.
-    fn turn(&mut self, queue: &mut VecDeque<Visit>) -> bool {
-        let Some(visit) = queue.pop_front() else {
-            return false;
-        };
-        let from = self.read(visit);
-        queue.extend(from.map(|from| Visit { from, ..visit }));
-        true
+    /// Reads the first processes, of which one that is not read to its end goes to that of the queue; `must` where they are
+    /// not read for what is unknown. False if there is none.
+    fn turn(&mut self, queue: &mut VecDeque<Visit>, must: bool) -> bool {
+        (self.links, self.unlooked, self.in_time) = (self.budget.turn, 0, true);
+        let mut any = false;
+        while let Some(visit) = queue.pop_front() {
+            any = true;
+            let from = self.read(visit);
+            queue.extend(from.map(|from| Visit { from, ..visit }));
+            if !self.goes_on(0) || (!must && self.unknown.is_empty()) {
+                break;
+            }
+        }
+        any
+    }
+
+    /// Counts links; whether there is time for another one in this turn.
+    fn goes_on(&mut self, links: usize) -> bool {
+        self.links = self.links.saturating_sub(links);
+        self.unlooked += links;
+        if self.unlooked >= LINKS {
+            self.unlooked = 0;
+            self.in_time = self.may_go_on();
+        }
+        self.in_time && self.links > 0
     }
 
     /// Reads some of the descriptors of a process. Where to go on, unless that were all, it is gone or may not be seen.
     fn read(&mut self, visit: Visit) -> Option<u64> {
+        self.goes_on(OPENING);
         let path = self.root.join(format!("{}/fd", visit.process));
         let folder =
             openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
@@ -272,7 +307,6 @@ impl Search<'_> {
         }
         let mut entries = [MaybeUninit::uninit(); 8192];
         let mut entries = RawDir::new(&folder, &mut entries);
-        let mut number = 0;
         while let Some(entry) = entries.next() {
             let entry = entry.ok()?;
             let name = entry.file_name();
@@ -284,8 +318,7 @@ impl Search<'_> {
             if let Some(inode) = target.ok().and_then(|(target, _)| socket(target)) {
                 self.hold(inode, Holder { process: visit.process, descriptor });
             }
-            number += 1;
-            if number >= self.budget.turn || (number % LINKS == 0 && !self.may_go_on()) {
+            if !self.goes_on(1) {
                 return Some(entry.next_entry_cookie());
             }
         }
@@ -530,6 +563,59 @@ mod tests {
         assert_eq!((owners.of(7_000), owners.of(8_000)), (Some(105), None));
         assert!(wanted[..200].iter().all(|inode| owners.of(*inode) == Some(200)));
         assert_eq!((owners.is_complete(), &owners.missed), (true, &HashMap::from([(8_000, 2)])));
+    }
+
+    /// More processes come than can be read, and go again: what was there before is read to its end all the same.
+    #[test]
+    fn processes_that_come_and_go_keep_nothing_from_its_end() {
+        let sockets: Vec<(i32, u64)> = many(1_000, 20);
+        let tree = Tree::new(&(10..60).map(|process| (process, &sockets[..])).collect::<Vec<_>>());
+        let long_ago = Instant::now().checked_sub(READ_ALL_AFTER).unwrap();
+        let mut owners = Owners::default();
+        let (mut begun, mut missed) = (0, 0);
+        for round in 0..60_u32 {
+            // Each lives for four searches.
+            let name = |round: u32, process: u32| tree.0.path().join((100 * round + process).to_string());
+            for process in 0..10 {
+                match round {
+                    0..4 => many(50_000, 150)
+                        .iter()
+                        .for_each(|(fd, inode)| tree.open(100 * (round + 1) + process, *fd, *inode)),
+                    _ => std::fs::rename(name(round - 3, process), name(round + 1, process)).unwrap(),
+                }
+            }
+            if round == 30 {
+                tree.open(59, 900, 1_000_000);
+                tree.close(59, 3);
+            }
+            // Nobody has the last of them.
+            (owners, _) = search(&owners, &tree, &[1_000, 1_000_000, 2_000_000], 20);
+            assert!(!owners.is_complete(), "round {round}: there is no storm");
+            assert!(owners.new.len() <= 40);
+            begun += usize::from(owners.read_all > Some(long_ago));
+            owners.read_all = Some(long_ago);
+            missed = missed.max(owners.missed.get(&2_000_000).copied().unwrap_or(0));
+        }
+        assert!(begun > 3 && missed == SEARCHES, "{begun} times everything, {missed} searches in vain");
+        assert_eq!((owners.of(1_000), owners.of(1_000_000)), (Some(58), Some(59)));
+    }
+
+    /// Ten new ones with a thousand descriptors each do not have as many turns as two hundred with one.
+    #[test]
+    fn many_small_processes_do_not_wait_for_a_few_large_ones() {
+        let tree = Tree::new(&[]);
+        (10..210).for_each(|process| tree.open(process, 3, process.into()));
+        let mut owners = Owners::default().search(&tree.root(), &[]).unwrap();
+        let large = many(50_000, 1_000);
+        (1000..1010).for_each(|process| large.iter().for_each(|(fd, inode)| tree.open(process, *fd, *inode)));
+        tree.open(10, 4, 7);
+        let mut searches = 0;
+        while owners.of(7).is_none() {
+            (owners, _) = search(&owners, &tree, &[7], 20);
+            searches += 1;
+            assert!(searches < 10, "{} new ones to be read", owners.new.len());
+        }
+        assert!(!owners.new.is_empty(), "they take longer");
     }
 
     /// Where there is no time to ask all of them, each has its turn.

@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 /// reads them anew anyway; this is for the pauses within one walk.
 const ROWS_KEPT: Duration = Duration::from_secs(60);
 
-/// A walk that finds no rows does not wait for a source to have rested, unless it has to rest this long: they are read
-/// once in [`ROWS_KEPT`] for that reason, and the rest comes after it. Where a reading costs more than a tenth of this,
-/// rows are kept ready.
-const OWED: Duration = Duration::from_secs(4);
+/// A walk that finds no rows has them read though the source still rests, and the rest is longer after it: tables that are
+/// empty while there are sockets would be wrong. Rows whose reading costs more than this are kept ready from then on, and
+/// others are read once in [`ROWS_KEPT`] for that reason, so that it is no way to make a source cost more.
+const DEAR: Duration = Duration::from_millis(400);
 
 impl Snapshot {
     /// What has to be read before `touched` is fresh. Sources that are being read already are among them; those that still
-    /// rest are not, and count as fresh.
+    /// rest are not, and count as fresh, unless they lack what was asked for as a whole.
     #[must_use]
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
         let is_stale = |id: SourceId| {
             touched.has(id) && (id != SourceId::Resets || self.resets_wanted) && {
                 let is_old = self.timing(id).is_none_or(|timing| timing.since_read(now) >= self.max_age(id));
                 let rest = if self.rests { self.rest(id, now) } else { Duration::ZERO };
-                (is_old && rest.is_zero()) || (self.lacks(id, touched) && rest <= OWED)
+                (is_old && rest.is_zero()) || self.lacks(id, touched)
             }
         };
         // Which processes to read depends on the sockets there are: those come first.
@@ -79,12 +79,11 @@ impl Snapshot {
         if touched.has_rows(id) || walked || self.is_slow(id) { Detail::Rows } else { Detail::Counts }
     }
 
-    /// Whether reading the rows may take longer than an answer can wait, twice the time of counting, to be safe; or costs so
-    /// much that a walk would have to wait for the source to have rested.
+    /// Whether reading the rows may take longer than an answer can wait, twice the time of counting, to be safe; or costs too
+    /// much to be done for a walk alone.
     fn is_slow(&self, id: SourceId) -> bool {
-        self.timing(id).is_some_and(|timing| {
-            timing.refresh_time() * 2 > self.ages.answer_within || timing.cost * 10 > OWED
-        })
+        self.timing(id)
+            .is_some_and(|timing| timing.refresh_time() * 2 > self.ages.answer_within || timing.cost > DEAR)
     }
 
     /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
@@ -220,20 +219,72 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_missing_do_not_wait_but_for_a_source_that_took_long() {
-        let (now, rows) = (Instant::now(), Touched::default().with_rows(SourceId::Tcp));
-        let mut snapshot = Snapshot::new(AGES);
-        snapshot.accept(done(SourceId::Tcp, Detail::Counts, now, Duration::from_millis(300)));
-        assert!(snapshot.stale(rows, now)[0].brings_rows());
-        // And what that costs is made up for after it.
-        snapshot.accept(done(SourceId::Tcp, Detail::Rows, now, Duration::from_millis(400)));
-        assert!(snapshot.stale(rows, now + Duration::from_millis(6_200)).is_empty());
-        assert_eq!(snapshot.stale(rows, now + Duration::from_millis(6_400)).len(), 1);
+    fn rows_that_are_missing_are_read_at_once_whatever_the_source_has_cost() {
+        for id in [SourceId::Tcp, SourceId::Udp] {
+            let (now, rows) = (Instant::now(), Touched::default().with_rows(id));
+            let mut snapshot = Snapshot::new(AGES);
+            snapshot.accept(done(id, Detail::Counts, now, Duration::from_millis(300)));
+            assert!(snapshot.stale(rows, now)[0].brings_rows());
+            // And what that costs is made up for after it.
+            snapshot.accept(done(id, Detail::Rows, now, Duration::from_millis(400)));
+            assert!(snapshot.stale(rows, now + Duration::from_millis(6_200)).is_empty());
+            assert_eq!(snapshot.stale(rows, now + Duration::from_millis(6_400)).len(), 1);
 
+            let mut snapshot = Snapshot::new(AGES);
+            snapshot.accept(done(id, Detail::Counts, now, Duration::from_secs(2)));
+            assert!(snapshot.stale(rows, now)[0].brings_rows(), "a table without rows would be served");
+            snapshot.accept(done(id, Detail::Rows, now, Duration::from_secs(2)));
+            // They stay, so that the next walk, however late, has no reason to read them again before the rest is over.
+            let counts = Touched::default().with(id);
+            snapshot.used(counts, now + Duration::from_secs(35));
+            assert!(snapshot.stale(rows, now + Duration::from_secs(35)).is_empty());
+            assert!(snapshot.stale(counts, now + Duration::from_secs(36))[0].brings_rows());
+        }
+    }
+
+    /// Readings that cost little and much in turn, and a manager that begins to walk whenever the rows have just gone.
+    #[test]
+    fn walks_do_not_make_a_source_take_more_than_its_share() {
+        let (counts, rows) =
+            (Touched::default().with(SourceId::Tcp), Touched::default().with_rows(SourceId::Tcp));
+        for (dear, cheap) in [(3_000, 100), (400, 400), (390, 10)] {
+            let [dear, cheap] = [dear, cheap].map(Duration::from_millis);
+            let (mut snapshot, begun) = (Snapshot::new(AGES), Instant::now());
+            let (mut spent, mut walks, mut empty) = (Duration::ZERO, 0, 0);
+            for now in (0..36_000).map(|tenth| begun + Duration::from_millis(100 * tenth)) {
+                let has_rows = snapshot.with_rows().has_rows(SourceId::Tcp);
+                let touched = if has_rows { counts } else { rows };
+                if let [job] = snapshot.stale(touched, now)[..] {
+                    let cost = if job.brings_rows() { cheap } else { dear };
+                    snapshot.accept(done(SourceId::Tcp, job.detail, now, cost));
+                    spent += cost;
+                }
+                walks += usize::from(!has_rows);
+                empty += usize::from(!has_rows && !snapshot.with_rows().has_rows(SourceId::Tcp));
+                snapshot.used(touched, now);
+            }
+            assert_eq!(empty, 0, "of {walks} walks");
+            // Of an hour, a tenth, and what is still to be made up for.
+            assert!(walks > 10 && spent < Duration::from_secs(360) + dear, "{walks} walks, {spent:?}");
+        }
+    }
+
+    /// 0 in a process column says that none is known.
+    #[test]
+    fn processes_of_other_rows_are_looked_for_at_once() {
+        let now = Instant::now();
         let mut snapshot = Snapshot::new(AGES);
-        snapshot.accept(done(SourceId::Tcp, Detail::Counts, now, Duration::from_secs(2)));
-        assert!(snapshot.stale(rows, now).is_empty());
-        assert!(snapshot.stale(rows, now + Duration::from_secs(14))[0].brings_rows());
+        snapshot.accept(done(SourceId::Processes, Detail::Counts, now, Duration::from_secs(2)));
+        snapshot.accept(done(SourceId::Udp, Detail::Rows, now, Duration::ZERO));
+        let listeners = Touched::default().with(SourceId::Processes).with(SourceId::Tcp);
+        snapshot.accept(done(SourceId::Tcp, Detail::Counts, now, Duration::ZERO));
+        assert_eq!(ids(&snapshot.stale(listeners, now)), [], "they rest");
+        let udp = Touched::default().with(SourceId::Processes).with_rows(SourceId::Udp);
+        assert_eq!(ids(&snapshot.stale(udp, now)), [SourceId::Processes]);
+        let job = Job { id: SourceId::Processes, detail: Detail::Counts };
+        let searched = job.run(&ProcRoot::new("/nowhere"), snapshot.known(job));
+        snapshot.accept(searched);
+        assert_eq!(ids(&snapshot.stale(udp, now)), [], "once");
     }
 
     #[test]

@@ -1,14 +1,28 @@
 //! The source `tcp`: sockets by state, by port and by listener, counted while net/tcp and net/tcp6 stream past, and their
 //! rows where somebody walks a table of them.
+//!
+//! The kernel gives a page of them with each read, and looks through the sockets of one hash bucket from its first one on
+//! for it. Connections are spread by a secret, but not listeners: those of one endpoint that share it are in one bucket, and
+//! before Linux 5.19 all whose ports have five bits in common. So very many of them make the files quadratic to read, which
+//! is given up at some point.
 
 use super::counts::StateCounts;
 use super::notes::Note;
 use super::ports::Ports;
 use super::sockets::{Detail, Families, Row, Rows, in_order, keep, plus};
 use crate::proc::ParseError;
+use crate::proc::cpu::Stopwatch;
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header, identity};
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// What reading one of the two files may cost, in CPU time: ten times as much as 600,000 sockets, so that no host is hit
+/// but by who means to.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// The cost is looked at after so many lines, some forty reads.
+const LINES: usize = 1024;
 
 /// All listening sockets of one endpoint; several share it by SO_REUSEPORT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,15 +74,20 @@ impl Tcp {
     /// Reads some of the tables and opens none of the others.
     #[must_use]
     pub fn read(root: &ProcRoot, families: Families, detail: Detail) -> Self {
+        Self::read_within(BUDGET, root, families, detail)
+    }
+
+    /// Each of the two has this budget, so that the other one stays where one is slow.
+    fn read_within(budget: Duration, root: &ProcRoot, families: Families, detail: Detail) -> Self {
         let (mut this, mut ports) = (Self::default(), Ports::default());
         let mut rows = Rows::default();
         if families.ipv4 {
-            if let Some(table) = this.table(root, "tcp", detail, &mut ports) {
+            if let Some(table) = this.table(budget, root, "tcp", detail, &mut ports) {
                 (this.ipv4, this.listeners4, rows.ipv4) = table;
             }
         }
         if families.ipv6 {
-            if let Some(table) = this.table(root, "tcp6", detail, &mut ports) {
+            if let Some(table) = this.table(budget, root, "tcp6", detail, &mut ports) {
                 (this.ipv6, this.listeners6, rows.ipv6) = table;
             }
         }
@@ -93,6 +112,7 @@ impl Tcp {
     #[expect(clippy::type_complexity, reason = "three parts that go to three fields")]
     fn table<A: Address>(
         &mut self,
+        budget: Duration,
         root: &ProcRoot,
         file: &str,
         detail: Detail,
@@ -105,14 +125,28 @@ impl Tcp {
             unknown_state: None,
         };
         let path = root.net(file);
+        let (stopwatch, mut slow) = (Stopwatch::start(), false);
         let outcome = read::lines(&path, identity::<A>, |number, line| {
             if number == 1 {
                 return header(line);
+            }
+            if number % LINES == 0 && stopwatch.spent() >= budget {
+                slow = true;
+                return Err(ParseError::new(number, "too slow"));
             }
             table.row(line, detail, ports).map_err(|problem| ParseError::new(number, problem))
         });
         match outcome {
             Ok(()) => {}
+            // The same words each time, wherever it was given up, so that they are told once.
+            Err(_) if slow => {
+                self.problems.push(format!(
+                    "{}: not read to its end, since that costs more than {} s of CPU time",
+                    path.display(),
+                    budget.as_secs()
+                ));
+                return None;
+            }
             Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
             Err(error) => {
                 self.problems.push(error.to_string());
@@ -289,6 +323,31 @@ mod tests {
         let sockets = Tcp::read(&root, Families::BOTH, Detail::Counts);
         assert_eq!(sockets.ipv4.unwrap().get(TcpState::Listen), 1);
         assert!(sockets.problems[0].contains("state 1F"), "{:?}", sockets.problems);
+    }
+
+    /// No figure is better than one of half a table; and the other family stays.
+    #[test]
+    fn a_table_that_costs_too_much_is_given_up() {
+        let rows = vec![(LOCAL, NOBODY, 10, 0, 5); LINES];
+        let (tree, root) = tcp(&rows);
+        let nobody = format!("{}:0000", "0".repeat(32));
+        let six = format!(
+            "{HEADER}   0: {nobody} {nobody} 0A 00000000:00000000 00:00000000 00000000     0        0 6 1 0\n"
+        );
+        std::fs::write(tree.path().join("1/net/tcp6"), six).unwrap();
+        let read = |budget| Tcp::read_within(budget, &root, Families::BOTH, Detail::Rows);
+        let given_up = read(Duration::ZERO);
+        let told = "/1/net/tcp: not read to its end, since that costs more than 0 s of CPU time";
+        assert!(
+            matches!(&given_up.problems[..], [problem] if problem.ends_with(told)),
+            "{:?}",
+            given_up.problems
+        );
+        assert!(given_up.ipv4.is_none() && given_up.listeners4.is_empty() && given_up.ports.is_empty());
+        assert!(given_up.rows.is_some_and(|rows| rows.ipv4.is_empty() && rows.ipv6.len() == 1));
+        assert_eq!(given_up.ipv6.unwrap().get(TcpState::Listen), 1);
+        let read = read(BUDGET);
+        assert_eq!((read.ipv4.unwrap().get(TcpState::Listen), read.problems.len()), (LINES as u64, 0));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! The kernel gives a page of net/udp with each read, and looks through all sockets from the first one for it: at 50,000
 //! sockets that is a second of CPU time, at 200,000 three quarters of a minute, and any user can have so many. So the
 //! files are given up once they cost too much, and a dump by sock_diag takes their place, which brings the same; where it
-//! cannot be had, or costs too much too, the number of sockets alone is left, of net/sockstat.
+//! cannot be had, or costs too much too, the number of sockets alone is left, of net/sockstat, until the next reading.
 
 use super::counts::UdpCounts;
 use super::notes::Note;
@@ -13,6 +13,7 @@ use super::sockstat::Sockstat;
 use crate::proc::ParseError;
 use crate::proc::cpu::Stopwatch;
 use crate::proc::read::{self, ProcRoot};
+use crate::proc::seen::Seen;
 use crate::proc::sockets::{Address, Head, V4, V6, head, header, identity};
 use crate::proc::{diag, netlink};
 use std::path::Path;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 struct Budget {
     /// By the files.
     files: Duration,
-    /// With the dump after them, or alone.
+    /// With the dump after them, or of the dump alone where the files are not tried.
     all: Duration,
 }
 
@@ -36,11 +37,12 @@ const LINES: usize = 64;
 /// are: those of other network namespaces make them slow too.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
-/// With how many sockets a way to count them was too slow. It is tried again when there are fewer than half.
+/// With how many sockets the files were too slow, and when. They are tried again when there are fewer than half; a dump is
+/// made with every reading, since what makes it slow (sockets of other network namespaces too) need not show here, and
+/// there is a rest of nine times its cost behind it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TooSlow {
     files: Option<(u64, Instant)>,
-    dump: Option<u64>,
     /// Whether nothing but the number of sockets was left.
     lost: bool,
 }
@@ -115,13 +117,10 @@ impl Udp {
             }
         }
         let sockets = too_slow.files.map_or(0, |(sockets, _)| sockets);
-        let why = match Self::by_dump(root, families, detail, too_slow, || stopwatch.spent() < budget.all) {
+        let why = match Self::by_dump(root, families, detail, || stopwatch.spent() < budget.all) {
             Ok(this) => return Self { too_slow: TooSlow { lost: false, ..too_slow }, ..this },
             Err(why) => why,
         };
-        if why.is_too_slow() {
-            too_slow.dump = Some(in_use(root).unwrap_or(0));
-        }
         let mut this = Self::by_sockstat(root, families, detail);
         this.problems.push(format!(
             "net/udp is too slow with {sockets} sockets, and sock_diag: {why}: what is known is their number, from \
@@ -197,12 +196,8 @@ impl Udp {
         root: &ProcRoot,
         families: Families,
         detail: Detail,
-        too_slow: TooSlow,
         go_on: impl Fn() -> bool,
     ) -> Result<Self, NoDump> {
-        if too_slow.dump.is_some() {
-            return Err(NoDump::Dump(netlink::DumpError::TooSlow));
-        }
         if !root.is_of_own_namespace() {
             return Err(NoDump::Elsewhere);
         }
@@ -240,17 +235,13 @@ impl Udp {
 }
 
 impl TooSlow {
-    /// Without the ways that are worth another try.
+    /// Nothing if the files are worth another try.
     fn of_now(self, in_use: impl Fn() -> Option<u64>) -> Self {
-        let Some((files, since)) = self.files else {
+        let Some((sockets, since)) = self.files else {
             return Self::default();
         };
-        let in_use = in_use();
-        let far_fewer = |than: u64| in_use.is_some_and(|now| now < than / 2);
-        if far_fewer(files) || (self.lost && since.elapsed() >= TRIED_AGAIN_AFTER) {
-            return Self::default();
-        }
-        Self { dump: self.dump.filter(|than| !far_fewer(*than)), ..self }
+        let far_fewer = in_use().is_some_and(|now| now < sockets / 2);
+        if far_fewer || (self.lost && since.elapsed() >= TRIED_AGAIN_AFTER) { Self::default() } else { self }
     }
 }
 
@@ -270,12 +261,6 @@ enum NoDump {
     Dump(#[from] netlink::DumpError),
     #[error("{0}")]
     Rows(String),
-}
-
-impl NoDump {
-    fn is_too_slow(&self) -> bool {
-        matches!(self, Self::Dump(netlink::DumpError::TooSlow))
-    }
 }
 
 /// Counts a socket.
@@ -340,19 +325,39 @@ fn add<A: Address>(
 }
 
 fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Table<A>, NoDump> {
-    let (mut counts, mut rows) = (UdpCounts::NONE, Vec::new());
-    netlink::dump::<A>(diag::UDP, go_on, |socket| {
+    let mut dumped = Dumped { detail, counts: UdpCounts::NONE, rows: Vec::new(), seen: Seen::default() };
+    netlink::dump::<A>(diag::UDP, go_on, |socket| dumped.add(&socket))?;
+    ordered(Path::new("sock_diag"), &mut dumped.rows).map_err(NoDump::Rows)?;
+    Ok((dumped.counts, dumped.rows))
+}
+
+/// What a dump has shown so far.
+struct Dumped<A> {
+    detail: Detail,
+    counts: UdpCounts,
+    rows: Vec<Row<A>>,
+    seen: Seen,
+}
+
+impl<A: Address> Dumped<A> {
+    /// Between two datagrams the kernel remembers its place by a number of sockets (`udp_dump` in net/ipv4/udp_diag.c), so
+    /// that as many of the last ones come a second time as there are new ones before them.
+    fn add(&mut self, socket: &diag::Socket<A>) -> Result<(), String> {
+        // Its port and its inode stay, also where it gets a peer meanwhile. What no process holds has no inode, and others
+        // may be like it.
+        let identity = (&socket.local.port.to_ne_bytes()[..], &socket.inode.to_ne_bytes()[..]);
+        if socket.inode != 0 && self.seen.again(identity) {
+            return Ok(());
+        }
         // An int, as in the files.
         let level = |queue: u32| Some(queue).filter(|queue| *queue <= u32::MAX / 2);
         let queues = (level(socket.transmit_queue), level(socket.receive_queue));
-        count(&mut counts, socket.state, queues, socket.drops.map(u64::from));
-        if detail == Detail::Rows {
-            keep(&mut rows, Row::new(socket.local, socket.remote, socket.state, socket.inode.into()))?;
+        count(&mut self.counts, socket.state, queues, socket.drops.map(u64::from));
+        if self.detail == Detail::Rows {
+            keep(&mut self.rows, Row::new(socket.local, socket.remote, socket.state, socket.inode.into()))?;
         }
         Ok(())
-    })?;
-    ordered(Path::new("sock_diag"), &mut rows).map_err(NoDump::Rows)?;
-    Ok((counts, rows))
+    }
 }
 
 #[cfg(test)]
@@ -450,7 +455,6 @@ mod tests {
             (None, None, None, None)
         );
         assert!(udp.rows.is_some_and(|rows| rows.ipv4.is_empty()), "they are missing for good");
-        assert_eq!(udp.too_slow.dump, None, "it was not tried");
 
         // Not tried again: with its budget it would not be too slow.
         in_use(&tree, 40, 10);
@@ -470,15 +474,15 @@ mod tests {
     #[test]
     fn what_was_too_slow_is_tried_again_when_it_may_be_quick() {
         let now = Instant::now();
-        let both = TooSlow { files: Some((1000, now)), dump: Some(2000), lost: true };
-        let with = |in_use| both.of_now(|| in_use);
-        assert_eq!(with(Some(1000)), both);
-        assert_eq!(with(None), both);
-        assert_eq!(with(Some(999)), TooSlow { dump: None, ..both });
-        assert_eq!(with(Some(499)), TooSlow::default());
+        let files = TooSlow { files: Some((1000, now)), lost: true };
+        for (in_use, then) in
+            [(Some(1000), files), (None, files), (Some(500), files), (Some(499), TooSlow::default())]
+        {
+            assert_eq!(files.of_now(|| in_use), then);
+        }
         // Where sock_diag brings everything, the files can wait.
         let long_ago = now.checked_sub(TRIED_AGAIN_AFTER).unwrap();
-        let files = TooSlow { files: Some((1000, long_ago)), dump: None, lost: false };
+        let files = TooSlow { files: Some((1000, long_ago)), lost: false };
         assert_eq!(files.of_now(|| Some(1000)), files);
         assert_eq!(TooSlow { lost: true, ..files }.of_now(|| Some(3000)), TooSlow::default());
     }
@@ -510,16 +514,53 @@ mod tests {
         assert!(dump.rows.unwrap().ipv4.is_sorted_by_key(|row| (row.endpoints(), row.instance())));
     }
 
+    /// The time that the files left was not enough for it, or sockets that are not in net/sockstat made it slow.
     #[test]
-    fn a_dump_that_is_too_slow_leaves_the_number_of_sockets() {
+    fn a_dump_that_is_too_slow_leaves_the_number_of_sockets_and_is_made_alone_the_next_time() {
         let root = ProcRoot::new("/proc");
         let _sockets: Vec<_> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-        let udp = read(NOTHING, &root, TooSlow::default());
-        assert_eq!(udp.way, Way::Sockstat);
-        assert!(udp.problems[0].contains("sock_diag: it takes too long too: "), "{:?}", udp.problems);
-        assert!(udp.too_slow.dump.is_some_and(|sockets| sockets >= 100));
-        assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100));
-        // And it is not asked again.
-        assert_eq!(read(BUDGET, &root, udp.too_slow).way, Way::Sockstat);
+        let mut udp = Udp { too_slow: TooSlow::default(), ..Udp::default() };
+        for _ in 0..2 {
+            udp = read(NOTHING, &root, udp.too_slow);
+            assert_eq!(udp.way, Way::Sockstat);
+            assert!(udp.problems[0].contains("sock_diag: it takes too long too: "), "{:?}", udp.problems);
+            assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100));
+        }
+        let files = udp.too_slow.files;
+        let udp = read(BUDGET, &root, udp.too_slow);
+        assert_eq!((udp.way, udp.too_slow), (Way::Dump, TooSlow { files, lost: false }), "but not the files");
+        assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100 && counts.drops.is_some()));
+        assert_eq!(udp.problems, [""; 0]);
+    }
+
+    #[test]
+    fn a_socket_that_a_dump_shows_again_counts_once() {
+        let end = |port| crate::proc::sockets::Endpoint { address: [127, 0, 0, 1], port };
+        let socket = |port, inode| diag::Socket {
+            local: end(port),
+            remote: end(0),
+            state: UNCONNECTED,
+            receive_queue: 768,
+            transmit_queue: 0,
+            inode,
+            drops: Some(1),
+        };
+        let mut dumped =
+            Dumped { detail: Detail::Rows, counts: UdpCounts::NONE, rows: Vec::new(), seen: Seen::default() };
+        let page: Vec<_> = (1..=200).map(|inode| socket(53, inode)).collect();
+        let new = socket(53, 201);
+        // One that got a peer meanwhile, one with the same port, one with the same inode after 2^32 others.
+        let connected = diag::Socket { remote: end(9), state: CONNECTED, ..page[199] };
+        for socket in page.iter().chain(&page[100..]).chain([&new, &connected, &socket(54, 1)]) {
+            dumped.add(socket).unwrap();
+        }
+        let counts = dumped.counts;
+        assert_eq!((counts.sockets, counts.connected, counts.drops), (202, Some(0), Some(202)));
+        assert_eq!((counts.receive_queue, dumped.rows.len()), (Some(202 * 768), 202));
+        // Those of no process are all there.
+        for _ in 0..3 {
+            dumped.add(&socket(4789, 0)).unwrap();
+        }
+        assert_eq!(dumped.counts.sockets, 205);
     }
 }
