@@ -80,6 +80,7 @@ pub async fn run(
                 let pause = BACK_OFF.get(tries).or(BACK_OFF.last()).copied().unwrap_or_default();
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
+                    never = agent.without_session() => match never {},
                     wanted = signals.next() => match wanted {
                         Wanted::End => return Ok(()),
                         Wanted::Reload(config) => agent.reload(config),
@@ -213,20 +214,23 @@ impl Agent {
         self.waiting.clear();
         self.refresher.snapshot_mut().thresholds.session_ended();
         self.supervisor.turn();
-        let AgentX { address, allow_remote, .. } = &self.config.agentx;
+        let AgentX { address, allow_remote, .. } = self.config.agentx.clone();
+        let mut resolver = std::mem::take(&mut self.resolver);
         let connected = tokio::select! {
-            connected = Connection::open(address, *allow_remote, &mut self.resolver) => connected,
+            connected = Connection::open(&address, allow_remote, &mut resolver) => Ok(connected),
             // A try over TCP may take a second, which is long for a watchdog of a second.
-            never = self.supervisor.turning() => match never {},
-            wanted = signals.next() => {
-                let Wanted::Reload(config) = wanted else { return Outcome::Shutdown };
+            never = self.without_session() => match never {},
+            wanted = signals.next() => Err(wanted),
+        };
+        self.resolver = resolver;
+        let mut connection = match connected {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Outcome::Lost { lasted: false, why: explained(&error) },
+            Err(Wanted::End) => return Outcome::Shutdown,
+            Err(Wanted::Reload(config)) => {
                 self.reload(config);
                 return Outcome::Reload;
             }
-        };
-        let mut connection = match connected {
-            Ok(connection) => connection,
-            Err(error) => return Outcome::Lost { lasted: false, why: explained(&error) },
         };
         let mut serving = Serving::begin(self, &mut connection);
         loop {
@@ -253,11 +257,7 @@ impl Agent {
             };
             let now = Instant::now();
             // Since this turn began at the earliest: before it, there may have been no session to look after.
-            let lost = now.saturating_duration_since(deadline.max(turned));
-            if lost >= STOPPED {
-                self.refresher.was_stopped(lost);
-                self.waiting.was_stopped(lost);
-            }
+            self.woke(deadline.max(turned), now);
             match turn {
                 Turn::Exchanged(Ok(Exchanged::Closed)) => {
                     return serving.outcome("the master agent closed the connection");
@@ -296,6 +296,15 @@ impl Agent {
                     }
                 }
             }
+        }
+    }
+
+    /// The loop should have woken at `due` at the latest: whether the process was stopped meanwhile.
+    fn woke(&mut self, due: Instant, now: Instant) {
+        let lost = now.saturating_duration_since(due);
+        if lost >= STOPPED {
+            self.refresher.was_stopped(lost);
+            self.waiting.was_stopped(lost);
         }
     }
 
