@@ -9,6 +9,7 @@ pub mod answer;
 mod outage;
 mod refresh;
 mod requests;
+mod seldom;
 mod serving;
 mod signals;
 mod supervisor;
@@ -18,6 +19,7 @@ mod watch;
 use crate::agentx::address::Resolver;
 use crate::agentx::session::{Event, Settings};
 use crate::agentx::transport::{Connection, Exchanged};
+use crate::agentx::wire;
 use crate::config::{AgentX, Config};
 use crate::mib::view::View;
 use crate::mib::{capabilities, module};
@@ -25,7 +27,7 @@ use crate::snapshot::{SourceId, Touched};
 use crate::trace::{instance, mounts};
 use outage::Outage;
 use refresh::Refresher;
-use requests::Refused;
+use seldom::Seldom;
 use serving::Serving;
 use signals::{Signals, Wanted};
 use std::io;
@@ -117,7 +119,11 @@ struct Agent {
     refresher: Refresher,
     supervisor: Supervisor,
     waiting: Waiting,
-    refused: Refused,
+    /// Requests that were refused.
+    refused: Seldom,
+    /// Notifications that were refused, and res.error of the last.
+    untold: Seldom,
+    untold_error: u16,
     outage: Outage,
     resolver: Resolver,
     /// A configuration that the next session is to have.
@@ -131,7 +137,9 @@ impl Agent {
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
             supervisor: Supervisor::new(),
             waiting: Waiting::default(),
-            refused: Refused::default(),
+            refused: Seldom::default(),
+            untold: Seldom::default(),
+            untold_error: 0,
             outage: Outage::default(),
             resolver: Resolver::default(),
             next: None,
@@ -235,6 +243,7 @@ impl Agent {
         let mut serving = Serving::begin(self, &mut connection);
         loop {
             self.supervisor.turn();
+            self.tell_refusals();
             let leave_by = serving.leaving.as_ref().map(|(_, by)| *by);
             if connection.is_stuck() {
                 return serving.outcome("the master agent sends requests and does not read the answers");
@@ -296,6 +305,21 @@ impl Agent {
                     }
                 }
             }
+        }
+    }
+
+    /// With a session, the loop comes here once a minute at least: the rest of a flood is told too.
+    fn tell_refusals(&mut self) {
+        let now = Instant::now();
+        if let Some(refused) = self.refused.due(now) {
+            tracing::warn!(refused, "more requests come than can be answered in time: some are refused");
+        }
+        if let Some(refused) = self.untold.due(now) {
+            let (name, error) = (wire::error::name(self.untold_error), self.untold_error);
+            tracing::warn!(
+                refused,
+                "the master agent refuses notifications, which are not sent again: {name} ({error})"
+            );
         }
     }
 

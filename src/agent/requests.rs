@@ -14,21 +14,11 @@ use std::time::{Duration, Instant};
 /// How long requests are answered before the connection is looked at again. One that is begun is finished.
 pub(super) const TURN: Duration = Duration::from_millis(3);
 
-/// How often it is told at most that requests are refused.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
-
 /// What became of a request.
 enum Outcome {
     Answered,
     /// These sources are older than their max-age and being read.
     Needs(Vec<SourceId>),
-}
-
-/// Requests that were refused, and when that was told.
-#[derive(Default)]
-pub(super) struct Refused {
-    since_told: u64,
-    told: Option<Instant>,
 }
 
 impl Agent {
@@ -118,19 +108,6 @@ impl Agent {
         let statistics = &mut self.refresher.snapshot_mut().agent;
         statistics.requests += 1;
         statistics.errors += 1;
-        self.refused.tell(Instant::now());
-    }
-}
-
-impl Refused {
-    fn tell(&mut self, now: Instant) {
-        self.since_told += 1;
-        if self.told.is_none_or(|told| told + TELL_AGAIN <= now) {
-            tracing::warn!(
-                refused = std::mem::take(&mut self.since_told),
-                "more requests come than can be answered in time: some are refused"
-            );
-            self.told = Some(now);
-        }
+        self.refused.count();
     }
 }

@@ -138,10 +138,8 @@ impl Serving {
                 );
             }
             Notice::NotificationRefused(error) => {
-                tracing::warn!(
-                    "the master agent did not take a notification: {} ({error})",
-                    wire::error::name(*error)
-                );
+                agent.untold.count();
+                agent.untold_error = *error;
             }
             // A master agent that sends one sends thousands.
             Notice::Malformed(error) if self.malformed => {
