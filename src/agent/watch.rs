@@ -34,7 +34,7 @@ impl Agent {
             let read = snapshot.read_at(touched).unwrap_or(now);
             let late = self.refresher.refresh(touched, now);
             let snapshot = self.refresher.snapshot_mut();
-            if late.waiting {
+            if !late.awaited.is_empty() {
                 snapshot.thresholds.wait(position);
                 continue;
             }
