@@ -289,8 +289,7 @@ impl Agent {
                     }
                     if serving.session.deadline() <= now {
                         // After a time in which this process was stopped, the answer that is missing may have come.
-                        connection.catch_up();
-                        serving.receive(self, &mut connection);
+                        serving.catch_up(self, &mut connection);
                     }
                     serving.watch(self, &mut connection.out);
                     if serving.session.deadline() <= now {
