@@ -13,8 +13,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// make us spin.
 const LASTING: Duration = Duration::from_secs(1);
 
-/// How many reads it may take to come to the end of what has come meanwhile: 4 MiB at least, the most that a TCP socket of
-/// Linux has room for by default being 6 MB, and a few reads for a Unix socket.
+/// How many reads it may take to come to the end of what has come meanwhile: 6 MiB at least, which is what a TCP socket has
+/// room for by default (net.ipv4.tcp_rmem). A Unix socket has room for a few reads.
 const CATCH_UP: usize = 192;
 
 /// The session that is being served and how it stands.
