@@ -78,7 +78,7 @@ test-consumers:
 .PHONY: test-floods
 test-floods:
 	tools/need snmpd:snmpd snmpget:snmp ip:iproute2 unshare:util-linux
-	$(CARGO) test --locked --release --test flood -- --ignored --nocapture
+	$(CARGO) test --locked --release --test flood -- --include-ignored --nocapture --test-threads=1
 
 # The Debian package, on a fresh Debian 12 with its own systemd.
 test-package:

@@ -47,16 +47,26 @@ pub struct Watch {
     due: Instant,
     /// Whether it waits for a reading.
     waits: bool,
-    /// The counter as it was read before, and when that was.
-    before: Option<(Instant, u64)>,
+    /// The counter of a rate as it was read last.
+    before: Option<Earlier>,
     /// Whether there ever was a status to change from.
     settled: bool,
     /// Its number while the process lives.
     pub id: u64,
-    /// Whether there is a change that no notification has been sent of.
-    unsent: bool,
-    /// Whether a notification has been sent and not been answered yet. What it said counts as told with the answer.
-    unanswered: bool,
+    /// The number of the first change since a notification was sent.
+    unsent: Option<u64>,
+    /// The number of the first change that the notification is about which has been sent and not been answered yet. What it
+    /// said counts as told with the answer.
+    unanswered: Option<u64>,
+}
+
+/// A counter as it was read.
+#[derive(Debug)]
+struct Earlier {
+    read: Instant,
+    count: u64,
+    /// How much it had grown in a second until then, if that can be said.
+    rate: Option<f64>,
 }
 
 /// What a value says.
@@ -79,8 +89,8 @@ impl Watch {
             waits: false,
             before: None,
             settled: false,
-            unsent: false,
-            unanswered: false,
+            unsent: None,
+            unanswered: None,
         }
     }
 
@@ -98,7 +108,6 @@ impl Watch {
         let changed =
             if first { matches!(status, Status::Warning | Status::Critical) } else { was != status };
         self.changes += u64::from(changed);
-        self.unsent |= changed;
         changed
     }
 
@@ -127,24 +136,27 @@ impl Watch {
         if !self.threshold.per_second {
             return Measured::Number(float(count), count.to_string());
         }
-        let Some((before, earlier)) = self.before else {
-            self.before = Some((read, count));
+        let Some(earlier) = &self.before else {
+            self.before = Some(Earlier { read, count, rate: None });
             return Measured::NotYet;
         };
-        let seconds = read.saturating_duration_since(before).as_secs_f64();
-        if seconds == 0.0 {
-            return Measured::NotYet;
-        }
-        self.before = Some((read, count));
-        let grown = match count.checked_sub(earlier) {
-            Some(grown) => grown,
-            // A Counter32 goes on from 0 (RFC 2578 section 7.1.6).
-            None if wraps => count + (1 << 32) - earlier,
-            // A row of resets that made way and came back begins anew; nothing can be said of this once.
-            None => return Measured::NotYet,
+        let seconds = read.saturating_duration_since(earlier.read).as_secs_f64();
+        // The same reading says the same, though it may be compared with other ranges by now.
+        let rate = if seconds == 0.0 {
+            earlier.rate
+        } else {
+            let grown = match count.checked_sub(earlier.count) {
+                Some(grown) => Some(grown),
+                // A Counter32 goes on from 0 (RFC 2578 section 7.1.6).
+                None if wraps => Some(count + (1 << 32) - earlier.count),
+                // A row of resets that made way and came back begins anew; nothing can be said of this once.
+                None => None,
+            };
+            let rate = grown.map(|grown| float(grown) / seconds);
+            self.before = Some(Earlier { read, count, rate });
+            rate
         };
-        let rate = float(grown) / seconds;
-        Measured::Number(rate, format!("{rate:.2}"))
+        rate.map_or(Measured::NotYet, |rate| Measured::Number(rate, format!("{rate:.2}")))
     }
 }
 
@@ -163,21 +175,26 @@ pub struct Thresholds {
     /// In the order of their index: the shorter name first.
     watches: Vec<Watch>,
     last_id: u64,
+    /// How many changes there were, which is the number of the last.
+    last_change: u64,
 }
 
 impl Thresholds {
-    /// Takes over a configuration. Those that are in it as before stand as they stood, and of one that is there with
-    /// something else the changes go on being counted: lnsThresholdChanges never falls.
+    /// Takes over a configuration. Those that watch the same as before stand as they stood, whatever their ranges are now:
+    /// these are compared at once with what there is, and what has been told and what has not is remembered. One of which
+    /// nothing but the name is the same begins anew, and its changes go on being counted: lnsThresholdChanges never falls.
     pub fn configure(&mut self, thresholds: &[Threshold], now: Instant) {
-        let mut before = std::mem::take(&mut self.watches);
-        let counted: HashMap<_, _> =
-            before.iter().map(|watch| (watch.threshold.name.clone(), watch.changes)).collect();
+        let before = self.watches.drain(..).map(|watch| (watch.threshold.name.clone(), watch));
+        let mut before: HashMap<_, _> = before.collect();
         for threshold in thresholds {
-            let watch = match before.iter().position(|watch| watch.threshold == *threshold) {
-                Some(position) => before.swap_remove(position),
-                None => {
+            let watch = match before.remove(&threshold.name) {
+                Some(watch) if watch.threshold == *threshold => watch,
+                Some(watch) if watch.threshold.watches_the_same_as(threshold) => {
+                    Watch { threshold: threshold.clone(), due: now, ..watch }
+                }
+                other => {
                     self.last_id += 1;
-                    let changes = counted.get(&threshold.name).copied().unwrap_or(0);
+                    let changes = other.map_or(0, |watch| watch.changes);
                     Watch { changes, ..Watch::new(threshold.clone(), self.last_id, now) }
                 }
             };
@@ -232,28 +249,35 @@ impl Thresholds {
         watch.waits = false;
         // From now on, not from when it was due: after a pause there is nothing to catch up with.
         watch.due = now + watch.threshold.interval;
-        watch.judge(read, value).then_some(&*watch)
+        if !watch.judge(read, value) {
+            return None;
+        }
+        self.last_change += 1;
+        watch.unsent.get_or_insert(self.last_change);
+        Some(&*watch)
     }
 
-    /// One with a change that no notification has been sent of, and none is on its way; it counts as on its way from now
-    /// on.
+    /// The one with the oldest change that no notification has been sent of, where none is on its way; it counts as on its way
+    /// from now on. The oldest, since others may change so often that they always have something to tell.
     pub fn take_unsent(&mut self) -> Option<&Watch> {
-        let watch = self.watches.iter_mut().find(|watch| watch.unsent && !watch.unanswered)?;
-        (watch.unsent, watch.unanswered) = (false, true);
+        let unsent = self.watches.iter_mut().filter(|watch| watch.unanswered.is_none());
+        let (_, watch) =
+            unsent.filter_map(|watch| Some((watch.unsent?, watch))).min_by_key(|(change, _)| *change)?;
+        watch.unanswered = watch.unsent.take();
         Some(&*watch)
     }
 
     /// The master agent has answered the notification of the threshold with this number.
     pub fn notified(&mut self, id: u64) {
         if let Some(watch) = self.watches.iter_mut().find(|watch| watch.id == id) {
-            watch.unanswered = false;
+            watch.unanswered = None;
         }
     }
 
     /// The session has ended: what was not answered may not have come, and how it stands then is told to the next.
     pub fn session_ended(&mut self) {
         for watch in &mut self.watches {
-            watch.unsent |= std::mem::take(&mut watch.unanswered);
+            watch.unsent = watch.unanswered.take().or(watch.unsent);
         }
     }
 
@@ -373,13 +397,111 @@ mod tests {
     }
 
     #[test]
-    fn changes_go_on_being_counted_with_another_range() {
+    fn one_that_watches_something_else_begins_anew_and_its_changes_go_on() {
         let mut watched = thresholds("");
         stand(&mut watched, &[Some(Value::Gauge32(11)), Some(Value::Gauge32(0))]);
-        let other = Threshold { critical: None, ..watched.all()[0].threshold.clone() };
-        watched.configure(&[other], Instant::now());
-        let watch = &watched.all()[0];
-        assert_eq!((watch.status, watch.changes), (Status::Unknown, 2));
+        let kept = watched.all()[0].threshold.clone();
+        let others = [
+            Threshold { oid: "1.3.6".parse().unwrap(), object: "another".into(), ..kept.clone() },
+            Threshold { per_second: true, ..kept },
+        ];
+        for (other, begun) in others.into_iter().zip(1..) {
+            watched.configure(&[other], Instant::now());
+            let watch = &watched.all()[0];
+            assert_eq!((watch.status, watch.changes, watch.id), (Status::Unknown, 2, 1 + begun));
+        }
+    }
+
+    /// A reload with other ranges, between a change and its notification, between that and its answer, and after it.
+    #[test]
+    fn with_other_ranges_no_notification_is_lost_or_doubled() {
+        let critical_at = |watched: &mut Thresholds, critical: &str| {
+            let threshold = watched.all()[0].threshold.clone();
+            let critical = Some(critical.parse().unwrap());
+            watched.configure(&[Threshold { critical, ..threshold }], Instant::now());
+            assert_eq!(watched.due(Instant::now()), [0], "looked at, at once");
+        };
+        let sent = |watched: &mut Thresholds| watched.take_unsent().map(|watch| (watch.status, watch.id));
+        let thirty = [Some(Value::Gauge32(30))];
+        let mut watched = thresholds("");
+        stand(&mut watched, &thirty);
+        critical_at(&mut watched, "25");
+        // It stands as it stood, and what was not sent is sent.
+        assert_eq!((watched.all()[0].status, watched.all()[0].changes), (Status::Critical, 1));
+        assert_eq!(sent(&mut watched), Some((Status::Critical, 1)));
+        critical_at(&mut watched, "26");
+        // The answer to what was sent is known for one, and that it is still critical is no news.
+        watched.notified(1);
+        stand(&mut watched, &thirty);
+        assert_eq!((sent(&mut watched), watched.all()[0].changes), (None, 1));
+        // By the new range it is another status, which is a change.
+        critical_at(&mut watched, "40");
+        stand(&mut watched, &thirty);
+        assert_eq!(sent(&mut watched), Some((Status::Warning, 1)));
+        // And what was sent before a reload and is not answered by the end of the session is sent again.
+        critical_at(&mut watched, "41");
+        watched.session_ended();
+        assert_eq!((sent(&mut watched), sent(&mut watched)), (Some((Status::Warning, 1)), None));
+        assert_eq!(watched.all()[0].changes, 2);
+    }
+
+    #[test]
+    fn a_rate_is_compared_with_other_ranges_though_nothing_was_read_since() {
+        let mut watched = thresholds("per-second = true");
+        let counter = |count| Some(Value::Counter64(count));
+        stand(&mut watched, &[counter(0), counter(15)]);
+        let before = watched.all()[0].before.as_ref().unwrap().read;
+        let threshold = watched.all()[0].threshold.clone();
+        watched.configure(&[Threshold { warning: None, ..threshold }], Instant::now());
+        let changed =
+            watched.judge(0, Instant::now(), before, counter(15).as_ref()).map(|watch| watch.status);
+        assert_eq!((changed, &*watched.all()[0].value), (Some(Status::Ok), "15.00"));
+    }
+
+    /// The base OID is another one, or the object is written as a number: it is the same that is watched.
+    #[test]
+    fn another_name_for_the_same_object_changes_nothing() {
+        let configured = |text: &str| Config::parse(text).unwrap().thresholds;
+        let critical = "critical = \"5\"";
+        let named = |base: &str| {
+            let object = "lnsTcpStateSockets.all.listen";
+            let threshold = format!("[[threshold]]\nname = \"a\"\nobject = \"{object}\"\n{critical}");
+            configured(&format!("[mib]\nbase-oid = \"{base}\"\n{threshold}"))
+        };
+        let mut watched = Thresholds::default();
+        watched.configure(&named("1.3.6.1.4.1.4711"), Instant::now());
+        stand(&mut watched, &[Some(Value::Gauge32(30))]);
+        watched.configure(&named("1.3.6.1.4.1.4712"), Instant::now());
+        assert_eq!(watched.all()[0].status, Status::Critical);
+        let number = "[mib]\nbase-oid = \"1.3.6.1.4.1.4712\"\n[[threshold]]\nname = \"a\"\n\
+                      object = \"1.3.6.1.4.1.4712.1.1.1.1.3.0.2\"\n";
+        watched.configure(&configured(&format!("{number}{critical}")), Instant::now());
+        assert_eq!((watched.all()[0].status, watched.all()[0].id), (Status::Critical, 1));
+    }
+
+    /// All change all the time, and only four at a time may be told.
+    #[test]
+    fn whoever_waits_longest_is_told_first() {
+        let all: String = (0..10)
+            .map(|number| {
+                format!("[[threshold]]\nname = \"t{number}\"\nobject = \"tcpOutRsts.0\"\ncritical = \"10\"\n")
+            })
+            .collect();
+        let mut watched = Thresholds::default();
+        let now = Instant::now();
+        watched.configure(&Config::parse(&all).unwrap().thresholds, now);
+        let mut told = Vec::new();
+        for round in 0..5 {
+            let value = Value::Gauge32(if round % 2 == 0 { 30 } else { 0 });
+            for position in 0..10 {
+                watched.judge(position, now, now, Some(&value));
+            }
+            let sent: Vec<_> = (0..4).map(|_| watched.take_unsent().unwrap().id).collect();
+            sent.iter().for_each(|id| watched.notified(*id));
+            told.extend(sent);
+        }
+        // Of those whose change is of the same time, the first.
+        assert_eq!(told, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2]);
     }
 
     /// What lnsThresholdChange promises: one look in an interval, and one change for each at most.

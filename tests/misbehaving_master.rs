@@ -234,6 +234,33 @@ fn silence_is_asked_about_after_a_minute_and_ended_after_two() {
 }
 
 /// The answers to our own PDUs count if session and packetID are right, once.
+/// What it refuses it would refuse again: it is told of nothing twice, and people once.
+#[test]
+fn notifications_that_are_all_refused_are_told_in_one_line_and_not_sent_again() {
+    const THRESHOLDS: usize = 40;
+    let threshold = |number| {
+        format!(
+            "[[threshold]]\nname = \"t{number}\"\nobject = \"tcpActiveOpens.0\"\ncritical = \"0\"\n\
+             interval = \"1s\"\n"
+        )
+    };
+    let configuration: String = (0..THRESHOLDS).map(threshold).collect();
+    let mut master = Master::start(0, &configuration);
+    let mut refused = 0;
+    while refused < THRESHOLDS {
+        let notify = master.receive();
+        assert_eq!(notify[1], 12, "a Notify");
+        master.respond_with(pdu::ResError::ParseError, &notify);
+        refused += 1;
+    }
+    // They are looked at twice more.
+    master.stream().set_read_timeout(Some(Duration::from_millis(2500))).unwrap();
+    assert!(master.try_receive().is_err(), "one is sent again");
+    let log = master.agent.log();
+    let told: Vec<_> = log.lines().filter(|line| line.contains("notification")).collect();
+    assert!(matches!(told[..], [line] if line.contains("not sent again: parseError (266)")), "{log}");
+}
+
 #[test]
 fn answers_for_another_session_or_to_nothing_count_for_nothing() {
     let mut master = Master::deaf(0, "");

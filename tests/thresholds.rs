@@ -80,6 +80,13 @@ impl Traps {
     }
 }
 
+/// Connections over loopback, with both ends of each.
+fn connections(number: usize) -> Vec<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (0..number).map(|_| (connect(), listener.accept().unwrap().0)).collect()
+}
+
 /// The names of lnsThresholdName, Object, Value and Status of one threshold.
 fn columns(threshold: &str) -> [String; 4] {
     let index: String = threshold.bytes().map(|byte| format!(".{byte}")).collect();
@@ -110,15 +117,7 @@ fn a_change_is_notified_and_stands_in_the_table() {
     // Being well from the start, and never having been there, are no changes.
     assert!(!traps.text().contains(&format!("{BASE}.0.1")), "{}", traps.text());
 
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let open = |pairs: usize| -> Vec<_> {
-        (0..pairs)
-            .map(|_| {
-                (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap())
-            })
-            .collect()
-    };
-    let few = open(3);
+    let few = connections(3);
     let told = traps.await_status("established", 2);
     let [name, object, value, _] = columns("established");
     // The name is held by the instances alone (RFC 2578 section 7.7): it is not accessible.
@@ -130,7 +129,7 @@ fn a_change_is_notified_and_stands_in_the_table() {
     // Three connections in a second or two is a rate above 0.
     traps.await_status("opens", 3);
     traps.await_status("opens", 1);
-    let many = open(20);
+    let many = connections(20);
     traps.await_status("established", 3);
     let text =
         snmpd.get(&[&value, &format!("{BASE}.1.7.1.1.5.{}", name.split_once(".1.7.1.1.1.").unwrap().1)]);
@@ -148,17 +147,37 @@ fn a_change_while_snmpd_is_away_is_notified_when_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let traps = Traps::start(folder.path());
     let mut snmpd = Snmpd::start(&format!("trap2sink 127.0.0.1:{} public", traps.port));
-    let _agent = Agent::at(&snmpd, CONFIGURATION);
+    let agent = Agent::at(&snmpd, CONFIGURATION);
     until(Duration::from_secs(5), "it was well once", || {
         snmpd.get(&[&columns("established")[3]]).contains("INTEGER: 1")
     });
     snmpd.kill();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let _streams: Vec<_> = (0..20)
-        .map(|_| (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap()))
-        .collect();
+    // It is looked at though nobody can be told of it.
+    let changed = |status: &str, times: usize| {
+        until(Duration::from_secs(5), &format!("it is {status}"), || {
+            let change = format!("status=\"{status}\"");
+            let log = agent.log();
+            let told =
+                log.lines().filter(|line| line.contains("threshold=established") && line.contains(&change));
+            told.count() == times
+        });
+    };
+    let held = connections(20);
+    changed("critical", 1);
+    drop(held);
+    changed("ok", 1);
+    let _held = connections(20);
+    changed("critical", 2);
+    assert!(!agent.log().contains("away_ms"), "the session is back already: {}", agent.log());
     snmpd.restart();
     traps.await_status("established", 3);
+    // Once, however often it changed: as it stands.
+    std::thread::sleep(Duration::from_secs(2));
+    let text = traps.text();
+    assert_eq!(text.matches(&columns("established")[3]).count(), 1, "{text}");
+    let changes = columns("established")[3].replace(".1.7.1.1.4.", ".1.7.1.1.5.");
+    let text = snmpd.get(&[&changes]);
+    assert!(text.contains("Counter64: 3"), "{text}");
 }
 
 /// snmpd is busy with a program of its own when the notification is sent, and is killed before it has read it.
@@ -183,10 +202,7 @@ fn a_notification_that_snmpd_never_read_is_sent_again() {
         asks.arg(".1.3.6.1.4.1.8072.1.3.2.3.1.1.4.115.108.111.119").output().unwrap();
     });
     std::thread::sleep(Duration::from_millis(300));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let _streams: Vec<_> = (0..20)
-        .map(|_| (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap()))
-        .collect();
+    let _streams = connections(20);
     until(Duration::from_secs(5), "it is critical", || agent.log().contains("status=\"critical\""));
     busy.join().unwrap();
     // The PDU is in the buffer of a snmpd that does not read it any more.

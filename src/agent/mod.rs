@@ -9,6 +9,7 @@ pub mod answer;
 mod outage;
 mod refresh;
 mod requests;
+mod seldom;
 mod serving;
 mod signals;
 mod supervisor;
@@ -18,6 +19,7 @@ mod watch;
 use crate::agentx::address::Resolver;
 use crate::agentx::session::{Event, Settings};
 use crate::agentx::transport::{Connection, Exchanged};
+use crate::agentx::wire;
 use crate::config::Config;
 use crate::config::agentx::AgentX;
 use crate::mib::view::View;
@@ -26,7 +28,7 @@ use crate::snapshot::{SourceId, Touched};
 use crate::trace::{instance, mounts};
 use outage::Outage;
 use refresh::Refresher;
-use requests::Refused;
+use seldom::Seldom;
 use serving::Serving;
 use signals::{Signals, Wanted};
 use std::io;
@@ -81,6 +83,7 @@ pub async fn run(
                 let pause = BACK_OFF.get(tries).or(BACK_OFF.last()).copied().unwrap_or_default();
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
+                    never = agent.without_session() => match never {},
                     wanted = signals.next() => match wanted {
                         Wanted::End => return Ok(()),
                         Wanted::Reload(config) => agent.reload(config),
@@ -117,7 +120,11 @@ struct Agent {
     refresher: Refresher,
     supervisor: Supervisor,
     waiting: Waiting,
-    refused: Refused,
+    /// Requests that were refused.
+    refused: Seldom,
+    /// Notifications that were refused, and res.error of the last.
+    untold: Seldom,
+    untold_error: u16,
     outage: Outage,
     resolver: Resolver,
     /// A configuration that the next session is to have.
@@ -131,7 +138,9 @@ impl Agent {
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
             supervisor: Supervisor::new(),
             waiting: Waiting::default(),
-            refused: Refused::default(),
+            refused: Seldom::default(),
+            untold: Seldom::default(),
+            untold_error: 0,
             outage: Outage::default(),
             resolver: Resolver::default(),
             next: None,
@@ -214,24 +223,28 @@ impl Agent {
         self.waiting.clear();
         self.refresher.snapshot_mut().thresholds.session_ended();
         self.supervisor.turn();
-        let AgentX { address, allow_remote, .. } = &self.config.agentx;
+        let AgentX { address, allow_remote, .. } = self.config.agentx.clone();
+        let mut resolver = std::mem::take(&mut self.resolver);
         let connected = tokio::select! {
-            connected = Connection::open(address, *allow_remote, &mut self.resolver) => connected,
+            connected = Connection::open(&address, allow_remote, &mut resolver) => Ok(connected),
             // A try over TCP may take a second, which is long for a watchdog of a second.
-            never = self.supervisor.turning() => match never {},
-            wanted = signals.next() => {
-                let Wanted::Reload(config) = wanted else { return Outcome::Shutdown };
+            never = self.without_session() => match never {},
+            wanted = signals.next() => Err(wanted),
+        };
+        self.resolver = resolver;
+        let mut connection = match connected {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Outcome::Lost { lasted: false, why: explained(&error) },
+            Err(Wanted::End) => return Outcome::Shutdown,
+            Err(Wanted::Reload(config)) => {
                 self.reload(config);
                 return Outcome::Reload;
             }
         };
-        let mut connection = match connected {
-            Ok(connection) => connection,
-            Err(error) => return Outcome::Lost { lasted: false, why: explained(&error) },
-        };
         let mut serving = Serving::begin(self, &mut connection);
         loop {
             self.supervisor.turn();
+            self.tell_refusals();
             let leave_by = serving.leaving.as_ref().map(|(_, by)| *by);
             if connection.is_stuck() {
                 return serving.outcome("the master agent sends requests and does not read the answers");
@@ -254,11 +267,7 @@ impl Agent {
             };
             let now = Instant::now();
             // Since this turn began at the earliest: before it, there may have been no session to look after.
-            let lost = now.saturating_duration_since(deadline.max(turned));
-            if lost >= STOPPED {
-                self.refresher.was_stopped(lost);
-                self.waiting.was_stopped(lost);
-            }
+            self.woke(deadline.max(turned), now);
             match turn {
                 Turn::Exchanged(Ok(Exchanged::Closed)) => {
                     return serving.outcome("the master agent closed the connection");
@@ -281,8 +290,7 @@ impl Agent {
                     }
                     if serving.session.deadline() <= now {
                         // After a time in which this process was stopped, the answer that is missing may have come.
-                        connection.catch_up();
-                        serving.receive(self, &mut connection);
+                        serving.catch_up(self, &mut connection);
                     }
                     serving.watch(self, &mut connection.out);
                     if serving.session.deadline() <= now {
@@ -297,6 +305,30 @@ impl Agent {
                     }
                 }
             }
+        }
+    }
+
+    /// With a session, the loop comes here once a minute at least: the rest of a flood is told too.
+    fn tell_refusals(&mut self) {
+        let now = Instant::now();
+        if let Some(refused) = self.refused.due(now) {
+            tracing::warn!(refused, "more requests come than can be answered in time: some are refused");
+        }
+        if let Some(refused) = self.untold.due(now) {
+            let (name, error) = (wire::error::name(self.untold_error), self.untold_error);
+            tracing::warn!(
+                refused,
+                "the master agent refuses notifications, which are not sent again: {name} ({error})"
+            );
+        }
+    }
+
+    /// The loop should have woken at `due` at the latest: whether the process was stopped meanwhile.
+    fn woke(&mut self, due: Instant, now: Instant) {
+        let lost = now.saturating_duration_since(due);
+        if lost >= STOPPED {
+            self.refresher.was_stopped(lost);
+            self.waiting.was_stopped(lost);
         }
     }
 

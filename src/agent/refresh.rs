@@ -49,8 +49,8 @@ impl Reading {
 pub struct Late {
     /// Those older than their max-age.
     pub stale: Vec<SourceId>,
-    /// Whether waiting may help.
-    pub waiting: bool,
+    /// Those of them whose reading is worth waiting for. One that was given up is not, nor one that nobody reads.
+    pub awaited: Vec<SourceId>,
 }
 
 impl Refresher {
@@ -131,15 +131,16 @@ impl Refresher {
     /// Starts the readings that what was touched needs, unless they are under way.
     pub fn refresh(&mut self, touched: Touched, now: Instant) -> Late {
         let stale = self.snapshot.stale(touched, now);
-        let mut late = Late { stale: Vec::new(), waiting: false };
+        let mut late = Late { stale: Vec::new(), awaited: Vec::new() };
         for job in stale {
             let is_it = |reading: &&Reading| reading.job.id == job.id && !reading.outdated;
             let running = self.under_way.values().find(is_it);
-            late.waiting |= match running {
+            let is_awaited = match running {
                 Some(reading) => !reading.given_up,
                 None => self.start(job, now),
             };
             late.stale.push(job.id);
+            late.awaited.extend(is_awaited.then_some(job.id));
         }
         late
     }
@@ -282,14 +283,32 @@ mod tests {
         let mut refresher = Refresher::new(ProcRoot::new(folder.path()), ages);
         let touched = Touched::default().with(SourceId::Counters);
         let now = Instant::now();
-        assert!(refresher.refresh(touched, now).waiting);
+        assert_eq!(refresher.refresh(touched, now).awaited, [SourceId::Counters]);
         refresher.give_up_late(now + READ_WITHIN);
         refresher.reconfigure(ProcRoot::new("/proc"), ages);
-        assert!(refresher.refresh(touched, now).waiting, "it waits for a reading of the new root");
+        assert_eq!(
+            refresher.refresh(touched, now).awaited,
+            [SourceId::Counters],
+            "a reading of the new root"
+        );
         assert_eq!(refresher.under_way.len(), 2);
         refresher.done().await;
         refresher.done().await;
         assert!(refresher.snapshot.counters.error.is_empty() && refresher.snapshot.counters.data().is_some());
+    }
+
+    /// Else every request that has it beside another would wait for as long as a request may.
+    #[tokio::test]
+    async fn a_source_that_was_given_up_is_stale_and_not_waited_for() {
+        let ages = crate::config::Config::default().max_ages();
+        let mut refresher = Refresher::new(ProcRoot::new("/proc"), ages);
+        let (now, counters) = (Instant::now(), Touched::default().with(SourceId::Counters));
+        assert_eq!(refresher.refresh(counters, now).awaited, [SourceId::Counters]);
+        refresher.give_up_late(now + READ_WITHIN);
+        let none = Late { stale: vec![SourceId::Counters], awaited: vec![] };
+        assert_eq!(refresher.refresh(counters, now), none);
+        let late = refresher.refresh(counters.with(SourceId::Sockstat), now);
+        assert_eq!((late.stale.len(), late.awaited), (2, vec![SourceId::Sockstat]));
     }
 
     #[tokio::test]

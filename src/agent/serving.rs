@@ -13,6 +13,10 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// make us spin.
 const LASTING: Duration = Duration::from_secs(1);
 
+/// How many reads it may take to come to the end of what has come meanwhile: 6 MiB at least, which is what a TCP socket has
+/// room for by default (net.ipv4.tcp_rmem). A Unix socket has room for a few reads.
+const CATCH_UP: usize = 192;
+
 /// The session that is being served and how it stands.
 pub struct Serving {
     pub session: Session,
@@ -65,6 +69,17 @@ impl Serving {
                     }
                 }
                 Err(error) => self.event(agent, Event::Garbage(error), &mut connection.out),
+            }
+        }
+    }
+
+    /// Handles all that has come, whether the runtime knows of it or not: what is waited for may stand behind much else.
+    pub fn catch_up(&mut self, agent: &mut Agent, connection: &mut Connection) {
+        for _ in 0..CATCH_UP {
+            let more = connection.catch_up();
+            self.receive(agent, connection);
+            if !more {
+                break;
             }
         }
     }
@@ -138,10 +153,8 @@ impl Serving {
                 );
             }
             Notice::NotificationRefused(error) => {
-                tracing::warn!(
-                    "the master agent did not take a notification: {} ({error})",
-                    wire::error::name(*error)
-                );
+                agent.untold.count();
+                agent.untold_error = *error;
             }
             // A master agent that sends one sends thousands.
             Notice::Malformed(error) if self.malformed => {
@@ -189,5 +202,36 @@ impl Serving {
                 why: why.to_owned(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agentx::address::{Address, Resolver};
+    use crate::config::Config;
+    use std::io::Write;
+
+    /// The answer stands behind more than one read brings.
+    #[tokio::test]
+    async fn an_answer_that_has_come_is_found_behind_whatever_came_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let address = Address::Unix(path);
+        let mut connection = Connection::open(&address, false, &mut Resolver::default()).await.unwrap();
+        let (mut master, _) = listener.accept().unwrap();
+        let mut agent = Agent::new(Config::default());
+        let mut serving = Serving::begin(&mut agent, &mut connection);
+        let pdu = |kind: u8, packet_id: u8, payload: &[u8]| {
+            let length = u8::try_from(payload.len()).unwrap();
+            let header = [1, kind, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, packet_id, 0, 0, 0, length, 0, 0, 0];
+            [&header[..], payload].concat()
+        };
+        // CleanupSets, which nobody answers, and the Response to our Open.
+        let all = [pdu(17, 9, &[]).repeat(7_500), pdu(18, 1, &[0; 8])].concat();
+        master.write_all(&all).unwrap();
+        serving.catch_up(&mut agent, &mut connection);
+        assert!(all.len() > 128 << 10 && serving.session.is_open());
     }
 }

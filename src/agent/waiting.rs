@@ -3,7 +3,7 @@
 //! All that the master agent sends is read at once, so what cannot be answered at once is held here. There is room for
 //! a bounded number; what finds none, and what waits for too long, is refused with a short error.
 
-use crate::agentx::wire::{self, Body, Header, Query};
+use crate::agentx::wire::{self, Body, Header, LARGEST_RESPONSE, Query, QueryKind};
 use crate::snapshot::SourceId;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,10 @@ const MOST_OCTETS: usize = 512 * 1024;
 /// six, and managers ask again after one to five seconds.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// After how many that were taken for their little work one is taken for its age: however many ask for little, who asks for
+/// much has a turn before its time is over.
+const BY_WORK: u32 = 7;
+
 /// A request, with its payload, which outlives the buffer it came in.
 pub struct Request {
     pub header: Header,
@@ -26,18 +30,27 @@ pub struct Request {
     pub until: Instant,
     /// When it is refused.
     expires: Instant,
+    /// How much work it is, in octets of names to look for.
+    work: usize,
     /// The sources it waits for; where there are none, it only waits for its turn.
     waits_for: Vec<SourceId>,
 }
 
 impl Request {
     /// One that came just now.
-    pub fn new(header: Header, payload: &[u8], answer_within: Duration, now: Instant) -> Self {
+    pub fn new(
+        header: Header,
+        kind: QueryKind,
+        payload: &[u8],
+        answer_within: Duration,
+        now: Instant,
+    ) -> Self {
         Self {
             header,
             payload: payload.to_vec(),
             until: now + answer_within,
             expires: now + LONGEST,
+            work: work(kind, payload.len()),
             waits_for: Vec::new(),
         }
     }
@@ -54,11 +67,24 @@ impl Request {
     }
 }
 
-/// All that wait, in the order they came.
+/// How much work a query with so many octets of payload is. A GetBulk repeats it, until the response is full.
+fn work(kind: QueryKind, octets: usize) -> usize {
+    match kind {
+        QueryKind::Get | QueryKind::GetNext => octets,
+        QueryKind::GetBulk { max_repetitions, .. } => {
+            let repeated = octets.saturating_mul(max_repetitions.into());
+            repeated.clamp(octets, LARGEST_RESPONSE.max(octets))
+        }
+    }
+}
+
+/// All that wait.
 #[derive(Default)]
 pub struct Waiting {
     requests: Vec<Request>,
     octets: usize,
+    /// How many were taken for their little work since one was taken for its age.
+    by_work: u32,
 }
 
 impl Waiting {
@@ -99,11 +125,16 @@ impl Waiting {
         self.requests.iter().any(|request| request.is_ready(now))
     }
 
-    /// Takes out one that can be answered: the shortest, so that who asks for little does not wait for those who ask for
-    /// much.
+    /// Takes out one that can be answered: the one with the least work, so that who asks for little does not wait for those
+    /// who ask for much; but now and then the oldest.
     pub fn take_ready(&mut self, now: Instant) -> Option<Request> {
         let ready = self.requests.iter().enumerate().filter(|(_, request)| request.is_ready(now));
-        let (position, _) = ready.min_by_key(|(_, request)| request.payload.len())?;
+        let by_age = self.by_work >= BY_WORK;
+        let (position, _) = match by_age {
+            true => ready.min_by_key(|(_, request)| request.expires)?,
+            false => ready.min_by_key(|(_, request)| request.work)?,
+        };
+        self.by_work = if by_age { 0 } else { self.by_work + 1 };
         Some(self.remove(position))
     }
 
@@ -149,7 +180,14 @@ mod tests {
             packet_id,
             payload_length: octets,
         };
-        Request::new(header, &vec![0; octets], ANSWER_WITHIN, now)
+        Request::new(header, QueryKind::Get, &vec![0; octets], ANSWER_WITHIN, now)
+    }
+
+    /// The same as a GetBulk.
+    fn bulk(packet_id: u32, octets: usize, max_repetitions: u16, now: Instant) -> Request {
+        let Request { header, payload, .. } = request(packet_id, octets, now);
+        let kind = QueryKind::GetBulk { non_repeaters: 0, max_repetitions };
+        Request::new(Header { kind: PduType::GetBulk, ..header }, kind, &payload, ANSWER_WITHIN, now)
     }
 
     #[test]
@@ -177,6 +215,38 @@ mod tests {
         }
         let order = std::iter::from_fn(|| waiting.take_ready(now)).map(|request| request.header.packet_id);
         assert_eq!(order.collect::<Vec<_>>(), [3, 1, 2]);
+    }
+
+    #[test]
+    fn who_asks_for_much_has_a_turn_however_many_ask_for_little() {
+        let now = Instant::now();
+        let mut waiting = Waiting::default();
+        waiting.put(request(1, 9000, now), Vec::new());
+        waiting.put(request(2, 8000, now + Duration::from_millis(1)), Vec::new());
+        let mut order = Vec::new();
+        for packet_id in 3..20 {
+            let later = now + Duration::from_millis(2);
+            // Two come for each that is answered.
+            waiting.put(request(packet_id, 48, later), Vec::new());
+            waiting.put(request(packet_id + 100, 48, later), Vec::new());
+            order.push(waiting.take_ready(now).unwrap().header.packet_id);
+        }
+        let turn = |packet_id| order.iter().position(|taken| *taken == packet_id);
+        assert_eq!((turn(1), turn(2)), (Some(7), Some(15)), "{order:?}");
+    }
+
+    /// Few octets may ask for as many rows as a response has room for.
+    #[test]
+    fn a_bulk_is_as_much_work_as_its_repetitions() {
+        let now = Instant::now();
+        let mut waiting = Waiting::default();
+        for (packet_id, repetitions) in [(1, u16::MAX), (2, 100), (3, 0)] {
+            waiting.put(bulk(packet_id, 64, repetitions, now), Vec::new());
+        }
+        waiting.put(request(4, 5000, now), Vec::new());
+        waiting.put(request(5, 70_000, now), Vec::new());
+        let order = std::iter::from_fn(|| waiting.take_ready(now)).map(|request| request.header.packet_id);
+        assert_eq!(order.collect::<Vec<_>>(), [3, 4, 2, 1, 5]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::mib::groups::lns_thresholds;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::thresholds::Status;
+use std::convert::Infallible;
 use std::time::Instant;
 
 impl Agent {
@@ -33,7 +34,7 @@ impl Agent {
             let read = snapshot.read_at(touched).unwrap_or(now);
             let late = self.refresher.refresh(touched, now);
             let snapshot = self.refresher.snapshot_mut();
-            if late.waiting {
+            if !late.awaited.is_empty() {
                 snapshot.thresholds.wait(position);
                 continue;
             }
@@ -53,6 +54,33 @@ impl Agent {
         }
     }
 
+    /// What goes on without a session, for as long as the loop has nothing but one to wait for: thresholds are watched, and
+    /// the service manager hears of us. What they change to is told in the next session.
+    pub(super) async fn without_session(&mut self) -> Infallible {
+        loop {
+            let turned = Instant::now();
+            // This begins anew with each try and each pause between them; the service manager need not hear of all.
+            if self.supervisor.deadline().is_some_and(|deadline| deadline <= turned) {
+                self.supervisor.turn();
+            }
+            self.watch(turned);
+            let thresholds = self.refresher.snapshot().thresholds.deadline();
+            let others = [self.refresher.deadline(), self.supervisor.deadline()];
+            let deadline = others.into_iter().flatten().chain(thresholds).min();
+            // What is due at once is no reason to look at nothing else.
+            tokio::task::yield_now().await;
+            tokio::select! {
+                source = self.refresher.done() => self.was_read(source),
+                () = sleep_until(deadline) => {}
+            }
+            let now = Instant::now();
+            self.woke(deadline.map_or(now, |deadline| deadline.max(turned)), now);
+            for source in self.refresher.give_up_late(now) {
+                self.was_read(source);
+            }
+        }
+    }
+
     /// The variable bindings of a change that the master agent has not been told of yet, and whose it is.
     pub(super) fn next_notification(&mut self) -> Option<(u64, Vec<(Oid, Value)>)> {
         let base = self.config.mib.base_oid.clone().into();
@@ -61,11 +89,54 @@ impl Agent {
     }
 }
 
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
     use std::time::Duration;
+
+    /// Nobody takes us in, nobody asks; what the thresholds watch is read all the same.
+    #[tokio::test]
+    async fn thresholds_are_watched_without_a_session() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("1/net")).unwrap();
+        let established = |number: u32| {
+            let text = format!("Tcp: CurrEstab\nTcp: {number}\n");
+            std::fs::write(root.path().join("1/net/snmp"), text).unwrap();
+        };
+        established(1);
+        let configuration = format!(
+            "[proc]\nroot = \"{}\"\n[refresh]\ncounters-max-age = \"100ms\"\n[[threshold]]\nname = \"many\"\n\
+             object = \"tcpCurrEstab.0\"\ncritical = \"10\"\ninterval = \"1s\"\n",
+            root.path().display()
+        );
+        let mut agent = Agent::new(Config::parse(&configuration).unwrap());
+        agent.refresher.first().await;
+        for (number, status, changes) in [(1, Status::Ok, 0), (20, Status::Critical, 1), (2, Status::Ok, 2)] {
+            established(number);
+            let mut stands = (Status::Unknown, 0);
+            // In pieces, as it waits between tries to connect; for half a minute at most.
+            for _ in 0..60 {
+                let _ = tokio::time::timeout(Duration::from_millis(500), agent.without_session()).await;
+                let watch = &agent.refresher.snapshot().thresholds.all()[0];
+                stands = (watch.status, watch.changes);
+                if stands == (status, changes) {
+                    break;
+                }
+            }
+            assert_eq!(stands, (status, changes));
+        }
+        // One notification, of how it stands.
+        let told = agent.next_notification().map(|(_, varbinds)| varbinds[3].1.clone());
+        assert_eq!((told, agent.next_notification()), (Some(Value::Integer(1)), None));
+    }
 
     /// A rate is of the time between the readings, however long after them somebody looks.
     #[tokio::test]

@@ -187,14 +187,17 @@ impl Connection {
         std::future::poll_fn(|cx| self.poll_exchange(cx)).await
     }
 
-    /// Reads what has come without waiting, whether the runtime knows of it or not. How it ended is left to
-    /// [`Self::exchange`].
-    pub fn catch_up(&mut self) {
+    /// Reads what has come without waiting, whether the runtime knows of it or not, and says whether there may be more. How it
+    /// ended is left to [`Self::exchange`].
+    pub fn catch_up(&mut self) -> bool {
         self.full_reads = 0;
         self.make_room();
         if let (Some(stream), Some(free)) = (&self.stream, self.received.get_mut(self.filled..)) {
-            self.filled += stream.get_ref().read(free).unwrap_or(0);
+            let read = stream.get_ref().read(free).unwrap_or(0);
+            self.full_reads = u32::from(read == free.len());
+            self.filled += read;
         }
+        self.has_more()
     }
 
     /// Sends what waits and reads nothing more.

@@ -31,6 +31,14 @@ pub struct Threshold {
     pub interval: Duration,
 }
 
+impl Threshold {
+    /// Whether it is the same value that is compared: of the same instance, by whatever name and below whatever base OID.
+    #[must_use]
+    pub fn watches_the_same_as(&self, other: &Self) -> bool {
+        self.per_second == other.per_second && (self.oid == other.oid || self.object == other.object)
+    }
+}
+
 /// One `[[threshold]]` as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

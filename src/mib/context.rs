@@ -18,13 +18,27 @@ pub struct Context<'a> {
     /// When the answer is made.
     pub now: Instant,
     touched: Cell<Touched>,
+    #[cfg(test)]
+    times: Cell<u32>,
 }
 
 impl<'a> Context<'a> {
     /// A context that has touched nothing yet.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, now: Instant) -> Self {
-        Self { snapshot, now, touched: Cell::default() }
+        Self {
+            snapshot,
+            now,
+            touched: Cell::default(),
+            #[cfg(test)]
+            times: Cell::default(),
+        }
+    }
+
+    /// How often a source was asked for anything.
+    #[cfg(test)]
+    pub fn times_touched(&self) -> u32 {
+        self.times.get()
     }
 
     /// The sources that were asked for anything so far, whether or not they had it.
@@ -34,6 +48,8 @@ impl<'a> Context<'a> {
     }
 
     fn touch(&self, id: SourceId) {
+        #[cfg(test)]
+        self.times.set(self.times.get() + 1);
         self.touched.set(self.touched.get().with(id));
     }
 

@@ -75,6 +75,8 @@ impl Kind {
 pub struct View {
     layout: Layout,
     leaves: Vec<Leaf>,
+    /// Behind the last of the registered counters, which stand together.
+    after_registered: usize,
 }
 
 impl View {
@@ -92,7 +94,9 @@ impl View {
             }
         }
         leaves.sort_by(|a: &Leaf, b| a.oid.cmp(&b.oid));
-        Self { layout, leaves }
+        let last = leaves.iter().rposition(|leaf| matches!(leaf.kind, Kind::Registered(..)));
+        let after_registered = last.map_or(0, |last| last + 1);
+        Self { layout, leaves, after_registered }
     }
 
     /// All object types with instances, by OID.
@@ -141,11 +145,11 @@ impl View {
         let after = self.after(start);
         // Within the object type that `start` is or is below, the search begins behind `start`; in those after it,
         // with their first instance.
-        let (position, mut from, mut include) = match self.covering(start, after) {
+        let (mut position, mut from, mut include) = match self.covering(start, after) {
             Some((_, instance)) => (after - 1, instance, include),
             None => (after, &[][..], true),
         };
-        for leaf in self.leaves.get(position..)? {
+        while let Some(leaf) = self.leaves.get(position) {
             if end.is_some_and(|end| *leaf.oid >= *end.as_slice()) {
                 return None;
             }
@@ -153,8 +157,17 @@ impl View {
                 return found;
             }
             (from, include) = (&[], true);
+            position = self.behind(cx, position);
         }
         None
+    }
+
+    /// Where a search goes on behind an object type that has nothing for it: where counters cannot be read, behind all of
+    /// the registered ones, of which there are hundreds.
+    fn behind(&self, cx: &Context<'_>, position: usize) -> usize {
+        let registered =
+            self.leaves.get(position).is_some_and(|leaf| matches!(leaf.kind, Kind::Registered(..)));
+        if registered && cx.counters().is_none() { self.after_registered } else { position + 1 }
     }
 
     /// The position of the first object type after `name`.
@@ -207,18 +220,19 @@ fn next_in(
     include: bool,
     end: Option<&Oid>,
 ) -> ControlFlow<Option<(Oid, Value)>> {
-    let Some(mut name) = Oid::from_slice(&leaf.oid) else { return Continue(()) };
+    let name = || Oid::from_slice(&leaf.oid);
     let (table, column) = match leaf.kind {
         Kind::Scalar(_) | Kind::Registered(..) => {
             let reached = from.is_empty() || (include && from == [0]);
-            let Some(value) = reached.then(|| leaf.kind.scalar_value(cx)).flatten() else {
-                return Continue(());
-            };
+            // The name last: of many scalars in succession there may be none.
+            let value = reached.then(|| leaf.kind.scalar_value(cx)).flatten();
+            let (Some(value), Some(mut name)) = (value, name()) else { return Continue(()) };
             name.push(0);
             return Break(is_before(&name, end).then_some((name, value)));
         }
         Kind::Column(table, column) => (table, column.subid),
     };
+    let Some(mut name) = name() else { return Continue(()) };
     let (rows, object) = (table.rows, name.as_slice().len());
     let mut row = seek(table, cx, from, include);
     loop {
@@ -264,7 +278,7 @@ fn index(table: &Table, cx: &Context<'_>, row: usize) -> Oid {
 mod tests {
     use super::*;
     use crate::proc::read::ProcRoot;
-    use crate::snapshot::{MaxAges, Snapshot};
+    use crate::snapshot::{MaxAges, Snapshot, SourceId, Touched};
     use std::time::{Duration, Instant};
 
     const AGES: Duration = Duration::from_secs(3600);
@@ -418,6 +432,28 @@ mod tests {
         };
         assert_eq!(instances("1.3.6.1.2.1.6.19.1.7"), 0, "listeners are no rows of tcpConnectionTable");
         assert_eq!(instances("1.3.6.1.2.1.7.5.1.1"), 1, "udpTable has one row for each local endpoint");
+    }
+
+    /// One GetNext looked at all 482 of them, and one PDU may have seven hundred ranges.
+    #[test]
+    fn counters_that_cannot_be_read_are_passed_at_once() {
+        let (view, snapshot) = (view(), Snapshot::new(crate::config::Config::default().max_ages()));
+        let is_registered = |leaf: &&Leaf| matches!(leaf.kind, Kind::Registered(..));
+        let together = view.leaves().iter().skip_while(|leaf| !is_registered(leaf)).take_while(is_registered);
+        assert_eq!(together.count(), registry::all().len(), "nothing stands between them");
+        let first = view.leaves().iter().find(is_registered).unwrap();
+        let before = view.leaves().iter().rev().find(|leaf| leaf.oid < first.oid).unwrap();
+        for from in [before, first] {
+            let cx = Context::new(&snapshot, Instant::now());
+            let found = view.next(&cx, &Oid::from_slice(&from.oid).unwrap(), false, None);
+            assert!(found.is_some_and(|(name, _)| name.as_slice() > &*first.oid));
+            assert!(cx.times_touched() < 10, "{} times", cx.times_touched());
+        }
+        // And where the range ends before them, they are not asked for at all.
+        let (cx, end) = (Context::new(&snapshot, Instant::now()), Oid::from_slice(&first.oid));
+        let found = view.next(&cx, &Oid::from_slice(&before.oid).unwrap(), false, end.as_ref());
+        let of_its_own = Touched::default().with(SourceId::Sockstat);
+        assert_eq!((found, cx.touched()), (None, of_its_own));
     }
 
     #[test]

@@ -161,11 +161,17 @@ impl Master {
 
     /// noAgentXError to an administrative PDU.
     pub fn respond(&mut self, request: &[u8]) {
+        self.respond_with(pdu::ResError::NoAgentXError, request);
+    }
+
+    /// Any answer to an administrative PDU.
+    pub fn respond_with(&mut self, error: pdu::ResError, request: &[u8]) {
         let request = Header::from_bytes(request).unwrap();
         let mut response = Response::new();
         response.header.flags = self.order;
         response.header.session_id = SESSION;
         response.header.packet_id = request.packet_id;
+        response.res_error = error;
         let bytes = response.to_bytes().unwrap();
         self.send(&bytes);
     }

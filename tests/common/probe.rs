@@ -98,8 +98,17 @@ fn oid(subids: &[u32]) -> Vec<u8> {
     octets
 }
 
-/// The tag of the value in a response with one variable binding; lengths may be of the long form.
+/// What a response with one variable binding has, or one of several in the first.
 fn kind(answer: &[u8]) -> Answer {
+    match outcome(answer) {
+        // noSuchObject, noSuchInstance, endOfMibView
+        Some((0, tag)) if !(0x80..=0x82).contains(&tag) => Answer::Value,
+        _ => Answer::Missing,
+    }
+}
+
+/// error-status of a response and the tag of the value in its first variable binding; lengths may be of the long form.
+pub fn outcome(answer: &[u8]) -> Option<(u8, u8)> {
     fn open(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         let (&tag, rest) = bytes.split_first()?;
         let (&first, mut rest) = rest.split_first()?;
@@ -112,16 +121,9 @@ fn kind(answer: &[u8]) -> Answer {
         let (contents, after) = rest.split_at_checked(length)?;
         Some((tag, contents, after))
     }
-    fn value(answer: &[u8]) -> Option<(u8, u8)> {
-        let message = open(answer)?.1;
-        let pdu = open(open(open(message)?.2)?.2)?.1;
-        let (_, error, rest) = open(open(pdu)?.2)?;
-        let varbind = open(open(open(rest)?.2)?.1)?.1;
-        Some((*error.first()?, open(open(varbind)?.2)?.0))
-    }
-    match value(answer) {
-        // noSuchObject, noSuchInstance, endOfMibView
-        Some((0, tag)) if !(0x80..=0x82).contains(&tag) => Answer::Value,
-        _ => Answer::Missing,
-    }
+    let message = open(answer)?.1;
+    let pdu = open(open(open(message)?.2)?.2)?.1;
+    let (_, error, rest) = open(open(pdu)?.2)?;
+    let varbind = open(open(open(rest)?.2)?.1)?.1;
+    Some((*error.first()?, open(open(varbind)?.2)?.0))
 }

@@ -21,7 +21,7 @@ pub enum Notice {
     },
     /// The master agent did not take our agent capabilities, which changes nothing for us.
     CapabilitiesRefused(u16),
-    /// The master agent did not take a notification.
+    /// The master agent did not take a notification. It will not take it the next time either.
     NotificationRefused(u16),
     /// A PDU could not be decoded and was answered with parseError, or dropped if it was a response.
     Malformed(WireError),

@@ -36,8 +36,8 @@ struct Subtree {
     held: Option<u8>,
     /// Whether a Register for it has not been answered. A second one meanwhile would be refused, and be believed.
     asked: bool,
-    /// res.error of the latest refusal.
-    refused: u16,
+    /// res.error of the refusal that was told last, 0 where none was.
+    told: u16,
 }
 
 /// How things stand, when that is news.
@@ -120,7 +120,6 @@ impl Registrations {
         let (mut asks, mut refusal) = (Vec::new(), None);
         let Some(subtree) = self.subtrees.get_mut(position) else { return (asks, None, None) };
         subtree.asked = false;
-        let before = std::mem::replace(&mut subtree.refused, res_error);
         if res_error == error::NO_ERROR {
             asks.extend(subtree.held.replace(priority).map(|held| Ask::Unregister(position, held)));
             if priority == self.wanted {
@@ -138,7 +137,9 @@ impl Registrations {
                     asks.push(Ask::Register(position, behind));
                 }
                 None => {
-                    refusal = (before != res_error && subtree.held.is_none()).then_some(res_error);
+                    let news = subtree.held.is_none()
+                        && std::mem::replace(&mut subtree.told, res_error) != res_error;
+                    refusal = news.then_some(res_error);
                     self.pause_before_asking_again(now);
                 }
             }
@@ -261,6 +262,30 @@ mod tests {
         assert!(pauses.is_sorted() && pauses.last() == Some(&LONGEST_WITHOUT), "{pauses:?}");
         let _ = all.ask_again();
         assert_eq!(all.answered(0, 100, 0, now).2, Some(Standing { ours: 1, behind: 0, of: 1 }));
+    }
+
+    /// Each step behind is refused with the same error: that is one refusal, and people must know of it.
+    #[test]
+    fn a_subtree_that_is_taken_at_every_priority_is_told_once() {
+        let now = Instant::now();
+        let mut all = Registrations::new(1, 100);
+        let mut asks = registers(&all.ask_for_all());
+        let (mut asked, mut told) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            while let Some((position, priority)) = asks.pop() {
+                asked.push(priority);
+                let (more, refusal, _) = all.answered(position, priority, DUPLICATE, now);
+                asks.extend(registers(&more));
+                told.extend(refusal);
+            }
+            asks = registers(&all.ask_again());
+        }
+        assert_eq!((&asked[..3], asked.len()), (&[100, 101, 102][..], 9));
+        assert_eq!(told, [DUPLICATE]);
+        // Another reason is news.
+        let refused = |all: &mut Registrations, error| all.answered(0, 102, error, now).1;
+        assert_eq!((refused(&mut all, DENIED), refused(&mut all, DENIED)), (Some(DENIED), None));
+        assert_eq!(refused(&mut all, DUPLICATE), Some(DUPLICATE));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub static GROUP: Group = Group {
             name: "lnsThresholdTable",
             entry: "lnsThresholdEntry",
             description: "The thresholds of the subagent's configuration and how they stand. Empty unless some are \
-                configured. They are watched while the subagent has a session with the master agent.",
+                configured. They are watched whether or not the subagent has a session with the master agent.",
             entry_description: "One threshold.",
             index: &[Column {
                 subid: 1,
@@ -65,7 +65,7 @@ pub static GROUP: Group = Group {
                     units: "changes",
                     description: "How often the status changed since lnsAgentStartTime, its discontinuity time, the first \
                         change to ok left out. A threshold that is taken out of the configuration and put in again \
-                        begins at 0. lnsThresholdChange says which changes are notified.",
+                        begins at 0; with another object it goes on. lnsThresholdChange says which changes are notified.",
                 },
             ],
             rows: &Thresholds,
@@ -77,10 +77,11 @@ pub static GROUP: Group = Group {
             description: "The status of a threshold changed; the instances of the objects hold lnsThresholdName. A threshold \
                 that is ok when the subagent starts is no change. How often it comes is limited: each threshold is \
                 looked at once in its interval, which the configuration sets to a second or more (30 seconds unless it \
-                says otherwise), and once when the configuration has given it something else to watch; each look tells \
-                one change at most, with the status of then, and what changed back between two looks is not told. While \
-                there is no session with the master agent nothing is watched; a change that could not be sent is sent, \
-                once, with the status that the threshold has when the session is back.",
+                says otherwise), and once when the configuration has changed it; each look tells one change at most, with \
+                the status of then, and what changed back between two looks is not told. While there is no session with \
+                the master agent a threshold is watched all the same; if it changed then, or a change before could not be \
+                sent, that is told once, with the status that it has when the session is back, which may be the one that \
+                was told last. A notification that the master agent refuses is not sent again.",
         }),
     ],
 };
