@@ -15,6 +15,7 @@ use crate::agentx::address::{Address, is_loopback};
 use crate::mib::view::Layout;
 use crate::proc::read::ProcRoot;
 use crate::snapshot::MaxAges;
+use crate::thresholds::Threshold;
 use agentx::AgentX;
 use error::{ConfigError, Mistake, readable};
 use log::Log;
@@ -24,7 +25,6 @@ use refresh::Refresh;
 use resets::Resets;
 use serde::Deserialize;
 use std::path::Path;
-use threshold::Threshold;
 
 /// Where the configuration is looked for unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/netstat-agentx.toml";

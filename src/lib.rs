@@ -20,6 +20,7 @@
 //! * [`trace`]: parsers of the kernel's trace buffer; `trace::instance` and `trace::prepared` alone open anything
 //! * [`resets`]: resets by port and reason, and the thread that counts them
 //! * [`thresholds`]: what is watched on the host itself, and how it stands
+//! * [`subagent`]: what the subagent knows of itself, its thresholds among it
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
@@ -34,6 +35,7 @@ pub mod registry;
 pub mod resets;
 pub mod smi;
 pub mod snapshot;
+pub mod subagent;
 pub mod text;
 pub mod thresholds;
 pub mod trace;

@@ -3,11 +3,38 @@
 //! Nothing here reads or sends anything: the agent brings the value of an instance when it is due, and takes away
 //! what changed.
 
-use crate::config::threshold::Threshold;
 use crate::range::Range;
+use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A threshold that is in order: its object is one of ours and has numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Threshold {
+    /// lnsThresholdName: 1 to 32 letters, digits and `-_.`
+    pub name: String,
+    /// The instance, as it was written.
+    pub object: String,
+    /// The instance.
+    pub oid: Oid,
+    /// Where the value alerts with a warning.
+    pub warning: Option<Range>,
+    /// Where the value alerts as critical.
+    pub critical: Option<Range>,
+    /// Whether the value is the growth of a counter per second.
+    pub per_second: bool,
+    /// How often to look.
+    pub interval: Duration,
+}
+
+impl Threshold {
+    /// Whether it is the same value that is compared: of the same instance, by whatever name and below whatever base OID.
+    #[must_use]
+    pub fn watches_the_same_as(&self, other: &Self) -> bool {
+        self.per_second == other.per_second && (self.oid == other.oid || self.object == other.object)
+    }
+}
 
 /// lnsThresholdStatus
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -291,7 +318,6 @@ impl Thresholds {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use std::time::Duration;
 
     fn thresholds(more: &str) -> Thresholds {
         let text = format!(

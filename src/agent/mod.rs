@@ -25,6 +25,7 @@ use crate::config::agentx::AgentX;
 use crate::mib::view::View;
 use crate::mib::{capabilities, module};
 use crate::snapshot::{SourceId, Touched};
+use crate::subagent::Subagent;
 use crate::trace::{instance, mounts};
 use outage::Outage;
 use refresh::Refresher;
@@ -118,6 +119,7 @@ struct Agent {
     config: Config,
     view: View,
     refresher: Refresher,
+    subagent: Subagent,
     supervisor: Supervisor,
     waiting: Waiting,
     /// Requests that were refused.
@@ -136,6 +138,7 @@ impl Agent {
         let mut agent = Self {
             view: View::new(config.layout()),
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
+            subagent: Subagent::default(),
             supervisor: Supervisor::new(),
             waiting: Waiting::default(),
             refused: Seldom::default(),
@@ -158,6 +161,8 @@ impl Agent {
     /// Begins to record resets if they are wanted, and somebody could see them.
     fn record_resets(&mut self) {
         self.refresher.record_resets(self.wanted_resets());
+        // The counts of before are another's.
+        self.subagent.thresholds.forget();
     }
 
     /// The size of the buffers.
@@ -190,9 +195,11 @@ impl Agent {
 
     fn reconfigure(&mut self, config: Config) {
         tracing::info!("SIGHUP: configuration read again");
-        self.refresher.reconfigure(config.proc_root(), config.max_ages());
+        if self.refresher.reconfigure(config.proc_root(), config.max_ages()) {
+            self.subagent.thresholds.forget();
+        }
         self.waiting.wait_no_more();
-        self.refresher.snapshot_mut().thresholds.read();
+        self.subagent.thresholds.read();
         if config.agentx == self.config.agentx && config.mib == self.config.mib {
             self.configure(config);
         } else {
@@ -221,7 +228,7 @@ impl Agent {
     /// One connection with one session, from its beginning to its end.
     async fn serve(&mut self, signals: &mut Signals) -> Outcome {
         self.waiting.clear();
-        self.refresher.snapshot_mut().thresholds.session_ended();
+        self.subagent.thresholds.session_ended();
         self.supervisor.turn();
         let AgentX { address, allow_remote, .. } = self.config.agentx.clone();
         let mut resolver = std::mem::take(&mut self.resolver);
@@ -335,13 +342,13 @@ impl Agent {
     /// The reading of a source has ended, whatever it brought: what waited for it goes on.
     fn was_read(&mut self, source: SourceId) {
         self.waiting.read(source);
-        self.refresher.snapshot_mut().thresholds.read();
+        self.subagent.thresholds.read();
     }
 
     /// When there is something to do though nothing has happened.
     fn deadline(&self, session: Instant, leave_by: Option<Instant>, congested: bool) -> Instant {
         let waiting = self.waiting.deadline(congested, Instant::now());
-        let thresholds = self.refresher.snapshot().thresholds.deadline();
+        let thresholds = self.subagent.thresholds.deadline();
         let others = leave_by.into_iter().chain(self.refresher.deadline()).chain(thresholds);
         waiting.into_iter().chain(others).chain(self.supervisor.deadline()).fold(session, Instant::min)
     }

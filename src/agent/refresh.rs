@@ -87,14 +87,17 @@ impl Refresher {
         }
     }
 
-    pub fn reconfigure(&mut self, root: ProcRoot, ages: MaxAges) {
+    /// Says whether all is read from elsewhere from now on.
+    pub fn reconfigure(&mut self, root: ProcRoot, ages: MaxAges) -> bool {
         self.snapshot.set_max_ages(ages);
-        if *self.root != root {
+        let is_another = *self.root != root;
+        if is_another {
             self.root = Arc::new(root);
             // What was read from another root must not be served as this one's.
             self.outdate(|id| id != SourceId::Resets);
             self.snapshot.forget();
         }
+        is_another
     }
 
     pub fn snapshot(&self) -> &Snapshot {

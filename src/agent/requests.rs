@@ -79,7 +79,7 @@ impl Agent {
     fn answer(&mut self, header: &Header, query: &Query<'_>, wait: bool, out: &mut Vec<u8>) -> Outcome {
         let now = Instant::now();
         let start = out.len();
-        let cx = Context::new(self.refresher.snapshot(), now);
+        let cx = Context::of(self.refresher.snapshot(), &self.subagent, now);
         let context = self.config.agentx.context.as_ref().as_bytes();
         let answered = answer::answer(&self.view, &cx, query, context, Response::to(header, out));
         let touched = cx.touched();
@@ -91,10 +91,10 @@ impl Agent {
         self.refresher.answered_late(&late.stale, self.config.refresh.answer_within.into(), now);
         let snapshot = self.refresher.snapshot_mut();
         snapshot.used(touched, now);
-        snapshot.agent.requests += 1;
-        snapshot.agent.varbinds += answered.varbinds;
-        snapshot.agent.errors += u64::from(answered.error);
-        snapshot.agent.late += u64::from(!late.stale.is_empty());
+        self.subagent.statistics.requests += 1;
+        self.subagent.statistics.varbinds += answered.varbinds;
+        self.subagent.statistics.errors += u64::from(answered.error);
+        self.subagent.statistics.late += u64::from(!late.stale.is_empty());
         Outcome::Answered
     }
 
@@ -105,7 +105,7 @@ impl Agent {
     fn refuse(&mut self, header: &Header, query: Option<&Query<'_>>, out: &mut Vec<u8>) {
         let several = query.is_some_and(|query| query.ranges.take(2).count() > 1);
         Response::to(header, out).fail(if several { error::TOO_BIG } else { error::GEN_ERR }, 1);
-        let statistics = &mut self.refresher.snapshot_mut().agent;
+        let statistics = &mut self.subagent.statistics;
         statistics.requests += 1;
         statistics.errors += 1;
         self.refused.count();
@@ -156,9 +156,6 @@ mod tests {
         let outcome = agent.answer(&alone.header, &alone.query().unwrap(), true, &mut out);
         assert!(matches!(outcome, Outcome::Answered));
         // An answer from old figures, which is counted as such.
-        assert_eq!(
-            (agent.refresher.snapshot().agent.requests, agent.refresher.snapshot().agent.late),
-            (1, 1)
-        );
+        assert_eq!((agent.subagent.statistics.requests, agent.subagent.statistics.late), (1, 1));
     }
 }

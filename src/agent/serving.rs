@@ -89,14 +89,14 @@ impl Serving {
             Action::Send(bytes) => out.extend(bytes),
             Action::Refuse(bytes) => {
                 out.extend(bytes);
-                let statistics = &mut agent.refresher.snapshot_mut().agent;
+                let statistics = &mut agent.subagent.statistics;
                 statistics.requests += 1;
                 statistics.errors += 1;
             }
             // Only what was received is answered, where that is handled.
             Action::Answer(..) => {}
             Action::Notified(threshold) => {
-                agent.refresher.snapshot_mut().thresholds.notified(threshold);
+                agent.subagent.thresholds.notified(threshold);
                 self.notify(agent, out);
             }
             Action::Tell(notice) => {
@@ -114,13 +114,13 @@ impl Serving {
         let priority = u8::from(agent.config.agentx.priority);
         match notice {
             Notice::Opened => {
-                agent.refresher.snapshot_mut().agent.sessions += 1;
+                agent.subagent.statistics.sessions += 1;
                 tracing::debug!(address = %agent.config.agentx.address, "the session is open");
             }
             Notice::Registered(Standing { ours, behind, of }) => {
                 self.registered = true;
                 let address = &agent.config.agentx.address;
-                let sessions = agent.refresher.snapshot().agent.sessions;
+                let sessions = agent.subagent.statistics.sessions;
                 let line = match behind {
                     0 => format!("serving {ours} of {of} subtrees"),
                     _ => format!("serving {ours} of {of} subtrees, and {behind} when whoever has them goes"),

@@ -13,21 +13,21 @@ use std::time::Instant;
 impl Agent {
     /// Takes over the thresholds of the configuration.
     pub(super) fn configure_thresholds(&mut self) {
-        self.refresher.snapshot_mut().thresholds.configure(&self.config.thresholds, Instant::now());
+        self.subagent.thresholds.configure(&self.config.thresholds, Instant::now());
     }
 
     /// Looks at the thresholds that are due, or begins the readings that they need; for a moment, and at the others when
     /// the loop comes round again.
     pub(super) fn watch(&mut self, now: Instant) {
-        for position in self.refresher.snapshot().thresholds.due(now) {
+        for position in self.subagent.thresholds.due(now) {
             if now.elapsed() >= TURN {
                 return;
             }
             let snapshot = self.refresher.snapshot();
-            let Some(watch) = snapshot.thresholds.all().get(position) else {
+            let Some(watch) = self.subagent.thresholds.all().get(position) else {
                 continue;
             };
-            let cx = Context::new(snapshot, now);
+            let cx = Context::of(snapshot, &self.subagent, now);
             let value = self.view.get(&cx, &watch.threshold.oid).ok();
             let touched = cx.touched();
             // What needs no reading, such as lnsAgentRequests, is as of now.
@@ -35,11 +35,11 @@ impl Agent {
             let late = self.refresher.refresh(touched, now);
             let snapshot = self.refresher.snapshot_mut();
             if !late.awaited.is_empty() {
-                snapshot.thresholds.wait(position);
+                self.subagent.thresholds.wait(position);
                 continue;
             }
             snapshot.used(touched, now);
-            if let Some(watch) = snapshot.thresholds.judge(position, now, read, value.as_ref()) {
+            if let Some(watch) = self.subagent.thresholds.judge(position, now, read, value.as_ref()) {
                 let (name, status) = (&watch.threshold.name, watch.status.label());
                 let (object, value) = (&watch.threshold.object, &watch.value);
                 match watch.status {
@@ -64,7 +64,7 @@ impl Agent {
                 self.supervisor.turn();
             }
             self.watch(turned);
-            let thresholds = self.refresher.snapshot().thresholds.deadline();
+            let thresholds = self.subagent.thresholds.deadline();
             let others = [self.refresher.deadline(), self.supervisor.deadline()];
             let deadline = others.into_iter().flatten().chain(thresholds).min();
             // What is due at once is no reason to look at nothing else.
@@ -84,7 +84,7 @@ impl Agent {
     /// The variable bindings of a change that the master agent has not been told of yet, and whose it is.
     pub(super) fn next_notification(&mut self) -> Option<(u64, Vec<(Oid, Value)>)> {
         let base = self.config.mib.base_oid.clone().into();
-        let watch = self.refresher.snapshot_mut().thresholds.take_unsent()?;
+        let watch = self.subagent.thresholds.take_unsent()?;
         Some((watch.id, lns_thresholds::change(&base, watch)))
     }
 }
@@ -125,7 +125,7 @@ mod tests {
             // In pieces, as it waits between tries to connect; for half a minute at most.
             for _ in 0..60 {
                 let _ = tokio::time::timeout(Duration::from_millis(500), agent.without_session()).await;
-                let watch = &agent.refresher.snapshot().thresholds.all()[0];
+                let watch = &agent.subagent.thresholds.all()[0];
                 stands = (watch.status, watch.changes);
                 if stands == (status, changes) {
                     break;
@@ -168,7 +168,7 @@ mod tests {
         ages.counters = Duration::from_secs(3600);
         agent.refresher.snapshot_mut().set_max_ages(ages);
         agent.watch(later);
-        let watch = &agent.refresher.snapshot().thresholds.all()[0];
+        let watch = &agent.subagent.thresholds.all()[0];
         let rate: f64 = watch.value.parse().unwrap();
         let seconds = begun.elapsed().as_secs_f64();
         assert!(rate > 1000.0 / (seconds + 1.0), "{rate} a second, {seconds} s between the readings at most");

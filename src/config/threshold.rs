@@ -7,37 +7,10 @@ use crate::mib::object::Syntax;
 use crate::mib::view::{Kind, Layout, View};
 use crate::range::Range;
 use crate::smi::oid::Oid;
+use crate::thresholds::Threshold;
 use serde::Deserialize;
 use std::collections::HashSet;
-use std::time::Duration;
 use toml::Spanned;
-
-/// A threshold that is in order: its object is one of ours and has numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Threshold {
-    /// lnsThresholdName: 1 to 32 letters, digits and `-_.`
-    pub name: String,
-    /// The instance, as it was written.
-    pub object: String,
-    /// The instance.
-    pub oid: Oid,
-    /// Where the value alerts with a warning.
-    pub warning: Option<Range>,
-    /// Where the value alerts as critical.
-    pub critical: Option<Range>,
-    /// Whether the value is the growth of a counter per second.
-    pub per_second: bool,
-    /// How often to look.
-    pub interval: Duration,
-}
-
-impl Threshold {
-    /// Whether it is the same value that is compared: of the same instance, by whatever name and below whatever base OID.
-    #[must_use]
-    pub fn watches_the_same_as(&self, other: &Self) -> bool {
-        self.per_second == other.per_second && (self.oid == other.oid || self.object == other.object)
-    }
-}
 
 /// One `[[threshold]]` as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -149,8 +122,8 @@ fn example(kind: Kind) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::Config;
+    use std::time::Duration;
 
     #[test]
     fn a_threshold_has_defaults_and_an_instance() {

@@ -8,13 +8,17 @@ use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::Tcp;
 use crate::snapshot::udp::Udp;
 use crate::snapshot::{Snapshot, SourceId, Touched};
+use crate::subagent::Subagent;
 use std::cell::Cell;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// A snapshot at one moment. All variable bindings of one PDU are answered from one context.
 pub struct Context<'a> {
-    /// For what needs no reading of `/proc`: the statistics of the subagent and of its sources.
+    /// For what needs no reading of `/proc`: the statistics of the sources.
     pub snapshot: &'a Snapshot,
+    /// The subagent about itself.
+    pub subagent: &'a Subagent,
     /// When the answer is made.
     pub now: Instant,
     touched: Cell<Touched>,
@@ -23,11 +27,19 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// A context that has touched nothing yet.
+    /// A context that has touched nothing yet, of a subagent that has served nothing yet either: what a command answers.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, now: Instant) -> Self {
+        static NEW: LazyLock<Subagent> = LazyLock::new(Subagent::default);
+        Self::of(snapshot, &NEW, now)
+    }
+
+    /// The same of this subagent.
+    #[must_use]
+    pub fn of(snapshot: &'a Snapshot, subagent: &'a Subagent, now: Instant) -> Self {
         Self {
             snapshot,
+            subagent,
             now,
             touched: Cell::default(),
             #[cfg(test)]

@@ -23,7 +23,6 @@ pub mod udp;
 use crate::proc::processes::Owners;
 use crate::proc::read::ProcRoot;
 use crate::resets::recorder::{Handle, Resets};
-use crate::thresholds::Thresholds;
 use counters::Counters;
 use history::History;
 use job::Reading;
@@ -49,23 +48,6 @@ pub struct MaxAges {
     pub answer_within: Duration,
 }
 
-/// The subagent about itself, as lnsAgent serves it.
-#[derive(Debug, Clone)]
-pub struct AgentStatistics {
-    /// When this process started to count.
-    pub start: SystemTime,
-    /// AgentX sessions opened.
-    pub sessions: u64,
-    /// Requests answered.
-    pub requests: u64,
-    /// Variable bindings in them.
-    pub varbinds: u64,
-    /// Requests answered with an error.
-    pub errors: u64,
-    /// Answers given from a source older than its max-age.
-    pub late: u64,
-}
-
 /// The latest reading of every source.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -84,10 +66,6 @@ pub struct Snapshot {
     resets_wanted: bool,
     /// Who records resets; nobody before the first reading.
     recorder: Option<Handle>,
-    /// The subagent itself.
-    pub agent: AgentStatistics,
-    /// What is watched, and how it stands.
-    pub thresholds: Thresholds,
     /// What counters were.
     history: History,
     ages: MaxAges,
@@ -106,7 +84,6 @@ impl Snapshot {
     /// A snapshot that has read nothing yet.
     #[must_use]
     pub fn new(ages: MaxAges) -> Self {
-        let start = SystemTime::now();
         Self {
             counters: Source::default(),
             sockstat: Source::default(),
@@ -116,9 +93,7 @@ impl Snapshot {
             resets: Source::default(),
             resets_wanted: false,
             recorder: None,
-            agent: AgentStatistics { start, sessions: 0, requests: 0, varbinds: 0, errors: 0, late: 0 },
-            thresholds: Thresholds::default(),
-            history: History::new(start),
+            history: History::new(SystemTime::now()),
             ages,
             tcp_rows_wanted: None,
             udp_rows_wanted: None,
@@ -140,8 +115,6 @@ impl Snapshot {
         self.resets.forget();
         self.recorder = None;
         self.resets_wanted = wanted;
-        // The counts of before are another's.
-        self.thresholds.forget();
     }
 
     /// Has resets read from a recorder from now on.
@@ -163,7 +136,6 @@ impl Snapshot {
         self.udp.forget();
         self.processes.forget();
         (self.udp_way, self.udp_too_slow) = (Way::default(), TooSlow::default());
-        self.thresholds.forget();
         self.history = History::new(SystemTime::now());
     }
 

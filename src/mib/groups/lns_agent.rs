@@ -30,7 +30,7 @@ pub static GROUP: Group = Group {
             syntax: Syntax::DateAndTime,
             units: "",
             description: "When the subagent was started. By the clock of the host then; it is the discontinuity time of the subagent's own counters, which begin at 0 with it, but not of the kernel's.",
-            read: Read::With(|cx| date_and_time(cx.snapshot.agent.start).map(Value::OctetString)),
+            read: Read::With(|cx| date_and_time(cx.subagent.statistics.start).map(Value::OctetString)),
         }),
         Object::Scalar(Scalar {
             subid: 3,
@@ -39,28 +39,28 @@ pub static GROUP: Group = Group {
             units: "sessions",
             description: "AgentX sessions that the subagent has opened since lnsAgentStartTime. It grows when snmpd was \
                 restarted or has dropped the subagent.",
-            read: Read::With(|cx| Some(Value::counter32(cx.snapshot.agent.sessions))),
+            read: Read::With(|cx| Some(Value::counter32(cx.subagent.statistics.sessions))),
         }),
         count(
             4,
             "lnsAgentRequests",
             "requests",
             "Requests from the master agent that were answered since lnsAgentStartTime.",
-            |cx| cx.snapshot.agent.requests,
+            |cx| cx.subagent.statistics.requests,
         ),
         count(
             5,
             "lnsAgentVarBinds",
             "variable bindings",
             "Variable bindings in those requests, since lnsAgentStartTime.",
-            |cx| cx.snapshot.agent.varbinds,
+            |cx| cx.subagent.statistics.varbinds,
         ),
         count(
             6,
             "lnsAgentErrors",
             "requests",
             "Requests that were answered with an error since lnsAgentStartTime. SET requests are among them: nothing here can be written.",
-            |cx| cx.snapshot.agent.errors,
+            |cx| cx.subagent.statistics.errors,
         ),
         count(
             7,
@@ -70,7 +70,7 @@ pub static GROUP: Group = Group {
              ones took longer than answer-within. lnsAgentSourceRefreshTime tells which source is slow. A \
              source that rests, since reading it takes so much CPU time, makes no answer late: lnsAgentSourceAge tells how \
              old its figures are.",
-            |cx| cx.snapshot.agent.late,
+            |cx| cx.subagent.statistics.late,
         ),
         Object::Table(Table {
             subid: 8,

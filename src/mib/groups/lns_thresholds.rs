@@ -90,17 +90,17 @@ struct Thresholds;
 
 impl Rows for Thresholds {
     fn len(&self, cx: &Context<'_>) -> usize {
-        cx.snapshot.thresholds.all().len()
+        cx.subagent.thresholds.all().len()
     }
 
     fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(watch) = cx.snapshot.thresholds.all().get(row) {
+        if let Some(watch) = cx.subagent.thresholds.all().get(row) {
             push_text(name, &watch.threshold.name);
         }
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let watch = cx.snapshot.thresholds.all().get(row)?;
+        let watch = cx.subagent.thresholds.all().get(row)?;
         Some(match column {
             5 => Value::Counter64(watch.changes),
             column => cell(watch, column)?,
