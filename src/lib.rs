@@ -17,7 +17,7 @@
 //! * [`config`]: the configuration file
 //! * [`text`]: names that were probably meant, text folded to lines
 //! * [`range`]: ranges in the syntax of Nagios plugins
-//! * [`trace`]: parsers of the kernel's trace buffer; `trace::instance` and `trace::prepared` alone open anything
+//! * [`trace`]: parsers of the kernel's trace buffer; `trace::folder`, `trace::instance` and `trace::prepared` alone open anything
 //! * [`resets`]: resets by port and reason, and the thread that counts them
 //! * [`thresholds`]: what is watched on the host itself, and how it stands
 //! * [`subagent`]: what the subagent knows of itself, its thresholds among it

@@ -7,7 +7,8 @@ mod model;
 
 use common::{Agent, BASE, Guard, Snmpd, in_namespace, until};
 use model::wire;
-use netstat_agentx::agentx::session::{Action, Event, Session, Settings};
+use netstat_agentx::agentx::session::{Action, Event, Session};
+use netstat_agentx::agentx::settings::Settings;
 use netstat_agentx::agentx::wire::{HEADER, Header};
 use netstat_agentx::smi::value::Value;
 use std::collections::BTreeSet;

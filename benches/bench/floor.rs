@@ -1,7 +1,8 @@
 //! The floor: a subagent that computes nothing. It serves recorded instances as constants, with OIDs and types of the
 //! same size as ours, by the same session and the same encoding.
 
-use netstat_agentx::agentx::session::{Action, Event, Session, Settings};
+use netstat_agentx::agentx::session::{Action, Event, Session};
+use netstat_agentx::agentx::settings::Settings;
 use netstat_agentx::agentx::wire::{HEADER, Header, Response};
 use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::smi::value::Value;

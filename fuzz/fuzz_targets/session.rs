@@ -4,7 +4,8 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use netstat_agentx::agentx::session::{Action, Event, Session, Settings};
+use netstat_agentx::agentx::session::{Action, Event, Session};
+use netstat_agentx::agentx::settings::Settings;
 use netstat_agentx::agentx::wire::{HEADER, Header, NETWORK_BYTE_ORDER, WireError};
 use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::smi::value::Value;

@@ -3,8 +3,9 @@
 //! Whatever the master agent sends is taken before anything is answered, and nothing here takes long: after [`TURN`] the loop
 //! reads and sends again before the next request is looked at.
 
+use super::answer;
+use super::state::Agent;
 use super::waiting::Request;
-use super::{Agent, answer};
 use crate::agentx::transport::Connection;
 use crate::agentx::wire::{Header, Query, Response, error};
 use crate::mib::context::Context;

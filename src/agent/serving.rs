@@ -1,6 +1,6 @@
 //! One session being served: what its actions mean for the agent.
 
-use super::{Agent, Outcome};
+use super::state::{Agent, Outcome};
 use crate::agentx::session::{Action, Ended, Event, Notice, Session, Standing};
 use crate::agentx::transport::{Connection, Incoming};
 use crate::agentx::wire;

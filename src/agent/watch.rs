@@ -1,7 +1,7 @@
 //! Thresholds: their values are read like those of a request, and what changed becomes a notification.
 
-use super::Agent;
 use super::requests::TURN;
+use super::state::Agent;
 use crate::mib::context::Context;
 use crate::mib::groups::lns_thresholds;
 use crate::smi::oid::Oid;
@@ -11,11 +11,6 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 impl Agent {
-    /// Takes over the thresholds of the configuration.
-    pub(super) fn configure_thresholds(&mut self) {
-        self.subagent.thresholds.configure(&self.config.thresholds, Instant::now());
-    }
-
     /// Looks at the thresholds that are due, or begins the readings that they need; for a moment, and at the others when
     /// the loop comes round again.
     pub(super) fn watch(&mut self, now: Instant) {

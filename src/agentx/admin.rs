@@ -1,6 +1,6 @@
 //! The administrative PDUs that a subagent sends (RFC 2741 section 6.2), built with the `agentx` crate.
 
-use super::session::Settings;
+use super::settings::Settings;
 use super::wire::{NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT};
 use crate::smi::oid::Oid;
 use agentx::encodings::{Context, ID, OctetString};

@@ -8,5 +8,6 @@
 pub mod address;
 pub mod admin;
 pub mod session;
+pub mod settings;
 pub mod transport;
 pub mod wire;

@@ -7,18 +7,14 @@ mod news;
 mod registrations;
 
 use super::admin::{CloseReason, Encoder};
+use super::settings::Settings;
 use super::wire::{self, Body, Header, PduType, Query, Response, WireError, error};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-pub use news::{Ended, Notice};
+pub use news::{Ended, Notice, REPLY_WITHIN};
 pub use registrations::Standing;
 use registrations::{Ask, Registrations};
 use std::time::{Duration, Instant};
-
-/// How long the master agent may take to answer a PDU of ours. snmpd answers nothing while one of its own
-/// modules is busy, which takes half a minute for tcpConnTable on a host with 15,000 sockets; and when it can
-/// answer again, a request that waits is answered sooner than one that would have to be sent anew.
-pub const REPLY_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long the session may be silent before we ask whether the master agent is still there (section 7.1.11).
 /// It never asks us.
@@ -27,23 +23,6 @@ pub const PING_AFTER: Duration = Duration::from_secs(60);
 /// How many Notify PDUs may be unanswered. snmpd sends each on before it reads the next, and what it has not read must not
 /// grow with the number of thresholds that change at once.
 const NOTIFY_WINDOW: usize = 4;
-
-/// What a session needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// The subtrees to register.
-    pub subtrees: Vec<Oid>,
-    /// r.priority that is wanted: the lower, the stronger; snmpd's own modules have 127.
-    pub priority: u8,
-    /// The context to register in; empty for the default one.
-    pub context: String,
-    /// o.id: which program this is.
-    pub id: Oid,
-    /// o.descr
-    pub description: String,
-    /// a.id and a.descr of the agent capabilities, which sysORTable has; none where none are to be claimed.
-    pub capabilities: Option<(Oid, String)>,
-}
 
 /// What happens to a session.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use crate::config::duration::Bounded;
 use crate::resets::counting::{Counting, ephemeral};
 use crate::resets::processes::{Process, Processes};
 use crate::resets::table::{Key, Row};
-use crate::trace::instance::TraceError;
+use crate::trace::error::TraceError;
 use crate::trace::reset::{Direction, Side};
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};

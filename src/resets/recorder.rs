@@ -4,7 +4,7 @@
 //! possible, nothing happens but that whoever asks is told why, and it is tried again when somebody asks again.
 
 use super::counting::Counting;
-use crate::trace::instance::TraceError;
+use crate::trace::error::TraceError;
 use crate::trace::reset::{Direction, Side};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

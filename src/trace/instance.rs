@@ -4,119 +4,22 @@
 //! on the host is not disturbed, and does not disturb us. Nothing but its folder's existence keeps it alive: that of a
 //! process that was killed stays, with its buffer, until the next one removes it.
 
-#![expect(clippy::disallowed_methods, reason = "makes, sets, reads and removes the trace instance")]
+#![expect(clippy::disallowed_methods, reason = "reads the buffers of the trace instance")]
 
+use super::error::{TraceError, failed};
+use super::folder::{EVENTS, Folder, PREFIX, remove_left_overs};
 use super::format::Format;
 use super::page::{Layout, lost};
-use super::prepared;
 use super::reset::{Events, Reset};
-use crate::proc::decimal;
-use crate::proc::read::{self, ReadError};
+use crate::proc::read;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What the folders of our instances are called; the process behind it.
-const PREFIX: &str = "netstat-agentx-";
-
-/// The events, below `events/tcp`: sent and received resets.
-pub(super) const EVENTS: [&str; 2] = ["tcp_send_reset", "tcp_receive_reset"];
-
 /// How long it may take to throw away what is left of a recording before.
 const FORGET_WITHIN: Duration = Duration::from_secs(1);
-
-/// Why resets cannot be traced, and what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum TraceError {
-    /// There is no tracefs.
-    #[error("tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing")]
-    NotMounted,
-    /// A file or folder below tracefs cannot be made, opened, read or written.
-    #[error("{path}: {cause}{}", hint(cause))]
-    Io {
-        /// Which one.
-        path: PathBuf,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// The kernel does not have the events.
-    #[error("{path}: not there; Linux has it since 4.16, if it was built with tracing")]
-    NoEvent {
-        /// Where it would be described.
-        path: PathBuf,
-    },
-    /// What the kernel says of its events or its buffer makes no sense to us.
-    #[error("{0}")]
-    Unknown(String),
-}
-
-impl TraceError {
-    /// Whether something is not there, or not any more.
-    fn is_gone(&self) -> bool {
-        matches!(self, Self::Io { cause, .. } if cause.kind() == ErrorKind::NotFound
-            || cause.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()))
-    }
-}
-
-fn hint(cause: &io::Error) -> &'static str {
-    match cause.kind() {
-        ErrorKind::PermissionDenied => {
-            "; tracing needs root or CAP_DAC_OVERRIDE, or in a systemd unit the drop-in resets.conf, and a kernel that \
-             is not locked down"
-        }
-        ErrorKind::ReadOnlyFilesystem => {
-            "; tracefs is read-only here, as ProtectKernelTunables=yes of a systemd unit makes it"
-        }
-        // Under lockdown=confidentiality the kernel makes no file in tracefs (fs/tracefs/inode.c).
-        ErrorKind::NotFound => {
-            "; is tracefs hidden, as by ProtectKernelTunables=yes of a systemd unit, or empty, as in a kernel that is \
-             locked down (lockdown=confidentiality)?"
-        }
-        _ => "",
-    }
-}
-
-pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> TraceError {
-    let path = path.to_owned();
-    move |cause| TraceError::Io { path, cause }
-}
-
-impl From<ReadError> for TraceError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Absent { path } => Self::NoEvent { path },
-            ReadError::Io { path, cause } => Self::Io { path, cause },
-            other => Self::Unknown(other.to_string()),
-        }
-    }
-}
-
-/// Removes the instances of processes that were killed. The kernel refuses to remove one that somebody reads.
-pub fn remove_left_overs(tracefs: &Path) {
-    let instances = fs::read_dir(tracefs.join("instances")).into_iter().flatten().flatten();
-    for instance in instances {
-        let name = instance.file_name();
-        let Some(process) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        // That of the unit goes with the unit, though nobody reads it where tracing is off.
-        if name != prepared::NAME && !is_ours(process) && fs::remove_dir(instance.path()).is_ok() {
-            tracing::info!(instance = %instance.path().display(), "removed a trace instance that was left over");
-        }
-    }
-}
-
-/// Whether an instance is that of another process of this program, which may be about to read it. One of our own number
-/// is of a process before us.
-fn is_ours(name: &str) -> bool {
-    let process = name.split('-').next().and_then(|number| number.parse::<u32>().ok());
-    let mut command = Vec::new();
-    process.is_some_and(|process| {
-        process != std::process::id()
-            && read::whole(&PathBuf::from(format!("/proc/{process}/comm")), &mut command).is_ok()
-            && command == b"netstat-agentx\n"
-    })
-}
 
 /// The buffer of one CPU.
 #[derive(Debug)]
@@ -151,78 +54,6 @@ pub struct Instance {
     first: usize,
 }
 
-/// Where the instance of a name is.
-pub(super) fn path(tracefs: &Path, name: &str) -> PathBuf {
-    tracefs.join("instances").join(name)
-}
-
-/// The folder.
-#[derive(Debug)]
-pub(super) struct Folder {
-    path: PathBuf,
-    /// Whether it goes with us. Else it is somebody else's who lends it, with nothing recorded in it.
-    is_ours: bool,
-}
-
-impl Folder {
-    pub(super) fn make(tracefs: &Path, name: &str) -> Result<Self, TraceError> {
-        let path = path(tracefs, name);
-        // Each try has another name, and the same fault is told once.
-        fs::create_dir(&path).map_err(failed(&tracefs.join("instances")))?;
-        Ok(Self { path, is_ours: true })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Leaves it to somebody else, switched off as it is.
-    pub(super) fn keep(mut self) -> PathBuf {
-        self.is_ours = false;
-        std::mem::take(&mut self.path)
-    }
-
-    /// Sets what a file of the instance says. They are all there; none is ever made.
-    fn write(&self, file: &str, text: &str) -> Result<(), TraceError> {
-        let path = self.path.join(file);
-        let opened = OpenOptions::new().write(true).open(&path);
-        opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed(&path))
-    }
-
-    /// Octets for each CPU, which the kernel makes whole pages.
-    pub(super) fn set_buffer(&self, octets: u64) -> Result<(), TraceError> {
-        self.write("buffer_size_kb", &(octets / 1024).to_string())
-    }
-
-    /// As [`Self::set_buffer`] has set it.
-    fn buffer(&self) -> Result<u64, TraceError> {
-        let (path, mut text) = (self.path.join("buffer_size_kb"), Vec::new());
-        read::whole(&path, &mut text)?;
-        let kib = decimal(text.trim_ascii()).and_then(|kib| kib.checked_mul(1024));
-        kib.ok_or_else(|| TraceError::Unknown(format!("{}: no size", path.display())))
-    }
-
-    /// Whether resets are recorded.
-    fn record(&self, whether: bool) -> Result<(), TraceError> {
-        let text = if whether { "1" } else { "0" };
-        EVENTS.iter().try_for_each(|event| self.write(&format!("events/tcp/{event}/enable"), text))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if !self.is_ours {
-            // Whoever lends it may have taken it away, or keeps it for another user.
-            let _ = self.path.is_dir() && self.record(false).is_ok();
-            return;
-        }
-        let removed = fs::remove_dir(&self.path);
-        if let Some(error) = removed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
-            tracing::warn!(instance = %self.path.display(), "the trace instance is left over: {error}");
-        }
-    }
-}
-
 impl Instance {
     /// Makes an instance with a buffer of so many octets for each CPU, and lets the kernel write resets into it.
     ///
@@ -242,19 +73,19 @@ impl Instance {
         let number = since.map_or(0, |since| since.subsec_nanos());
         let folder = Folder::make(tracefs, &format!("{PREFIX}{}-{number}", std::process::id()))?;
         // First of all: who reads it keeps it from being removed.
-        let pipes = pipes(&folder.path)?;
+        let pipes = pipes(folder.path())?;
         folder.set_buffer(buffer)?;
         Self::begin(folder, described, pipes, buffer)
     }
 
-    /// Records in an instance that [`prepared::prepare`] has made, with a buffer as large as it was made then.
+    /// Records in an instance that [`super::prepared::prepare`] has made, with a buffer as large as it was made then.
     ///
     /// # Errors
     /// If it is not ours to use.
     pub fn lent(instance: &Path) -> Result<Self, TraceError> {
         let described = Described::read(&instance.join("events"))?;
-        let folder = Folder { path: instance.to_owned(), is_ours: false };
-        let pipes = pipes(&folder.path)?;
+        let folder = Folder::lent(instance);
+        let pipes = pipes(folder.path())?;
         // What is left of a recording before must not count as one of now.
         folder.record(false)?;
         let buffer = folder.buffer()?;
@@ -393,18 +224,7 @@ fn pipes(instance: &Path) -> Result<Vec<Pipe>, TraceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_say_what_to_do() {
-        let told = |kind: ErrorKind| failed(Path::new("/t/instances"))(kind.into()).to_string();
-        assert!(told(ErrorKind::PermissionDenied).contains("root or CAP_DAC_OVERRIDE"));
-        assert!(told(ErrorKind::ReadOnlyFilesystem).contains("ProtectKernelTunables"));
-        let hidden = told(ErrorKind::NotFound);
-        assert!(hidden.starts_with("/t/instances: ") && hidden.contains("ProtectKernelTunables"));
-        assert!(hidden.contains("lockdown=confidentiality"), "{hidden}");
-        let absent = ReadError::Absent { path: "/t/events/tcp/tcp_send_reset/format".into() };
-        assert!(TraceError::from(absent).to_string().contains("since 4.16"));
-    }
+    use std::io::Write;
 
     /// A machine that could have more CPUs than it has.
     #[test]

@@ -1,7 +1,7 @@
 //! Where tracefs is mounted, or a single trace instance of it.
 
-use super::instance::TraceError;
-use super::prepared;
+use super::error::TraceError;
+use super::folder::PREPARED;
 use crate::proc::read;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ impl<'a> Mount<'a> {
 
     fn is_prepared(&self) -> bool {
         let name = self.root.strip_prefix(b"/instances/");
-        self.kind == b"tracefs" && name == Some(prepared::NAME.as_bytes())
+        self.kind == b"tracefs" && name == Some(PREPARED.as_bytes())
     }
 }
 

@@ -6,14 +6,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "makes and removes the trace instance of the unit")]
 
-use super::instance::{self, EVENTS, Folder, TraceError, failed};
+use super::error::{TraceError, failed};
+use super::folder::{self, EVENTS, Folder, PREPARED};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-
-/// What the instance is called. One for the host: the unit is one.
-pub const NAME: &str = "netstat-agentx-unit";
 
 /// Whom an instance is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +28,7 @@ pub struct Owner {
 /// If that is not possible here; there is no instance then.
 pub fn prepare(tracefs: &Path, owner: Owner, buffer: u64) -> Result<PathBuf, TraceError> {
     remove(tracefs)?;
-    let folder = Folder::make(tracefs, NAME)?;
+    let folder = Folder::make(tracefs, PREPARED)?;
     folder.set_buffer(buffer)?;
     // The group may enter folders and read files as the kernel makes them (0750, 0440), and write nothing.
     for path in readable(folder.path())? {
@@ -50,7 +48,7 @@ pub fn prepare(tracefs: &Path, owner: Owner, buffer: u64) -> Result<PathBuf, Tra
 /// # Errors
 /// If somebody still reads it, or it is not ours to remove.
 pub fn remove(tracefs: &Path) -> Result<(), TraceError> {
-    let path = instance::path(tracefs, NAME);
+    let path = folder::path(tracefs, PREPARED);
     match fs::remove_dir(&path) {
         Err(cause) if cause.kind() != ErrorKind::NotFound => Err(failed(&path)(cause)),
         _ => Ok(()),
@@ -95,7 +93,7 @@ mod tests {
         let tracefs = tempfile::tempdir().unwrap();
         let instances = tracefs.path().join("instances");
         assert!(remove(tracefs.path()).is_ok(), "nothing is there");
-        for name in [NAME, "netstat-agentx-1-0", "somebody-elses"] {
+        for name in [PREPARED, "netstat-agentx-1-0", "somebody-elses"] {
             fs::create_dir_all(instances.join(name)).unwrap();
         }
         remove(tracefs.path()).unwrap();
@@ -103,7 +101,7 @@ mod tests {
         left.sort();
         assert_eq!(left, ["netstat-agentx-1-0", "somebody-elses"]);
         // One that is in use stays, and it is told.
-        fs::create_dir_all(instances.join(NAME).join("in-use")).unwrap();
-        assert!(remove(tracefs.path()).unwrap_err().to_string().contains(NAME));
+        fs::create_dir_all(instances.join(PREPARED).join("in-use")).unwrap();
+        assert!(remove(tracefs.path()).unwrap_err().to_string().contains(PREPARED));
     }
 }

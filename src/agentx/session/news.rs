@@ -1,9 +1,14 @@
 //! What there is to tell of a session.
 
-use super::REPLY_WITHIN;
 use super::registrations::Standing;
 use crate::agentx::wire::{WireError, error};
 use crate::smi::oid::Oid;
+use std::time::Duration;
+
+/// How long the master agent may take to answer a PDU of ours. snmpd answers nothing while one of its own
+/// modules is busy, which takes half a minute for tcpConnTable on a host with 15,000 sockets; and when it can
+/// answer again, a request that waits is answered sooner than one that would have to be sent anew.
+pub const REPLY_WITHIN: Duration = Duration::from_secs(60);
 
 /// News of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Responses and notifications to bytes (RFC 2741 sections 5.4, 6.2.10 and 6.2.16).
 
-use super::{HEADER, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT, error};
+use super::error;
+use super::header::{HEADER, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT};
 use crate::smi::Missing;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;

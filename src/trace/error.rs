@@ -1,0 +1,88 @@
+//! Why the kernel's events cannot be had, and what to do about it.
+
+use crate::proc::read::ReadError;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Why resets cannot be traced, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// There is no tracefs.
+    #[error("tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing")]
+    NotMounted,
+    /// A file or folder below tracefs cannot be made, opened, read or written.
+    #[error("{path}: {cause}{}", hint(cause))]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The kernel does not have the events.
+    #[error("{path}: not there; Linux has it since 4.16, if it was built with tracing")]
+    NoEvent {
+        /// Where it would be described.
+        path: PathBuf,
+    },
+    /// What the kernel says of its events or its buffer makes no sense to us.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl TraceError {
+    /// Whether something is not there, or not any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Io { cause, .. } if cause.kind() == ErrorKind::NotFound
+            || cause.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()))
+    }
+}
+
+fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        ErrorKind::PermissionDenied => {
+            "; tracing needs root or CAP_DAC_OVERRIDE, or in a systemd unit the drop-in resets.conf, and a kernel that \
+             is not locked down"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "; tracefs is read-only here, as ProtectKernelTunables=yes of a systemd unit makes it"
+        }
+        // Under lockdown=confidentiality the kernel makes no file in tracefs (fs/tracefs/inode.c).
+        ErrorKind::NotFound => {
+            "; is tracefs hidden, as by ProtectKernelTunables=yes of a systemd unit, or empty, as in a kernel that is \
+             locked down (lockdown=confidentiality)?"
+        }
+        _ => "",
+    }
+}
+
+pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> TraceError {
+    let path = path.to_owned();
+    move |cause| TraceError::Io { path, cause }
+}
+
+impl From<ReadError> for TraceError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Absent { path } => Self::NoEvent { path },
+            ReadError::Io { path, cause } => Self::Io { path, cause },
+            other => Self::Unknown(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let told = |kind: ErrorKind| failed(Path::new("/t/instances"))(kind.into()).to_string();
+        assert!(told(ErrorKind::PermissionDenied).contains("root or CAP_DAC_OVERRIDE"));
+        assert!(told(ErrorKind::ReadOnlyFilesystem).contains("ProtectKernelTunables"));
+        let hidden = told(ErrorKind::NotFound);
+        assert!(hidden.starts_with("/t/instances: ") && hidden.contains("ProtectKernelTunables"));
+        assert!(hidden.contains("lockdown=confidentiality"), "{hidden}");
+        let absent = ReadError::Absent { path: "/t/events/tcp/tcp_send_reset/format".into() };
+        assert!(TraceError::from(absent).to_string().contains("since 4.16"));
+    }
+}
