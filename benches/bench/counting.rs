@@ -2,7 +2,8 @@
 
 use crate::measure::{Guard, Table, cpu, cpu_of, median, pairs};
 use netstat_agentx::proc::read::ProcRoot;
-use netstat_agentx::snapshot::sockets::{Detail, Families};
+use netstat_agentx::snapshot::Detail;
+use netstat_agentx::snapshot::sockets::Families;
 use netstat_agentx::snapshot::tcp::Tcp;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};

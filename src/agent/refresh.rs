@@ -165,11 +165,11 @@ impl Refresher {
             self.recorder = Some(recorder);
         }
         let root = Arc::clone(&self.root);
-        let known = self.snapshot.known(job);
+        let begun = self.snapshot.begin(job);
         let (done, reading) = oneshot::channel();
         let read = move || {
             // Nobody waits for it any more when the process ends.
-            let _ = done.send(job.run(&root, known));
+            let _ = done.send(begun(&root));
         };
         std::thread::Builder::new().name(job.id.name().into()).spawn(read)?;
         let task = self.tasks.spawn(async { reading.await.ok() });
@@ -266,8 +266,8 @@ impl Drop for Refresher {
 fn tell(change: &Change) {
     let source = change.id.name();
     match &change.news {
-        News::Error(error) if error.is_empty() => tracing::info!(source, "is read well again"),
-        News::Error(error) => {
+        News::Well => tracing::info!(source, "is read well again"),
+        News::Problem(error) => {
             tracing::warn!(source, %error, "cannot be read; what comes from it has no instances");
         }
         News::Note(note) => tracing::warn!(source, "{note}"),
@@ -297,7 +297,9 @@ mod tests {
         assert_eq!(refresher.under_way.len(), 2);
         refresher.done().await;
         refresher.done().await;
-        assert!(refresher.snapshot.counters.error.is_empty() && refresher.snapshot.counters.data().is_some());
+        assert!(
+            refresher.snapshot.counters.problem().is_none() && refresher.snapshot.counters.data().is_some()
+        );
     }
 
     /// Else every request that has it beside another would wait for as long as a request may.
@@ -332,9 +334,11 @@ mod tests {
         assert!(refresher.late.contains(&job.id));
         assert_eq!(refresher.give_up_late(late + READ_WITHIN), [job.id]);
         assert_eq!(refresher.deadline(), None);
-        assert!(refresher.snapshot.counters.error.contains("longer than 30 s"));
+        assert!(refresher.snapshot.counters.problem().unwrap().contains("longer than 30 s"));
         // And when it ends after all, what it brings counts.
         refresher.done().await;
-        assert!(refresher.snapshot.counters.error.is_empty() && refresher.snapshot.counters.data().is_some());
+        assert!(
+            refresher.snapshot.counters.problem().is_none() && refresher.snapshot.counters.data().is_some()
+        );
     }
 }

@@ -65,16 +65,7 @@ impl Local {
 
     /// How a command ends: what could not be read is missing from what it printed, which is a failure.
     pub fn outcome(&self) -> Result<(), Failure> {
-        let snapshot = &self.snapshot;
-        let errors = [
-            &snapshot.counters.error,
-            &snapshot.sockstat.error,
-            &snapshot.tcp.error,
-            &snapshot.udp.error,
-            &snapshot.processes.error,
-        ];
-        let errors: Vec<_> =
-            errors.into_iter().map(String::as_str).filter(|error| !error.is_empty()).collect();
+        let errors: Vec<_> = self.snapshot.problems().collect();
         if errors.is_empty() {
             return Ok(());
         }

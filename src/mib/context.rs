@@ -128,7 +128,7 @@ impl<'a> Context<'a> {
         let processes = &self.snapshot.processes;
         match processes.data() {
             Some(owners) => Some(owners.of(inode).unwrap_or(0)),
-            None => processes.error.is_empty().then_some(0),
+            None => processes.problem().is_none().then_some(0),
         }
     }
 }

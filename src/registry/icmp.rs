@@ -1,5 +1,18 @@
 //! The types of ICMP messages that the kernel counts by name, and those that it numbers.
 
+/// A type of ICMP message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IcmpType {
+    /// InetVersion of INET-ADDRESS-MIB: ipv4(1), ipv6(2).
+    pub version: u32,
+    /// The type.
+    pub number: u8,
+    /// Messages received.
+    pub received: Option<u64>,
+    /// Messages sent.
+    pub sent: Option<u64>,
+}
+
 /// A type, and the names of its counters, received and sent.
 pub type Named = (u8, &'static str, &'static str);
 

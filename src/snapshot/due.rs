@@ -1,8 +1,10 @@
 //! What has to be read again, and when.
 
-use super::sockets::{Detail, Rows};
-use super::source::Timing;
-use super::{Job, Snapshot, SourceId, Touched};
+use super::detail::Detail;
+use super::latest::{Begun, Change};
+use super::store::Snapshot;
+use super::touched::{SourceId, Touched};
+use crate::proc::read::ProcRoot;
 use std::time::{Duration, Instant};
 
 /// How long rows are kept after they were last asked for. A manager that walks the tables every five minutes
@@ -14,144 +16,120 @@ const ROWS_KEPT: Duration = Duration::from_secs(60);
 /// others are read once in [`ROWS_KEPT`] for that reason, so that it is no way to make a source cost more.
 const DEAR: Duration = Duration::from_millis(400);
 
+/// One reading of one source that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// The source.
+    pub id: SourceId,
+    pub(super) detail: Detail,
+}
+
+impl Job {
+    /// Whether this reading will bring the rows of the socket tables.
+    #[must_use]
+    pub fn brings_rows(self) -> bool {
+        self.detail == Detail::Rows
+    }
+}
+
 impl Snapshot {
     /// What has to be read before `touched` is fresh. Sources that are being read already are among them; those that still
     /// rest are not, and count as fresh, unless they lack what was asked for as a whole.
     #[must_use]
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
-        let is_stale = |id: SourceId| {
-            touched.has(id) && (id != SourceId::Resets || self.resets_wanted) && {
-                let is_old = self.timing(id).is_none_or(|timing| timing.since_read(now) >= self.max_age(id));
-                let rest = if self.rests { self.rest(id, now) } else { Duration::ZERO };
-                (is_old && rest.is_zero()) || self.lacks(id, touched)
-            }
-        };
+        let ids = || SourceId::ALL.iter().copied().filter(|id| self.is_stale(*id, touched, now));
         // Which processes to read depends on the sockets there are: those come first.
-        let sockets_first = is_stale(SourceId::Tcp) || is_stale(SourceId::Udp);
-        SourceId::ALL
-            .into_iter()
-            .map(|(id, _)| id)
-            .filter(|&id| is_stale(id) && !(sockets_first && id == SourceId::Processes))
-            .map(|id| Job { id, detail: self.detail(id, touched, now) })
-            .collect()
+        let first = |id: SourceId| !ids().any(|other| self.entry(id).after().contains(&other));
+        ids().filter(|id| first(*id)).map(|id| Job { id, detail: self.detail(id, touched, now) }).collect()
     }
 
-    fn max_age(&self, id: SourceId) -> Duration {
-        match id {
-            SourceId::Counters | SourceId::Sockstat | SourceId::Resets => self.ages.counters,
-            SourceId::Tcp | SourceId::Udp => self.ages.sockets,
-            // What a search did not come to is looked for as soon as may be.
-            SourceId::Processes if self.processes.data().is_some_and(|owners| !owners.is_complete()) => {
-                Duration::ZERO
-            }
-            SourceId::Processes => self.ages.processes,
+    fn is_stale(&self, id: SourceId, touched: Touched, now: Instant) -> bool {
+        let entry = self.entry(id);
+        touched.has(id) && entry.is_wanted() && {
+            let timing = entry.health().timing;
+            let is_old = timing.is_none_or(|timing| timing.since_read(now) >= entry.max_age(&self.ages));
+            let rest = if self.rests { entry.rest(now) } else { Duration::ZERO };
+            (is_old && rest.is_zero()) || entry.lacks(touched.has_rows(id), touched, self.with_rows())
         }
-    }
-
-    /// Whether a source has no rows that were asked for, or no processes of them, whatever its age.
-    fn lacks(&self, id: SourceId, touched: Touched) -> bool {
-        match id {
-            SourceId::Tcp => touched.has_rows(id) && self.tcp.data().is_some_and(|tcp| tcp.rows.is_none()),
-            SourceId::Udp => touched.has_rows(id) && self.udp.data().is_some_and(|udp| udp.rows.is_none()),
-            SourceId::Processes => [SourceId::Tcp, SourceId::Udp].into_iter().any(|of| {
-                touched.has_rows(of) && self.with_rows().has_rows(of) && !self.searched.has_rows(of)
-            }),
-            SourceId::Counters | SourceId::Sockstat | SourceId::Resets => false,
-        }
-    }
-
-    /// The sources that have rows now.
-    pub(super) fn with_rows(&self) -> Touched {
-        let tcp = self.tcp.data().is_some_and(|tcp| tcp.rows.is_some()).then_some(SourceId::Tcp);
-        let udp = self.udp.data().is_some_and(|udp| udp.rows.is_some()).then_some(SourceId::Udp);
-        tcp.into_iter().chain(udp).fold(Touched::default(), Touched::with_rows)
     }
 
     /// Rows are read with every reading of a source while somebody walks its tables; and always where they could not be
     /// read while an answer waits, for a walk without them would find the tables empty.
     fn detail(&self, id: SourceId, touched: Touched, now: Instant) -> Detail {
-        let wanted = match id {
-            SourceId::Tcp => self.tcp_rows_wanted,
-            SourceId::Udp => self.udp_rows_wanted,
-            _ => return Detail::Counts,
-        };
+        let (may_have_rows, wanted) = self.entry(id).rows_wanted();
         let walked = wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
-        if touched.has_rows(id) || walked || self.is_slow(id) { Detail::Rows } else { Detail::Counts }
+        let rows = may_have_rows && (touched.has_rows(id) || walked || self.is_slow(id));
+        if rows { Detail::Rows } else { Detail::Counts }
     }
 
     /// Whether reading the rows may take longer than an answer can wait, twice the time of counting, to be safe; or costs too
     /// much to be done for a walk alone.
     fn is_slow(&self, id: SourceId) -> bool {
-        self.timing(id)
-            .is_some_and(|timing| timing.refresh_time() * 2 > self.ages.answer_within || timing.cost > DEAR)
+        let timing = self.entry(id).health().timing;
+        timing.is_some_and(|timing| timing.refresh_time() * 2 > self.ages.answer_within || timing.cost > DEAR)
     }
 
-    /// The first readings, before anybody asked: of every source but the processes, which take seconds where there are
-    /// very many descriptors, and whose columns few ask for.
+    /// The first readings, before anybody asked.
     #[must_use]
     pub fn first(&self) -> Vec<Job> {
-        let always = [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp];
-        let resets = self.resets_wanted.then_some(SourceId::Resets);
-        always.into_iter().chain(resets).map(|id| Job { id, detail: Detail::Counts }).collect()
-    }
-
-    /// Whether the latest reading of a source took less than an answer waits.
-    #[must_use]
-    pub fn is_in_time(&self, id: SourceId) -> bool {
-        self.timing(id).is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
-    }
-
-    pub(super) fn timing(&self, id: SourceId) -> Option<Timing> {
-        match id {
-            SourceId::Counters => self.counters.timing(),
-            SourceId::Sockstat => self.sockstat.timing(),
-            SourceId::Tcp => self.tcp.timing(),
-            SourceId::Udp => self.udp.timing(),
-            SourceId::Processes => self.processes.timing(),
-            SourceId::Resets => self.resets.timing(),
-        }
-    }
-
-    fn rest(&self, id: SourceId, now: Instant) -> Duration {
-        match id {
-            SourceId::Counters => self.counters.rest(now),
-            SourceId::Sockstat => self.sockstat.rest(now),
-            SourceId::Tcp => self.tcp.rest(now),
-            SourceId::Udp => self.udp.rest(now),
-            SourceId::Processes => self.processes.rest(now),
-            SourceId::Resets => self.resets.rest(now),
-        }
+        let ids = SourceId::ALL.iter().copied();
+        let first = ids.filter(|id| self.entry(*id).is_read_at_start() && self.entry(*id).is_wanted());
+        first.map(|id| Job { id, detail: Detail::Counts }).collect()
     }
 
     /// What to read after the first readings, before anybody may ask.
     #[must_use]
     pub fn second(&self) -> Vec<Job> {
-        let slow = [SourceId::Tcp, SourceId::Udp].into_iter().filter(|id| self.is_slow(*id));
+        let slow =
+            SourceId::ALL.iter().copied().filter(|id| self.entry(*id).rows_wanted().0 && self.is_slow(*id));
         slow.map(|id| Job { id, detail: Detail::Rows }).collect()
+    }
+
+    /// Whether the latest reading of a source took less than an answer waits.
+    #[must_use]
+    pub fn is_in_time(&self, id: SourceId) -> bool {
+        let timing = self.entry(id).health().timing;
+        timing.is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
     }
 
     /// Notes that an answer used the rows, and drops rows that nobody has used for a while.
     pub fn used(&mut self, touched: Touched, now: Instant) {
-        for id in [SourceId::Tcp, SourceId::Udp] {
-            let drop = self.detail(id, touched, now) == Detail::Counts;
-            let (wanted, rows) = match id {
-                SourceId::Tcp => (&mut self.tcp_rows_wanted, self.tcp.data_mut().map(|tcp| &mut tcp.rows)),
-                _ => (&mut self.udp_rows_wanted, self.udp.data_mut().map(|udp| &mut udp.rows)),
-            };
+        for &id in SourceId::ALL {
+            if !self.entry(id).rows_wanted().0 {
+                continue;
+            }
             if touched.has_rows(id) {
-                *wanted = Some(now);
-            } else if drop {
-                *wanted = None;
-                rows.into_iter().for_each(|rows: &mut Option<Rows>| *rows = None);
+                self.entry_mut(id).want_rows(Some(now));
+            } else if self.detail(id, touched, now) == Detail::Counts {
+                self.entry_mut(id).want_rows(None);
             }
         }
+    }
+
+    /// Prepares a reading, to be run on a thread that may block.
+    #[must_use]
+    pub fn begin(&self, job: Job) -> Begun {
+        self.others(|others| self.entry(job.id).begin(job.id, job.detail, others))
+    }
+
+    /// Reads whatever is stale among `touched` on this thread: for commands that have nobody waiting.
+    pub fn refresh_now(&mut self, touched: Touched, root: &ProcRoot) -> Vec<Change> {
+        let mut changes = Vec::new();
+        // What comes first may make something else due.
+        for _ in SourceId::ALL {
+            for job in self.stale(touched, Instant::now()) {
+                let done = self.begin(job)(root);
+                changes.extend(self.accept(done));
+            }
+        }
+        changes
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::job::{Done, Known};
-    use super::super::{MaxAges, ProcRoot};
+    use super::super::latest::Done;
+    use super::super::source::{MaxAges, Timing};
     use super::*;
 
     const AGES: MaxAges = MaxAges {
@@ -186,7 +164,7 @@ mod tests {
 
     /// What a reading of a source would bring, had it cost so much.
     fn done(id: SourceId, detail: Detail, ended: Instant, cost: Duration) -> Done {
-        let done = Job { id, detail }.run(&ProcRoot::new("/nowhere"), Known::default());
+        let done = Snapshot::new(AGES).begin(Job { id, detail })(&ProcRoot::new("/nowhere"));
         Done { timing: Timing { begun: ended.checked_sub(cost).unwrap(), ended, cost }, ..done }
     }
 
@@ -282,7 +260,7 @@ mod tests {
         let udp = Touched::default().with(SourceId::Processes).with_rows(SourceId::Udp);
         assert_eq!(ids(&snapshot.stale(udp, now)), [SourceId::Processes]);
         let job = Job { id: SourceId::Processes, detail: Detail::Counts };
-        let searched = job.run(&ProcRoot::new("/nowhere"), snapshot.known(job));
+        let searched = snapshot.begin(job)(&ProcRoot::new("/nowhere"));
         snapshot.accept(searched);
         assert_eq!(ids(&snapshot.stale(udp, now)), [], "once");
     }
@@ -305,13 +283,9 @@ mod tests {
         for id in [SourceId::Tcp, SourceId::Udp] {
             let touched = Touched::default().with_rows(id).with(SourceId::Processes);
             assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [id]);
-            snapshot.accept(Job { id, detail: Detail::Rows }.run(&root, Known::default()));
+            snapshot.accept(Snapshot::new(AGES).begin(Job { id, detail: Detail::Rows })(&root));
             assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Processes]);
         }
-        let touched = Touched::default().with(SourceId::Processes);
-        snapshot.refresh_now(touched, &root);
-        let known = snapshot.known(Job { id: SourceId::Processes, detail: Detail::Counts });
-        assert!(known.owners.is_some(), "the next reading builds on this one");
     }
 
     /// Somebody who polls tcpListenerProcess alone has nothing read but that.
@@ -328,7 +302,7 @@ mod tests {
         let tcp = snapshot.tcp.data().unwrap();
         let inode = tcp.listeners4.iter().find(|listener| listener.endpoint.port == port).unwrap().inode;
         assert_eq!(snapshot.processes.data().unwrap().of(inode), Some(std::process::id()));
-        let wanted = snapshot.known(Job { id: SourceId::Processes, detail: Detail::Counts }).wanted;
+        let wanted = snapshot.others(|others| (others.inodes)());
         assert!(wanted.contains(&inode) && wanted.len() == tcp.listeners4.len() + tcp.listeners6.len());
         drop(datagrams);
     }
@@ -382,7 +356,7 @@ mod tests {
         let root = ProcRoot::new("/proc");
         let mut snapshot = Snapshot::new(AGES);
         assert_eq!(snapshot.second(), []);
-        let mut done = Job { id: SourceId::Tcp, detail: Detail::Counts }.run(&root, Known::default());
+        let mut done = Snapshot::new(AGES).begin(Job { id: SourceId::Tcp, detail: Detail::Counts })(&root);
         done.timing.ended = done.timing.begun + Duration::from_millis(500);
         let now = done.timing.ended;
         snapshot.accept(done);

@@ -52,6 +52,16 @@ impl Notes {
     }
 }
 
+/// What is wrong with a reading, for a line of the log: a file may be wrong in every one of its lines.
+pub fn told(problems: &[String]) -> String {
+    const TOLD: usize = 5;
+    let mut text = problems.get(..TOLD).unwrap_or(problems).join("; ");
+    if problems.len() > TOLD {
+        text += &format!("; and {} more", problems.len() - TOLD);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +88,12 @@ mod tests {
         let told =
             notes.keep(now, vec![Note::went_back("Udp NoPorts", 10, 4), Note::went_back("Ip X", 2, 1)]);
         assert_eq!(told, ["Ip X went back from 2 to 1", "Udp NoPorts went back from 9 to 3"]);
+    }
+
+    #[test]
+    fn many_problems_are_told_in_one_short_line() {
+        let problems: Vec<_> = (1..=1000).map(|n| format!("line {n}")).collect();
+        assert_eq!(told(&problems[..2]), "line 1; line 2");
+        assert_eq!(told(&problems), "line 1; line 2; line 3; line 4; line 5; and 995 more");
     }
 }

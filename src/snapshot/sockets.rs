@@ -1,18 +1,13 @@
 //! What the sources `tcp` and `udp` have in common: how much of a socket table to keep, and its rows in order.
 
 use super::instances::Instances;
-use super::udp::UNCONNECTED;
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6};
 use std::path::Path;
 
-/// How much of the socket tables to keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Counts and listeners: constant memory, however many sockets there are.
-    Counts,
-    /// A row for each socket too.
-    Rows,
-}
+/// The kernel's number of the state of a UDP socket that has a peer (TCP_ESTABLISHED).
+pub(super) const CONNECTED: u8 = 1;
+/// And of one that has none (TCP_CLOSE).
+pub const UNCONNECTED: u8 = 7;
 
 /// Which of a protocol's two tables to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,9 +1,12 @@
 //! The figures of net/sockstat and net/sockstat6 and the limits they run against.
 
+use super::detail::Detail;
 use super::notes::Note;
+use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::figure::Width;
 use crate::proc::read::{self, ProcRoot, ReadError};
 use crate::proc::sockstat::{Figure, figures, numbers};
+use std::time::Duration;
 
 /// One reading of the source `sockstat`.
 #[derive(Debug, Default)]
@@ -81,6 +84,25 @@ impl Sockstat {
     pub fn limit(&self, file: &str, position: usize) -> Option<u64> {
         let (_, numbers) = self.limits.iter().find(|(name, _)| *name == file)?;
         numbers.get(position).copied().flatten()
+    }
+}
+
+impl Source for Sockstat {
+    const NAME: &'static str = "sockstat";
+    const READ_FROM: &'static str = "net/sockstat and limits";
+    type Memory = ();
+    type Known = ();
+
+    fn max_age(ages: &MaxAges) -> Duration {
+        ages.counters
+    }
+
+    fn known(_: Option<&Self>, (): &(), _: &Others<'_>) {}
+
+    fn read(root: &ProcRoot, _: Detail, (): ()) -> Reading<Self> {
+        let mut this = Self::read(root);
+        let (problems, notes) = (std::mem::take(&mut this.problems), std::mem::take(&mut this.notes));
+        Reading { data: Some(this), problems, notes, memory: None }
     }
 }
 

@@ -1,11 +1,24 @@
-//! One source: its latest reading, its age, and how its readings went.
+//! What a source is.
 
-use super::notes::{Note, Notes};
-use std::time::{Duration, Instant};
+use super::detail::Detail;
+use super::notes::Note;
+use super::touched::{SourceId, Touched};
+use crate::proc::read::ProcRoot;
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
 
-/// How much longer than it took a reading's source rests before it is read again: at most a tenth of one CPU goes to a
-/// source in the long run, whoever makes it slow and however often it is asked for.
-const RESTS: u32 = 9;
+/// How old a source may be when it answers, from `[refresh]` of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxAges {
+    /// Counters, sockstat and resets.
+    pub counters: Duration,
+    /// TCP and UDP sockets.
+    pub sockets: Duration,
+    /// Processes.
+    pub processes: Duration,
+    /// How long an answer may wait for a reading.
+    pub answer_within: Duration,
+}
 
 /// When a reading began and ended, and what it cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,146 +51,105 @@ impl Timing {
     }
 }
 
-/// The latest reading of a source, and its statistics.
+/// What one reading brought.
 #[derive(Debug)]
-pub struct Source<T> {
-    data: Option<T>,
-    timing: Option<Timing>,
-    /// Until when it rests. Readings that come sooner make it later.
-    rests: Option<Instant>,
-    /// How many readings there have been.
-    pub refreshes: u64,
-    /// How many of them failed, wholly or in part.
-    pub failures: u64,
-    /// What is wrong with the latest one; empty if nothing is.
-    pub error: String,
-    notes: Notes,
+pub struct Reading<S: Source> {
+    /// The figures; `None` if there are none at all.
+    pub data: Option<S>,
+    /// What could not be read, for people.
+    pub problems: Vec<String>,
+    /// Single figures that have no instance for what they were.
+    pub notes: Vec<Note>,
+    /// What is to be remembered from now on, where the reading itself says so.
+    pub memory: Option<S::Memory>,
 }
 
-impl<T> Default for Source<T> {
-    fn default() -> Self {
-        Self {
-            data: None,
-            timing: None,
-            rests: None,
-            refreshes: 0,
-            failures: 0,
-            error: String::new(),
-            notes: Notes::default(),
-        }
-    }
+/// What a source is told of the others when a reading of it begins.
+pub struct Others<'a> {
+    /// The sources that have rows now.
+    pub with_rows: Touched,
+    /// The inodes of the sockets whose processes may be asked for, of all sources.
+    pub inodes: &'a dyn Fn() -> Vec<u64>,
 }
 
-impl<T> Source<T> {
-    /// The data, if there ever was any and it did not fail wholly since.
-    #[must_use]
-    pub fn data(&self) -> Option<&T> {
-        self.data.as_ref()
+/// A source: what is read at once, has one age, and fails by itself. The type is what a reading brings.
+///
+/// A new one is a file with this trait for its type, and a line in [`super::touched`]'s list.
+pub trait Source: fmt::Debug + Send + Sized + 'static {
+    /// lnsAgentSourceName, at most 32 octets.
+    const NAME: &'static str;
+    /// Where it is read from, for lnsAgentSourceName's DESCRIPTION.
+    const READ_FROM: &'static str;
+    /// Sources that are read first where both are due, since this one builds on them.
+    const AFTER: &'static [SourceId] = &[];
+    /// Whether it is read before anybody asks, so that there is always something to answer from.
+    const AT_START: bool = true;
+    /// Whether it is of the root that is read, and void with another one.
+    const OF_ROOT: bool = true;
+    /// Whether it can bring rows besides its figures, which cost more and are read where a table is walked.
+    const HAS_ROWS: bool = false;
+
+    /// What stays from one reading to the next.
+    type Memory: fmt::Debug + Default + Send;
+    /// What a reading builds on, which goes to the thread that reads.
+    type Known: Send + 'static;
+
+    /// How old it may be.
+    fn max_age(ages: &MaxAges) -> Duration;
+
+    /// Whether it is to be read at all; one that is not has no row in lnsAgentSourceTable.
+    fn is_wanted(_memory: &Self::Memory) -> bool {
+        true
     }
 
-    /// The data, to drop parts of it.
-    pub fn data_mut(&mut self) -> Option<&mut T> {
-        self.data.as_mut()
+    /// Whether nothing is left to be read: one that is not complete is due again at once.
+    fn is_complete(&self) -> bool {
+        true
     }
 
-    /// When the reading began and ended; `None` before the first one.
-    #[must_use]
-    pub fn timing(&self) -> Option<Timing> {
-        self.timing
+    /// Whether it lacks something that was touched, rows of others that are there, and so is due whatever its age.
+    fn lacks(_memory: &Self::Memory, _touched: Touched, _with_rows: Touched) -> bool {
+        false
     }
 
-    /// Drops what was read, since it was read elsewhere; how its readings went goes on being counted.
-    pub fn forget(&mut self) {
-        *self = Self { refreshes: self.refreshes, failures: self.failures, ..Self::default() };
-    }
+    /// What a reading can build on.
+    fn known(latest: Option<&Self>, memory: &Self::Memory, others: &Others<'_>) -> Self::Known;
 
-    /// How long the source has still to rest after what its readings cost.
-    #[must_use]
-    pub fn rest(&self, now: Instant) -> Duration {
-        self.rests.map_or(Duration::ZERO, |rests| rests.saturating_duration_since(now))
-    }
+    /// Reads it, on a thread that may block. Never fails as a whole: what could not be read is told in the reading.
+    fn read(root: &ProcRoot, detail: Detail, known: Self::Known) -> Reading<Self>;
 
-    /// Puts a reading in place; returns what is wrong with it if that is not what was wrong before.
-    pub fn accept(&mut self, timing: Timing, data: Option<T>, error: String) -> Option<String> {
-        let from = self.rests.map_or(timing.ended, |rests| rests.max(timing.ended));
-        self.rests = Some(from + timing.cost * RESTS);
-        self.timing = Some(timing);
-        self.data = data;
-        self.refreshes += 1;
-        self.told(error)
-    }
-
-    /// Puts a reading in place in which single figures had no instance. Those are told for a while longer; a reading in
-    /// which nothing was wrong is no failure all the same.
-    pub fn accept_noting(
-        &mut self,
-        timing: Timing,
-        data: T,
-        mut problems: Vec<String>,
-        notes: Vec<Note>,
+    /// What follows for a reading from those before it. Returns what there is to tell besides what is wrong.
+    fn follow(
+        _reading: &mut Reading<Self>,
+        _memory: &mut Self::Memory,
+        _timing: Timing,
+        _now: SystemTime,
     ) -> Option<String> {
-        let failures = self.failures + u64::from(!(problems.is_empty() && notes.is_empty()));
-        problems.extend(self.notes.keep(timing.ended, notes));
-        let changed = self.accept(timing, Some(data), super::told(&problems));
-        self.failures = failures;
-        changed
+        None
     }
 
-    /// Gives up on a reading that does not end: what the source had is gone.
-    pub fn fail(&mut self, error: String) -> Option<String> {
-        self.data = None;
-        self.told(error)
+    /// What stays when all is read from elsewhere.
+    fn forget(memory: &mut Self::Memory) {
+        *memory = Self::Memory::default();
     }
 
-    fn told(&mut self, error: String) -> Option<String> {
-        if !error.is_empty() {
-            self.failures += 1;
-        }
-        let changed = self.error != error;
-        self.error = error;
-        changed.then(|| self.error.clone())
+    /// Whether it has rows now.
+    fn has_rows(&self) -> bool {
+        false
+    }
+
+    /// Drops its rows.
+    fn drop_rows(&mut self) {}
+
+    /// The inodes of the sockets in it whose processes may be asked for, 0 for those that no process holds.
+    fn inodes(&self) -> Vec<u64> {
+        Vec::new()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_problem_is_told_once_and_its_end_too() {
-        let mut source = Source::default();
-        let now = Instant::now();
-        let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
-        assert_eq!(source.accept(timing, Some(1), String::new()), None);
-        assert_eq!(source.accept(timing, Some(2), "bad".into()), Some("bad".into()));
-        assert_eq!(source.accept(timing, Some(3), "bad".into()), None);
-        assert_eq!(source.fail("worse".into()), Some("worse".into()));
-        assert_eq!(source.data(), None);
-        assert_eq!(source.accept(timing, Some(4), String::new()), Some(String::new()));
-        assert_eq!((source.refreshes, source.failures, source.data()), (4, 3, Some(&4)));
-        // Counters never fall, whatever is read from now on.
-        source.forget();
-        assert_eq!((source.refreshes, source.failures, source.data()), (4, 3, None));
-        assert!(source.timing().is_none());
-    }
-
-    #[test]
-    fn a_figure_that_was_wrong_is_told_longer_than_the_readings_fail() {
-        let mut source = Source::default();
-        let now = Instant::now();
-        let mut accept = |seconds, notes: &[&str]| {
-            let ended = now + Duration::from_secs(seconds);
-            let notes = notes.iter().map(|figure| Note::below_zero(figure)).collect();
-            let told =
-                source.accept_noting(Timing { begun: now, ended, cost: Duration::ZERO }, 1, vec![], notes);
-            (told, source.failures)
-        };
-        assert_eq!(accept(0, &["TCP mem"]), (Some("TCP mem was below zero".into()), 1));
-        assert_eq!(accept(1, &[]), (None, 1));
-        assert_eq!(accept(2, &["TCP mem"]), (None, 2));
-        assert_eq!(accept(601, &[]), (None, 2));
-        assert_eq!(accept(602, &[]), (Some(String::new()), 2));
-    }
 
     #[test]
     fn age_counts_from_the_beginning_and_freshness_from_the_end() {
@@ -187,23 +159,5 @@ mod tests {
         assert_eq!(timing.age(now), Duration::from_secs(5));
         assert_eq!(timing.since_read(now), Duration::from_secs(3));
         assert_eq!(timing.refresh_time(), Duration::from_secs(2));
-    }
-
-    #[test]
-    fn what_a_reading_cost_is_made_up_for() {
-        let mut source = Source::default();
-        let seconds = Duration::from_secs;
-        let begun = Instant::now();
-        assert_eq!(source.rest(begun), Duration::ZERO);
-        let ended = begun + seconds(4);
-        source.accept(Timing { begun, ended, cost: seconds(1) }, Some(1), String::new());
-        assert_eq!(source.rest(ended), seconds(9));
-        assert_eq!(source.rest(ended + seconds(9)), Duration::ZERO);
-        // One that came sooner, and one that cost nothing.
-        let (begun, ended) = (ended + seconds(1), ended + seconds(3));
-        source.accept(Timing { begun, ended, cost: seconds(2) }, Some(2), String::new());
-        assert_eq!(source.rest(ended), seconds(6 + 18));
-        source.accept(Timing { begun, ended, cost: Duration::ZERO }, None, String::new());
-        assert_eq!(source.rest(ended), seconds(6 + 18));
     }
 }

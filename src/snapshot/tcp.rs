@@ -7,9 +7,11 @@
 //! is given up at some point.
 
 use super::counts::StateCounts;
+use super::detail::Detail;
 use super::notes::Note;
 use super::ports::Ports;
-use super::sockets::{Detail, Families, Row, Rows, in_order, keep, plus};
+use super::sockets::{Families, Row, Rows, in_order, keep, plus};
+use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::ParseError;
 use crate::proc::cpu::Stopwatch;
 use crate::proc::read::{self, ProcRoot};
@@ -207,6 +209,38 @@ impl<A: Address> Table<A> {
         listener.accept_queue = plus(listener.accept_queue, accept_queue);
         listener.sockets += 1;
         Ok(())
+    }
+}
+
+impl Source for Tcp {
+    const NAME: &'static str = "tcp";
+    const READ_FROM: &'static str = "net/tcp, net/tcp6";
+    const HAS_ROWS: bool = true;
+    type Memory = ();
+    type Known = ();
+
+    fn max_age(ages: &MaxAges) -> Duration {
+        ages.sockets
+    }
+
+    fn known(_: Option<&Self>, (): &(), _: &Others<'_>) {}
+
+    fn read(root: &ProcRoot, detail: Detail, (): ()) -> Reading<Self> {
+        let mut this = Self::read(root, Families::BOTH, detail);
+        let (problems, notes) = (std::mem::take(&mut this.problems), std::mem::take(&mut this.notes));
+        Reading { data: Some(this), problems, notes, memory: None }
+    }
+
+    fn has_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    fn drop_rows(&mut self) {
+        self.rows = None;
+    }
+
+    fn inodes(&self) -> Vec<u64> {
+        Self::inodes(self).collect()
     }
 }
 

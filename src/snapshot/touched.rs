@@ -1,67 +1,70 @@
 //! The sources there are, and which of them an answer was made from.
 
-/// The sources that a [`super::Job`] can read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SourceId {
-    /// net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat
-    Counters,
-    /// net/sockstat, net/sockstat6 and the limits in sys/net/ipv4
-    Sockstat,
-    /// net/tcp, net/tcp6
-    Tcp,
-    /// net/udp, net/udp6, or what takes their place
-    Udp,
-    /// The descriptors of all processes
-    Processes,
-    /// The trace of resets, where it is wanted
-    Resets,
+/// The one list of the sources: a name here, the name of its field in [`super::Snapshot`], and the type that implements
+/// [`super::source::Source`]. Everything else that there is one of for each source is made from it.
+macro_rules! each_source {
+    ($make:ident) => {
+        $make! {
+            Counters counters: crate::snapshot::counters::Counters;
+            Sockstat sockstat: crate::snapshot::sockstat::Sockstat;
+            Tcp tcp: crate::snapshot::tcp::Tcp;
+            Udp udp: crate::snapshot::udp::Udp;
+            Processes processes: crate::snapshot::processes::Processes;
+            Resets resets: crate::snapshot::resets::Resets;
+        }
+    };
 }
+pub(super) use each_source;
 
-impl SourceId {
-    /// All of them, with the names they have in lnsAgentSourceTable.
-    pub const ALL: [(Self, &'static str); 6] = [
-        (Self::Counters, "counters"),
-        (Self::Sockstat, "sockstat"),
-        (Self::Tcp, "tcp"),
-        (Self::Udp, "udp"),
-        (Self::Processes, "processes"),
-        (Self::Resets, "resets"),
-    ];
+macro_rules! ids {
+    ($($id:ident $field:ident: $source:ty;)*) => {
+        /// Which source.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "their types say what they are")]
+        pub enum SourceId {
+            $($id,)*
+        }
 
-    /// The name of the source.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(id, _)| *id == self).map_or("", |(_, name)| name)
-    }
+        impl SourceId {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$id,)*];
+        }
+    };
 }
+each_source!(ids);
 
 /// The sources that an answer was made from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Touched {
     /// Bits by [`SourceId`].
-    sources: u8,
+    sources: u32,
     /// The same: whose rows were wanted, not their counts alone.
-    rows: u8,
+    rows: u32,
 }
 
 impl Touched {
     /// Notes a source.
     #[must_use]
     pub fn with(self, id: SourceId) -> Self {
-        Self { sources: self.sources | 1 << id as u8, ..self }
+        Self { sources: self.sources | 1 << id as u32, ..self }
     }
 
-    /// Notes a source of sockets and its rows.
+    /// Notes a source and its rows.
     #[must_use]
     pub fn with_rows(self, id: SourceId) -> Self {
-        Self { rows: self.rows | 1 << id as u8, ..self.with(id) }
+        Self { rows: self.rows | 1 << id as u32, ..self.with(id) }
     }
 
     pub(super) fn has(self, id: SourceId) -> bool {
-        self.sources & (1 << id as u8) != 0
+        self.sources & (1 << id as u32) != 0
     }
 
     pub(super) fn has_rows(self, id: SourceId) -> bool {
-        self.rows & (1 << id as u8) != 0
+        self.rows & (1 << id as u32) != 0
+    }
+
+    /// Whether rows of a source were noted both here and there, and not in a third.
+    pub(super) fn has_rows_of(self, there: Self, but_not: Self) -> bool {
+        self.rows & there.rows & !but_not.rows != 0
     }
 }

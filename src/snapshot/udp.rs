@@ -7,9 +7,11 @@
 //! cannot be had, or costs too much too, the number of sockets alone is left, of net/sockstat, until the next reading.
 
 use super::counts::UdpCounts;
+use super::detail::Detail;
 use super::notes::Note;
-use super::sockets::{Detail, Families, Row, Rows, in_order, keep, plus};
+use super::sockets::{CONNECTED, Families, Row, Rows, in_order, keep, plus};
 use super::sockstat::Sockstat;
+use super::source::{MaxAges, Others, Reading, Source, Timing};
 use crate::proc::ParseError;
 use crate::proc::cpu::Stopwatch;
 use crate::proc::read::{self, ProcRoot};
@@ -17,6 +19,7 @@ use crate::proc::seen::Seen;
 use crate::proc::sockets::{Address, Head, V4, V6, head, header, identity};
 use crate::proc::{diag, netlink};
 use std::path::Path;
+use std::time::SystemTime;
 use std::time::{Duration, Instant};
 
 /// What a reading may cost, in CPU time.
@@ -79,11 +82,6 @@ pub struct Udp {
     /// Figures that were below zero.
     pub notes: Vec<Note>,
 }
-
-/// The kernel's number of the state of a UDP socket that has a peer (TCP_ESTABLISHED).
-const CONNECTED: u8 = 1;
-/// And of one that has none (TCP_CLOSE).
-pub const UNCONNECTED: u8 = 7;
 
 /// A family's counts and rows.
 type Table<A> = (UdpCounts, Vec<Row<A>>);
@@ -360,8 +358,57 @@ impl<A: Address> Dumped<A> {
     }
 }
 
+impl Source for Udp {
+    const NAME: &'static str = "udp";
+    const READ_FROM: &'static str =
+        "net/udp, net/udp6; where there are so many sockets that these are slow, sock_diag or net/sockstat";
+    const HAS_ROWS: bool = true;
+    /// How sockets were counted last, and what cannot be used to count them.
+    type Memory = (Way, TooSlow);
+    type Known = TooSlow;
+
+    fn max_age(ages: &MaxAges) -> Duration {
+        ages.sockets
+    }
+
+    fn known(_: Option<&Self>, (_, too_slow): &(Way, TooSlow), _: &Others<'_>) -> TooSlow {
+        *too_slow
+    }
+
+    fn read(root: &ProcRoot, detail: Detail, too_slow: TooSlow) -> Reading<Self> {
+        let mut this = Self::read(root, Families::BOTH, detail, too_slow);
+        let (problems, notes) = (std::mem::take(&mut this.problems), std::mem::take(&mut this.notes));
+        Reading { data: Some(this), problems, notes, memory: None }
+    }
+
+    fn follow(
+        reading: &mut Reading<Self>,
+        (way, too_slow): &mut (Way, TooSlow),
+        _: Timing,
+        _: SystemTime,
+    ) -> Option<String> {
+        let udp = reading.data.as_ref()?;
+        let news = udp.news(*way);
+        (*way, *too_slow) = (udp.way, udp.too_slow);
+        news
+    }
+
+    fn has_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    fn drop_rows(&mut self) {
+        self.rows = None;
+    }
+
+    fn inodes(&self) -> Vec<u64> {
+        Self::inodes(self).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::sockets::UNCONNECTED;
     use super::*;
     use std::net::UdpSocket;
 

@@ -4,10 +4,10 @@ use crate::mib::context::Context;
 use crate::mib::object::{
     Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column,
 };
+use crate::registry::icmp::IcmpType;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::snapshot::counters::Counters;
-use crate::snapshot::icmp_types::IcmpType;
 
 /// icmp
 pub static GROUP: Group = Group {

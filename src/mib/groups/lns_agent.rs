@@ -7,8 +7,6 @@ use crate::smi::date_and_time;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::snapshot::SourceId;
-use crate::snapshot::source::{Source, Timing};
-use std::time::Duration;
 
 /// lnsAgent
 pub static GROUP: Group = Group {
@@ -164,52 +162,12 @@ const fn count(
     })
 }
 
-/// The sources in the order of their names as an index has them: the shorter first.
-const SOURCES: [SourceId; 6] = [
-    SourceId::Tcp,
-    SourceId::Udp,
-    SourceId::Resets,
-    SourceId::Counters,
-    SourceId::Sockstat,
-    SourceId::Processes,
-];
-
-/// Those there are: resets only where they are wanted.
+/// Those that are wanted, in the order of their names as an index has them.
 fn sources(cx: &Context<'_>) -> impl Iterator<Item = SourceId> {
-    let resets = cx.snapshot.wants_resets();
-    SOURCES.into_iter().filter(move |id| resets || *id != SourceId::Resets)
+    SourceId::by_name().iter().copied().filter(move |id| cx.snapshot.entry(*id).is_wanted())
 }
 
 struct Sources;
-
-/// What the table shows of a source, whatever its data is.
-struct Health<'a> {
-    age: Option<Duration>,
-    refresh_time: Option<Duration>,
-    refreshes: u64,
-    failures: u64,
-    error: &'a str,
-}
-
-fn health<'a>(cx: &Context<'a>, id: SourceId) -> Health<'a> {
-    fn of<'a, T>(source: &'a Source<T>, cx: &Context<'a>) -> Health<'a> {
-        Health {
-            age: source.timing().map(|timing| timing.age(cx.now)),
-            refresh_time: source.timing().map(Timing::refresh_time),
-            refreshes: source.refreshes,
-            failures: source.failures,
-            error: &source.error,
-        }
-    }
-    match id {
-        SourceId::Counters => of(&cx.snapshot.counters, cx),
-        SourceId::Sockstat => of(&cx.snapshot.sockstat, cx),
-        SourceId::Tcp => of(&cx.snapshot.tcp, cx),
-        SourceId::Udp => of(&cx.snapshot.udp, cx),
-        SourceId::Processes => of(&cx.snapshot.processes, cx),
-        SourceId::Resets => of(&cx.snapshot.resets, cx),
-    }
-}
 
 impl Rows for Sources {
     fn len(&self, cx: &Context<'_>) -> usize {
@@ -223,13 +181,15 @@ impl Rows for Sources {
     }
 
     fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let health = health(cx, sources(cx).nth(row)?);
+        let health = cx.snapshot.entry(sources(cx).nth(row)?).health();
         Some(match column {
-            2 => Value::TimeTicks(u32::try_from(health.age?.as_millis() / 10).unwrap_or(u32::MAX)),
-            3 => Value::gauge32(u64::try_from(health.refresh_time?.as_micros()).unwrap_or(u64::MAX)),
+            2 => Value::TimeTicks(
+                u32::try_from(health.timing?.age(cx.now).as_millis() / 10).unwrap_or(u32::MAX),
+            ),
+            3 => Value::gauge32(u64::try_from(health.timing?.refresh_time().as_micros()).unwrap_or(u64::MAX)),
             4 => Value::Counter64(health.refreshes),
             5 => Value::Counter64(health.failures),
-            _ => Value::text(shortened(health.error, 255)),
+            _ => Value::text(shortened(health.problem.unwrap_or_default(), 255)),
         })
     }
 }
@@ -250,13 +210,12 @@ mod tests {
 
     #[test]
     fn sources_stand_in_the_order_of_their_index() {
-        let indexes = SOURCES.map(|source| {
+        let indexes = SourceId::by_name().iter().map(|source| {
             let mut name = Oid::default();
             push_text(&mut name, source.name());
             name
         });
         assert!(indexes.is_sorted());
-        assert_eq!(indexes.len(), SourceId::ALL.len());
     }
 
     /// Counters of the subagent fall at lnsAgentStartTime alone: not where it begins to read elsewhere (SIGHUP).

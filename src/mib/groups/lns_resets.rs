@@ -128,7 +128,7 @@ fn tracing(cx: &Context<'_>) -> Option<i32> {
         (false, _) => Some(2),
         (true, Some(_)) => Some(1),
         // Nothing is known before the first reading.
-        (true, None) => (!cx.snapshot.resets.error.is_empty()).then_some(3),
+        (true, None) => cx.snapshot.resets.problem().map(|_| 3),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Every named counter of the kernel, from five files.
 
-use super::icmp_types::{self, IcmpType};
-use super::notes::Note;
 use crate::proc::counters::{Item, lines, pairs};
 use crate::proc::figure::{Figure, Width};
 use crate::proc::read::{self, ProcRoot};
+use crate::registry::icmp::IcmpType;
 use crate::registry::{self, Kind, Registered, Slot};
+use crate::snapshot::notes::Note;
 use std::collections::HashSet;
 use std::sync::{LazyLock, OnceLock};
 
@@ -46,7 +46,7 @@ pub struct Unregistered {
 
 /// A registered counter in a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
+pub(in crate::snapshot) enum Held {
     /// The running kernel does not have it, or it could not be read.
     Absent,
     /// It is below what it was, or was there before: no figure is better than a wrong one.
@@ -55,7 +55,7 @@ pub(super) enum Held {
 }
 
 impl Held {
-    pub(super) fn count(self) -> Option<u64> {
+    pub(in crate::snapshot) fn count(self) -> Option<u64> {
         match self {
             Self::Is(figure) => figure.count(),
             Self::Absent | Self::Withheld => None,
@@ -66,9 +66,9 @@ impl Held {
 /// One reading of the source `counters`.
 #[derive(Debug)]
 pub struct Counters {
-    pub(super) registered: Vec<Held>,
+    pub(in crate::snapshot) registered: Vec<Held>,
     by_name: OnceLock<Vec<Named>>,
-    icmp_types: OnceLock<Vec<IcmpType>>,
+    pub(in crate::snapshot) icmp_types: OnceLock<Vec<IcmpType>>,
     /// All that the registry does not know.
     pub unregistered: Vec<Unregistered>,
     /// Whether net/snmp was read without a problem: then what it lacks is known not to be.
@@ -174,7 +174,7 @@ impl Counters {
     }
 
     /// Notes a counter that was there before.
-    pub(super) fn withhold(&mut self, group: &str, name: &str) {
+    pub(in crate::snapshot) fn withhold(&mut self, group: &str, name: &str) {
         let (group, name) = (group.to_owned(), name.to_owned());
         self.unregistered.push(Unregistered { group, name, count: None });
     }
@@ -271,7 +271,7 @@ impl Counters {
     }
 
     /// Whether the running kernel has a registered counter, withheld or not.
-    pub(super) fn has(&self, slot: Slot) -> bool {
+    pub(in crate::snapshot) fn has(&self, slot: Slot) -> bool {
         self.registered.get(slot).is_some_and(|held| *held != Held::Absent)
     }
 
@@ -281,14 +281,8 @@ impl Counters {
         self.ipv6_known && !self.has(slot)
     }
 
-    /// ICMP messages by version and type.
-    #[must_use]
-    pub fn icmp_types(&self) -> &[IcmpType] {
-        self.icmp_types.get_or_init(|| icmp_types::of(self))
-    }
-
     /// How many messages of each ICMP type the kernel names, in and out: `InType3` of group IcmpMsg, or of Icmp6.
-    pub(super) fn numbered_icmp<'a>(
+    pub(in crate::snapshot) fn numbered_icmp<'a>(
         &'a self,
         group: &'a str,
     ) -> impl Iterator<Item = (bool, u8, Option<u64>)> + 'a {

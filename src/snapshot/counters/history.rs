@@ -5,11 +5,11 @@
 //! overflow, and each has an interval of its own. So a counter that is below what it was has no value for any of them,
 //! until it is back where it was, or for ten minutes, after which it counts anew and [`History::since`] says so.
 
-use super::counters::{Counters, Held};
-use super::notes::Note;
-use super::source::Timing;
+use super::read::{Counters, Held};
 use crate::proc::figure::Figure;
 use crate::registry::{self, Kind};
+use crate::snapshot::notes::Note;
+use crate::snapshot::source::Timing;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -51,6 +51,12 @@ pub struct History {
     since: SystemTime,
     /// Bits of the kernel's unsigned long.
     long: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new(SystemTime::now())
+    }
 }
 
 impl History {
@@ -173,12 +179,13 @@ fn extended(highest: u64, printed: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Done, MaxAges, Reading, Snapshot, SourceId};
     use super::*;
     use crate::mib::context::Context;
     use crate::mib::view::{Layout, View};
     use crate::smi::oid::Oid;
     use crate::smi::value::Value;
+    use crate::snapshot::source::Reading;
+    use crate::snapshot::{Done, MaxAges, Snapshot, SourceId};
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -233,8 +240,9 @@ mod tests {
         fn read(&mut self, second: u64, kernel: &Kernel) {
             let ended = self.start + Duration::from_secs(second);
             let timing = Timing { begun: ended, ended, cost: Duration::ZERO };
-            let reading = Reading::Counters(reading(kernel));
-            self.snapshot.accept(Done { id: SourceId::Counters, timing, reading });
+            let data = Some(reading(kernel));
+            let reading = Reading { data, problems: Vec::new(), notes: Vec::new(), memory: None };
+            self.snapshot.accept(Done::of(SourceId::Counters, timing, reading));
         }
 
         fn get(&self, object: &str) -> Option<u64> {
@@ -261,7 +269,9 @@ mod tests {
         let since = host.snapshot.counters_since();
         host.read(1, &[Some(0); 6]);
         assert_eq!((host.all(), host.all()), ([None; 8], [None; 8]));
-        assert!(host.snapshot.counters.error.contains("Tcp InSegs went back from 1000 to 0"));
+        assert!(
+            host.snapshot.problems().any(|problem| problem.contains("Tcp InSegs went back from 1000 to 0"))
+        );
         host.read(2, &[Some(1001); 6]);
         assert_eq!(host.all(), before.map(|count| count.map(|count| count + 1 + u64::from(count == 2000))));
         assert_eq!(host.snapshot.counters_since(), since);

@@ -1,26 +1,21 @@
 //! ICMP messages by type: the types that the kernel counts by name, and those it numbers once it has seen them.
 
-use super::counters::Counters;
+use super::read::Counters;
 use crate::registry::find;
-use crate::registry::icmp::{Named, VERSIONS};
+use crate::registry::icmp::{IcmpType, Named, VERSIONS};
 use std::collections::BTreeSet;
 
-/// A type of ICMP message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IcmpType {
-    /// InetVersion of INET-ADDRESS-MIB: ipv4(1), ipv6(2).
-    pub version: u32,
-    /// The type.
-    pub number: u8,
-    /// Messages received.
-    pub received: Option<u64>,
-    /// Messages sent.
-    pub sent: Option<u64>,
+/// All types of both versions, in the order of icmpMsgStatsTable.
+fn of(counters: &Counters) -> Vec<IcmpType> {
+    VERSIONS.iter().flat_map(|&version| of_version(counters, version)).collect()
 }
 
-/// All types of both versions, in the order of icmpMsgStatsTable.
-pub(super) fn of(counters: &Counters) -> Vec<IcmpType> {
-    VERSIONS.iter().flat_map(|&version| of_version(counters, version)).collect()
+impl Counters {
+    /// ICMP messages by version and type.
+    #[must_use]
+    pub fn icmp_types(&self) -> &[IcmpType] {
+        self.icmp_types.get_or_init(|| of(self))
+    }
 }
 
 fn of_version(

@@ -1,0 +1,388 @@
+//! The latest reading of a source, how old it is, and how its readings went.
+
+use super::detail::Detail;
+use super::notes::{Notes, told};
+use super::source::{MaxAges, Others, Reading, Source, Timing};
+use super::touched::{SourceId, Touched};
+use crate::proc::cpu::Stopwatch;
+use crate::proc::read::ProcRoot;
+use std::any::Any;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How much longer than it took a reading's source rests before it is read again: at most a tenth of one CPU goes to a
+/// source in the long run, whoever makes it slow and however often it is asked for.
+const RESTS: u32 = 9;
+
+/// The latest reading of a source, and its statistics.
+#[derive(Debug)]
+pub struct Latest<S: Source> {
+    data: Option<S>,
+    /// What its readings have to remember.
+    pub(super) memory: S::Memory,
+    timing: Option<Timing>,
+    /// Until when it rests. Readings that come sooner make it later.
+    rests: Option<Instant>,
+    refreshes: u64,
+    failures: u64,
+    problem: Option<String>,
+    notes: Notes,
+    /// When its rows were last asked for.
+    rows_wanted: Option<Instant>,
+}
+
+impl<S: Source> Default for Latest<S> {
+    fn default() -> Self {
+        Self {
+            data: None,
+            memory: S::Memory::default(),
+            timing: None,
+            rests: None,
+            refreshes: 0,
+            failures: 0,
+            problem: None,
+            notes: Notes::default(),
+            rows_wanted: None,
+        }
+    }
+}
+
+/// What lnsAgentSourceTable shows of a source, whatever its data is.
+#[derive(Debug, Clone, Copy)]
+pub struct Health<'a> {
+    /// When the latest reading began and ended; `None` before the first one.
+    pub timing: Option<Timing>,
+    /// How many readings there have been.
+    pub refreshes: u64,
+    /// How many of them failed, wholly or in part.
+    pub failures: u64,
+    /// What is wrong with the latest one.
+    pub problem: Option<&'a str>,
+}
+
+/// What has changed about a source, to be told once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The source.
+    pub id: SourceId,
+    /// What is so now.
+    pub news: News,
+}
+
+/// What there is to tell of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// What is wrong now.
+    Problem(String),
+    /// All is well again.
+    Well,
+    /// It is read in another way, and nothing is missing.
+    Note(String),
+}
+
+/// What a reading has brought, whatever its source is.
+#[derive(Debug)]
+pub struct Done {
+    /// The source.
+    pub id: SourceId,
+    pub(super) timing: Timing,
+    /// A [`Reading`] of it.
+    pub(super) reading: Box<dyn Any + Send>,
+}
+
+#[cfg(test)]
+impl Done {
+    /// A reading that never was.
+    pub(super) fn of<S: Source>(id: SourceId, timing: Timing, reading: Reading<S>) -> Self {
+        Self { id, timing, reading: Box::new(reading) }
+    }
+}
+
+/// A reading that is to be run on a thread that may block.
+pub type Begun = Box<dyn FnOnce(&ProcRoot) -> Done + Send>;
+
+impl<S: Source> Latest<S> {
+    /// The data, if there ever was any and it did not fail wholly since.
+    #[must_use]
+    pub fn data(&self) -> Option<&S> {
+        self.data.as_ref()
+    }
+
+    /// What is wrong with the latest reading.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Puts a reading in place. What is wrong with single figures is told for a while longer; a reading in which nothing
+    /// was wrong is no failure all the same.
+    fn put(&mut self, timing: Timing, mut reading: Reading<S>, now: SystemTime) -> Vec<News> {
+        let note = S::follow(&mut reading, &mut self.memory, timing, now);
+        let Reading { data, mut problems, notes, memory } = reading;
+        self.memory = memory.unwrap_or(std::mem::take(&mut self.memory));
+        self.failures += u64::from(!(problems.is_empty() && notes.is_empty()));
+        problems.extend(self.notes.keep(timing.ended, notes));
+        let from = self.rests.map_or(timing.ended, |rests| rests.max(timing.ended));
+        self.rests = Some(from + timing.cost * RESTS);
+        self.timing = Some(timing);
+        self.data = data;
+        self.refreshes += 1;
+        let changed = self.stands((!problems.is_empty()).then(|| told(&problems)));
+        note.map(News::Note).into_iter().chain(changed).collect()
+    }
+
+    /// What is wrong from now on; returns it if that is not what was wrong before.
+    fn stands(&mut self, problem: Option<String>) -> Option<News> {
+        let changed = self.problem != problem;
+        self.problem = problem;
+        changed.then(|| self.problem.clone().map_or(News::Well, News::Problem))
+    }
+}
+
+/// A source, whatever its data is.
+pub trait Entry {
+    /// lnsAgentSourceName
+    fn name(&self) -> &'static str;
+    /// See [`Source::READ_FROM`].
+    fn read_from(&self) -> &'static str;
+    /// See [`Source::is_wanted`].
+    fn is_wanted(&self) -> bool;
+    /// How its readings went.
+    fn health(&self) -> Health<'_>;
+    /// How old it may be; nothing where there is more to be read.
+    fn max_age(&self, ages: &MaxAges) -> Duration;
+    /// How long it has still to rest after what its readings cost.
+    fn rest(&self, now: Instant) -> Duration;
+    /// See [`Source::AFTER`].
+    fn after(&self) -> &'static [SourceId];
+    /// See [`Source::AT_START`].
+    fn is_read_at_start(&self) -> bool;
+    /// Whether it has no rows though these were asked for, or see [`Source::lacks`].
+    fn lacks(&self, rows: bool, touched: Touched, with_rows: Touched) -> bool;
+    /// Whether it has rows now.
+    fn has_rows(&self) -> bool;
+    /// Whether it may have rows, and when they were last asked for.
+    fn rows_wanted(&self) -> (bool, Option<Instant>);
+    /// Notes that rows were asked for, or drops them since nobody asks for them.
+    fn want_rows(&mut self, wanted: Option<Instant>);
+    /// See [`Source::inodes`].
+    fn inodes(&self) -> Vec<u64>;
+    /// Prepares a reading.
+    fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun;
+    /// Puts a reading in place, and says what there is to tell that was not so before.
+    fn accept(&mut self, done: Done) -> Vec<News>;
+    /// Gives up on a reading that does not end: what the source had is gone.
+    fn fail(&mut self, problem: String) -> Option<News>;
+    /// Drops what was read below a root, since it was read elsewhere; how its readings went goes on being counted.
+    fn forget_root(&mut self);
+    /// Drops what was read.
+    fn forget(&mut self);
+}
+
+impl<S: Source> Entry for Latest<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn read_from(&self) -> &'static str {
+        S::READ_FROM
+    }
+
+    fn is_wanted(&self) -> bool {
+        S::is_wanted(&self.memory)
+    }
+
+    fn health(&self) -> Health<'_> {
+        Health {
+            timing: self.timing,
+            refreshes: self.refreshes,
+            failures: self.failures,
+            problem: self.problem(),
+        }
+    }
+
+    fn max_age(&self, ages: &MaxAges) -> Duration {
+        let complete = self.data.as_ref().is_none_or(S::is_complete);
+        if complete { S::max_age(ages) } else { Duration::ZERO }
+    }
+
+    fn rest(&self, now: Instant) -> Duration {
+        self.rests.map_or(Duration::ZERO, |rests| rests.saturating_duration_since(now))
+    }
+
+    fn after(&self) -> &'static [SourceId] {
+        S::AFTER
+    }
+
+    fn is_read_at_start(&self) -> bool {
+        S::AT_START
+    }
+
+    fn lacks(&self, rows: bool, touched: Touched, with_rows: Touched) -> bool {
+        (rows && S::HAS_ROWS && self.data.as_ref().is_some_and(|data| !data.has_rows()))
+            || S::lacks(&self.memory, touched, with_rows)
+    }
+
+    fn has_rows(&self) -> bool {
+        self.data.as_ref().is_some_and(S::has_rows)
+    }
+
+    fn rows_wanted(&self) -> (bool, Option<Instant>) {
+        (S::HAS_ROWS, self.rows_wanted)
+    }
+
+    fn want_rows(&mut self, wanted: Option<Instant>) {
+        self.rows_wanted = wanted;
+        if wanted.is_none() {
+            self.data.iter_mut().for_each(S::drop_rows);
+        }
+    }
+
+    fn inodes(&self) -> Vec<u64> {
+        self.data.as_ref().map(S::inodes).unwrap_or_default()
+    }
+
+    fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun {
+        let known = S::known(self.data.as_ref(), &self.memory, others);
+        Box::new(move |root| {
+            let (begun, stopwatch) = (Instant::now(), Stopwatch::start());
+            let reading = Box::new(S::read(root, detail, known));
+            Done { id, timing: Timing { begun, ended: Instant::now(), cost: stopwatch.spent() }, reading }
+        })
+    }
+
+    fn accept(&mut self, done: Done) -> Vec<News> {
+        match done.reading.downcast::<Reading<S>>() {
+            Ok(reading) => self.put(done.timing, *reading, SystemTime::now()),
+            // It is another source's.
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn fail(&mut self, problem: String) -> Option<News> {
+        self.data = None;
+        self.failures += 1;
+        self.stands(Some(problem))
+    }
+
+    fn forget_root(&mut self) {
+        if S::OF_ROOT {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        let mut memory = std::mem::take(&mut self.memory);
+        S::forget(&mut memory);
+        *self = Self { memory, refreshes: self.refreshes, failures: self.failures, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notes::Note;
+    use super::*;
+
+    /// A source that brings a number.
+    #[derive(Debug)]
+    struct Number(u32);
+
+    impl Source for Number {
+        const NAME: &'static str = "number";
+        const READ_FROM: &'static str = "nowhere";
+        type Memory = ();
+        type Known = ();
+
+        fn max_age(ages: &MaxAges) -> Duration {
+            ages.counters
+        }
+
+        fn known(_: Option<&Self>, (): &(), _: &Others<'_>) {}
+
+        fn read(_: &ProcRoot, _: Detail, (): ()) -> Reading<Self> {
+            Reading { data: Some(Self(0)), problems: Vec::new(), notes: Vec::new(), memory: None }
+        }
+    }
+
+    fn put(
+        source: &mut Latest<Number>,
+        timing: Timing,
+        number: Option<u32>,
+        problem: Option<&str>,
+        notes: Vec<Note>,
+    ) -> Vec<News> {
+        let problems = problem.map(str::to_owned).into_iter().collect();
+        let reading = Reading { data: number.map(Number), problems, notes, memory: None };
+        source.put(timing, reading, SystemTime::UNIX_EPOCH)
+    }
+
+    fn number(source: &Latest<Number>) -> Option<u32> {
+        source.data().map(|number| number.0)
+    }
+
+    #[test]
+    fn a_problem_is_told_once_and_its_end_too() {
+        let mut source = Latest::default();
+        let now = Instant::now();
+        let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
+        let is = |text: &str| vec![News::Problem(text.to_owned())];
+        assert_eq!(put(&mut source, timing, Some(1), None, vec![]), []);
+        assert_eq!(put(&mut source, timing, Some(2), Some("bad"), vec![]), is("bad"));
+        assert_eq!(put(&mut source, timing, Some(3), Some("bad"), vec![]), []);
+        assert_eq!(source.fail("worse".into()).into_iter().collect::<Vec<_>>(), is("worse"));
+        assert_eq!(number(&source), None);
+        assert_eq!(put(&mut source, timing, Some(4), None, vec![]), [News::Well]);
+        assert_eq!((source.refreshes, source.failures, number(&source)), (4, 3, Some(4)));
+        // Counters never fall, whatever is read from now on.
+        source.forget();
+        assert_eq!((source.refreshes, source.failures, number(&source)), (4, 3, None));
+        assert!(source.health().timing.is_none());
+    }
+
+    #[test]
+    fn a_figure_that_was_wrong_is_told_longer_than_the_readings_fail() {
+        let mut source = Latest::default();
+        let now = Instant::now();
+        let mut accept = |seconds, notes: &[&str]| {
+            let ended = now + Duration::from_secs(seconds);
+            let notes = notes.iter().map(|figure| Note::below_zero(figure)).collect();
+            let timing = Timing { begun: now, ended, cost: Duration::ZERO };
+            (put(&mut source, timing, Some(1), None, notes), source.failures)
+        };
+        assert_eq!(accept(0, &["TCP mem"]), (vec![News::Problem("TCP mem was below zero".into())], 1));
+        assert_eq!(accept(1, &[]), (vec![], 1));
+        assert_eq!(accept(2, &["TCP mem"]), (vec![], 2));
+        assert_eq!(accept(601, &[]), (vec![], 2));
+        assert_eq!(accept(602, &[]), (vec![News::Well], 2));
+    }
+
+    #[test]
+    fn what_a_reading_cost_is_made_up_for() {
+        let mut source = Latest::default();
+        let seconds = Duration::from_secs;
+        let begun = Instant::now();
+        assert_eq!(source.rest(begun), Duration::ZERO);
+        let ended = begun + seconds(4);
+        put(&mut source, Timing { begun, ended, cost: seconds(1) }, Some(1), None, vec![]);
+        assert_eq!(source.rest(ended), seconds(9));
+        assert_eq!(source.rest(ended + seconds(9)), Duration::ZERO);
+        // One that came sooner, and one that cost nothing.
+        let (begun, ended) = (ended + seconds(1), ended + seconds(3));
+        put(&mut source, Timing { begun, ended, cost: seconds(2) }, Some(2), None, vec![]);
+        assert_eq!(source.rest(ended), seconds(6 + 18));
+        put(&mut source, Timing { begun, ended, cost: Duration::ZERO }, None, None, vec![]);
+        assert_eq!(source.rest(ended), seconds(6 + 18));
+    }
+
+    /// What was begun for one source is nothing to another.
+    #[test]
+    fn the_reading_of_another_source_changes_nothing() {
+        let mut source = Latest::<Number>::default();
+        let now = Instant::now();
+        let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
+        let others = Others { with_rows: Touched::default(), inodes: &Vec::new };
+        let begun = Latest::<super::super::sockstat::Sockstat>::default();
+        let done = begun.begin(SourceId::Sockstat, Detail::Counts, &others)(&ProcRoot::new("/nowhere"));
+        put(&mut source, timing, Some(1), None, vec![]);
+        assert_eq!((source.accept(done), number(&source)), (vec![], Some(1)));
+    }
+}

@@ -1,0 +1,158 @@
+//! The latest reading of every source.
+
+use super::latest::{Change, Done, Entry, Latest, News};
+use super::source::{MaxAges, Others, Source};
+use super::touched::{SourceId, Touched, each_source};
+use crate::resets::recorder::Handle;
+use std::sync::LazyLock;
+use std::time::{Instant, SystemTime};
+
+macro_rules! store {
+    ($($id:ident $field:ident: $source:ty;)*) => {
+        /// The latest reading of every source.
+        #[derive(Debug)]
+        pub struct Snapshot {
+            $(
+                #[doc = concat!("See [`", stringify!($source), "`].")]
+                pub $field: Latest<$source>,
+            )*
+            pub(super) ages: MaxAges,
+            /// Whether sources rest after what their readings cost.
+            pub(super) rests: bool,
+        }
+
+        impl Snapshot {
+            /// A snapshot that has read nothing yet.
+            #[must_use]
+            pub fn new(ages: MaxAges) -> Self {
+                Self { $($field: Latest::default(),)* ages, rests: true }
+            }
+
+            /// A source, whatever its data is.
+            #[must_use]
+            pub fn entry(&self, id: SourceId) -> &dyn Entry {
+                match id {
+                    $(SourceId::$id => &self.$field,)*
+                }
+            }
+
+            pub(super) fn entry_mut(&mut self, id: SourceId) -> &mut dyn Entry {
+                match id {
+                    $(SourceId::$id => &mut self.$field,)*
+                }
+            }
+        }
+
+        impl SourceId {
+            /// The name of the source, as lnsAgentSourceTable and the log have it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$id => <$source as Source>::NAME,)*
+                }
+            }
+
+            /// Where it is read from.
+            #[must_use]
+            pub fn read_from(self) -> &'static str {
+                match self {
+                    $(Self::$id => <$source as Source>::READ_FROM,)*
+                }
+            }
+        }
+    };
+}
+each_source!(store);
+
+impl SourceId {
+    /// All of them in the order of their names as an index has them: the shorter first.
+    #[must_use]
+    pub fn by_name() -> &'static [Self] {
+        static BY_NAME: LazyLock<Vec<SourceId>> = LazyLock::new(|| {
+            let mut ids = SourceId::ALL.to_vec();
+            ids.sort_by_key(|id| (id.name().len(), id.name()));
+            ids
+        });
+        &BY_NAME
+    }
+}
+
+impl Snapshot {
+    /// One for a command that reads each source once: no source rests.
+    #[must_use]
+    pub fn for_once(ages: MaxAges) -> Self {
+        Self { rests: false, ..Self::new(ages) }
+    }
+
+    /// Begins anew with resets, or ends with them; [`Self::recorded_by`] says who has them.
+    pub fn want_resets(&mut self, wanted: bool) {
+        self.resets.forget();
+        self.resets.memory.want(wanted);
+    }
+
+    /// Has resets read from a recorder from now on.
+    pub fn recorded_by(&mut self, recorder: Handle) {
+        self.resets.memory.recorded_by(recorder);
+    }
+
+    /// Whether resets are wanted, possible or not.
+    #[must_use]
+    pub fn wants_resets(&self) -> bool {
+        self.resets.is_wanted()
+    }
+
+    /// Drops all that was read below a root.
+    pub fn forget(&mut self) {
+        for &id in SourceId::ALL {
+            self.entry_mut(id).forget_root();
+        }
+    }
+
+    /// Since when no counter has counted anew: lnsAgentCountersSince.
+    #[must_use]
+    pub fn counters_since(&self) -> SystemTime {
+        self.counters.memory.since()
+    }
+
+    /// Changes how old the sources may be, from now on.
+    pub fn set_max_ages(&mut self, ages: MaxAges) {
+        self.ages = ages;
+    }
+
+    /// When the oldest of the readings that were touched began; `None` before the first.
+    #[must_use]
+    pub fn read_at(&self, touched: Touched) -> Option<Instant> {
+        let touched = SourceId::ALL.iter().filter(|id| touched.has(**id));
+        touched.filter_map(|id| Some(self.entry(*id).health().timing?.begun)).min()
+    }
+
+    /// What is wrong with the sources that were read.
+    pub fn problems(&self) -> impl Iterator<Item = &str> {
+        SourceId::ALL.iter().filter_map(|id| self.entry(*id).health().problem)
+    }
+
+    /// The sources that have rows now.
+    pub(super) fn with_rows(&self) -> Touched {
+        let ids = SourceId::ALL.iter().filter(|id| self.entry(**id).has_rows());
+        ids.fold(Touched::default(), |touched, id| touched.with_rows(*id))
+    }
+
+    /// What a source is told of the others.
+    pub(super) fn others<T>(&self, tell: impl FnOnce(&Others<'_>) -> T) -> T {
+        let inodes = || SourceId::ALL.iter().flat_map(|id| self.entry(*id).inodes()).collect();
+        tell(&Others { with_rows: self.with_rows(), inodes: &inodes })
+    }
+
+    /// Puts a reading in place and says what there is to tell of it that was not so before.
+    pub fn accept(&mut self, done: Done) -> Vec<Change> {
+        let id = done.id;
+        let news = self.entry_mut(id).accept(done);
+        news.into_iter().map(|news| Change { id, news }).collect()
+    }
+
+    /// Marks a source as failed whose reading did not end in time.
+    pub fn fail(&mut self, id: SourceId, problem: &str) -> Option<Change> {
+        let news: Option<News> = self.entry_mut(id).fail(problem.to_owned());
+        news.map(|news| Change { id, news })
+    }
+}
