@@ -27,7 +27,7 @@ pub const EXAMPLE: &str = include_str!("../config/netstat-agentx.toml");
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The system did not let it be read, which may be otherwise in a moment.
     #[error("{path}: {cause}")]
     Unreadable {
         /// The file.
@@ -35,7 +35,7 @@ pub enum ConfigError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// A key or a value is wrong; the message shows line and column.
+    /// A key or a value is wrong, and the message shows line and column; or it is no file of text, or too large for one.
     #[error("{path}: {message}")]
     Wrong {
         /// The file.

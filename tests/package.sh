@@ -35,6 +35,9 @@ check "make install" make_install install
 (cd "$work/unpacked" && find . -type f ! -path './DEBIAN/*' ! -path '*/doc/*') | sort > "$work/packaged"
 check "make install brings what the package has" \
     sh -c "grep -v /doc/ '$work/installed.install' | diff '$work/packaged' -"
+check "and the same unit and drop-ins" sh -c "diff '$work/unpacked/usr/lib/systemd/system' '$work/installed/lib/systemd/system' &&
+    diff '$work/unpacked/usr/share/netstat-agentx/systemd' '$work/installed/usr/share/netstat-agentx/systemd'"
+check "which know where the program is" no grep -r @BINDIR@ "$work/unpacked"
 check "make uninstall" make_install uninstall
 check "make uninstall leaves nothing" no test -s "$work/installed.uninstall"
 

@@ -44,7 +44,7 @@ impl From<TraceError> for Failure {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?;
+    let config = Config::read(arguments.config.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(watch(arguments, &config))
 }
