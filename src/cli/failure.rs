@@ -22,9 +22,11 @@ impl Failure {
 /// What the service manager does not start again for: the unit's RestartPreventExitStatus= is [`USAGE`].
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        let status = match error {
-            ConfigError::Wrong { .. } => USAGE,
+        let status = match &error {
+            // It was named, and is not there.
+            ConfigError::Unreadable { cause, .. } if cause.kind() == io::ErrorKind::NotFound => USAGE,
             ConfigError::Unreadable { .. } => 1,
+            ConfigError::Wrong { .. } => USAGE,
         };
         Self { status, message: error.to_string() }
     }
