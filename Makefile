@@ -82,7 +82,7 @@ test-floods:
 
 # The Debian package, on a fresh Debian 12 with its own systemd.
 test-package:
-	tools/need lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd
+	tools/need lintian:lintian mmdebstrap:mmdebstrap systemd-nspawn:systemd-container
 	$(MAKE) --no-print-directory mibs deb
 	tests/package.sh
 
@@ -139,12 +139,18 @@ module:
 pages:
 	UPDATE_PAGES=1 $(CARGO) test --quiet --locked --lib pages
 
+# The unit and its drop-ins for programs in the folder $(1), to the folders $(2) and $(3).
+define units
+mkdir -p $(2) $(3)
+sed 's|@BINDIR@|$(1)|' config/netstat-agentx.service > $(2)/netstat-agentx.service
+for drop_in in config/systemd/*; do sed 's|@BINDIR@|$(1)|' $$drop_in > $(3)/$${drop_in##*/} || exit 1; done
+endef
+
 # The Debian package, in target/debian.
 deb:
 	tools/need dpkg-shlibdeps:dpkg-dev strip:binutils
 	test -x target/tools/bin/cargo-deb || $(CARGO) install --quiet --locked --root target/tools cargo-deb@3.8.0
-	mkdir -p target/deb
-	sed 's|@BINDIR@|/usr/bin|' config/netstat-agentx.service > target/deb/netstat-agentx.service
+	$(call units,/usr/bin,target/deb,target/deb/systemd)
 	PATH="$$PWD/target/tools/bin:$$PATH" $(CARGO) deb --locked --strip
 
 # Does not build, so that root needs no toolchain: run 'make' first.
@@ -159,10 +165,10 @@ install:
 	install -D -m 644 -t $(FISHDIR) completions/netstat-agentx.fish
 	install -D -m 644 config/netstat-agentx.toml $(SHAREDIR)/doc/netstat-agentx/netstat-agentx.toml
 	test -e $(SYSCONF)/netstat-agentx.toml || install -D -m 644 config/netstat-agentx.toml $(SYSCONF)/netstat-agentx.toml
-	mkdir -p $(SHAREDIR)/netstat-agentx $(UNITDIR)
+	mkdir -p $(SHAREDIR)/netstat-agentx
 	cp -r $(CONSUMERS) $(SHAREDIR)/netstat-agentx
+	$(call units,$(PREFIX)/bin,$(UNITDIR),$(SHAREDIR)/netstat-agentx/systemd)
 	chmod -R u=rwX,go=rX $(SHAREDIR)/netstat-agentx
-	sed 's|@BINDIR@|$(PREFIX)/bin|' config/netstat-agentx.service > $(UNITDIR)/netstat-agentx.service
 	chmod 644 $(UNITDIR)/netstat-agentx.service
 	install -D -m 644 -t $(USERDIR) config/sysusers.d/netstat-agentx.conf
 	test -n "$(DESTDIR)" || ! command -v systemd-sysusers >/dev/null || systemd-sysusers netstat-agentx.conf

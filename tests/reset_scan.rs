@@ -47,6 +47,11 @@ fn a_scan_of_all_ports_stays_small_and_nothing_is_forgotten() {
     until(Duration::from_secs(10), "a walk of one reading", || counts().len() == 4096);
     assert!(number("3.0").unwrap() >= all - 4096);
     assert!(agent.log().contains("made way for others"), "{}", agent.log());
+    // A row that made way comes again, and readers are told.
+    let since = || snmpd.get(&[&format!("{BASE}.1.6.4.0")]);
+    let before = since();
+    assert!(TcpStream::connect(("127.0.0.1", PORTS.start)).is_err());
+    until(Duration::from_secs(20), "another lnsResetSince", || since() != before);
     let now = agent.status("VmRSS");
     assert!(now < resident + 4096, "VmRSS {resident} kB, {now} kB after {all} resets");
 }

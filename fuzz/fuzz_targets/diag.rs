@@ -2,10 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netstat_agentx::proc::diag::{DiagError, sockets};
+use netstat_agentx::proc::diag::{Asked, DiagError, sockets};
 use netstat_agentx::proc::sockets::{Address, V4, V6};
 
-const SEQUENCE: u32 = 1;
+/// As the datagrams of the corpus have it.
+const ASKED: Asked = Asked { sequence: 1, port: 10_307 };
 
 fn number(octets: &[u8], at: usize) -> usize {
     u32::from_ne_bytes(octets[at..at + 4].try_into().unwrap()) as usize
@@ -13,7 +14,7 @@ fn number(octets: &[u8], at: usize) -> usize {
 
 fn dump<A: Address>(datagram: &[u8]) {
     let mut seen = Vec::new();
-    let outcome = sockets::<A>(datagram, SEQUENCE, |socket| {
+    let outcome = sockets::<A>(datagram, ASKED, |socket| {
         seen.push(socket);
         Ok(())
     });
@@ -23,7 +24,8 @@ fn dump<A: Address>(datagram: &[u8]) {
         let length = number(datagram, at);
         assert!(length >= 16 && at + length <= datagram.len(), "it gave a socket of what is not whole");
         let kind = u16::from_ne_bytes([datagram[at + 4], datagram[at + 5]]);
-        if number(datagram, at + 8) as u32 == SEQUENCE && kind == 20 {
+        let to = Asked { sequence: number(datagram, at + 8) as u32, port: number(datagram, at + 12) as u32 };
+        if to == ASKED && kind == 20 {
             let message = &datagram[at + 16..at + length];
             let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
             let queues = (number(message, 56), number(message, 60));

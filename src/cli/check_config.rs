@@ -13,7 +13,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
-    Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?;
+    Config::read(arguments.config.config.as_deref())?;
     match &arguments.config.config {
         Some(path) => writeln!(out, "{}: good", path.display())?,
         None if file::is_there(Path::new(DEFAULT_PATH)) => writeln!(out, "{DEFAULT_PATH}: good")?,

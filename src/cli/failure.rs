@@ -1,5 +1,6 @@
 //! Why a command ended without success.
 
+use crate::config::error::ConfigError;
 use std::io;
 
 /// Exit status for bad arguments or a bad configuration; clap uses the same.
@@ -12,9 +13,22 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Bad arguments, or a bad configuration.
+    /// Bad arguments.
     pub(super) fn usage(error: impl ToString) -> Self {
         Self { status: USAGE, message: error.to_string() }
+    }
+}
+
+/// What the service manager does not start again for: the unit's RestartPreventExitStatus= is [`USAGE`].
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let status = match &error {
+            // It was named, and is not there.
+            ConfigError::Unreadable { cause, .. } if cause.kind() == io::ErrorKind::NotFound => USAGE,
+            ConfigError::Unreadable { .. } => 1,
+            ConfigError::Wrong { .. } => USAGE,
+        };
+        Self { status, message: error.to_string() }
     }
 }
 

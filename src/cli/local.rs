@@ -26,7 +26,7 @@ pub struct Local {
 impl Local {
     /// Reads the configuration, if there is one, and nothing else yet.
     pub fn new(argument: &ConfigArgument) -> Result<Self, Failure> {
-        let config = Config::read(argument.config.as_deref()).map_err(Failure::usage)?;
+        let config = Config::read(argument.config.as_deref())?;
         Ok(Self {
             view: View::new(config.layout()),
             base: config.mib.base_oid.clone().into(),

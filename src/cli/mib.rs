@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     }
     let base = match &arguments.base_oid {
         Some(base) => base.clone(),
-        None => Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?.mib.base_oid,
+        None => Config::read(arguments.config.config.as_deref())?.mib.base_oid,
     };
     out.write_all(module::text(&base.into()).as_bytes())?;
     Ok(())

@@ -26,8 +26,8 @@ use std::process::ExitCode;
     version,
     about = "SNMP AgentX subagent: TCP, UDP and ICMP objects and socket states of this Linux host, live from /proc",
     after_help = "The configuration is read from /etc/netstat-agentx.toml if it exists.\n\
-                  Exit status: 0, or 1 for a failure, or 2 for bad arguments or configuration; that of 'check' is 0 to 3, \
-                  as Nagios has it."
+                  Exit status: 0, or 1 for a failure, which may pass (such as a configuration that the system does not let \
+                  it read), or 2 for bad arguments or a bad configuration; that of 'check' is 0 to 3, as Nagios has it."
 )]
 struct Arguments {
     #[command(subcommand)]

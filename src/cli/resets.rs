@@ -44,7 +44,7 @@ impl From<TraceError> for Failure {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = Config::read(arguments.config.config.as_deref()).map_err(Failure::usage)?;
+    let config = Config::read(arguments.config.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(watch(arguments, &config))
 }
@@ -105,13 +105,16 @@ fn write(text: String) -> io::Result<oneshot::Receiver<io::Result<()>>> {
 /// How many intervals the rates are of.
 const INTERVALS: usize = 5;
 
+/// The number and the count of each row.
+type Counts = HashMap<Key, (u64, u64)>;
+
 struct Watch {
     counting: Counting,
     processes: Option<Processes>,
     /// What is wrong, told once.
     problem: String,
-    /// The counts at the end of the last intervals, oldest first.
-    before: VecDeque<(Instant, HashMap<Key, u64>)>,
+    /// The rows at the end of the last intervals, oldest first.
+    before: VecDeque<(Instant, Counts)>,
 }
 
 impl Watch {
@@ -154,8 +157,7 @@ impl Watch {
             looked_up.entry(thread).or_insert_with(|| processes.of(thread)).clone()
         };
         for (key, row) in self.counting.table.rows() {
-            // A row that made way begins anew.
-            let resets = row.count.checked_sub(counts.get(key).copied().unwrap_or(0)).unwrap_or(row.count);
+            let resets = grown(row, counts.get(key).copied());
             if resets > 0 {
                 let reason = self.counting.events().reason(key.reason);
                 lines.push(Line::new(key, row, resets, reason, &mut process));
@@ -165,8 +167,8 @@ impl Watch {
         if self.before.len() >= INTERVALS {
             self.before.pop_front();
         }
-        self.before
-            .push_back((now, self.counting.table.rows().map(|(key, row)| (*key, row.count)).collect()));
+        let counts = self.counting.table.rows().map(|(key, row)| (*key, (row.number, row.count)));
+        self.before.push_back((now, counts.collect()));
         Report {
             lines,
             seconds,
@@ -174,6 +176,12 @@ impl Watch {
             without_socket: self.counting.events().has_those_without_socket(),
         }
     }
+}
+
+/// How many resets a row has counted since its key had this number and count. One that made way has begun again.
+fn grown(row: &Row, before: Option<(u64, u64)>) -> u64 {
+    let counted = before.filter(|(number, _)| *number == row.number).map_or(0, |(_, count)| count);
+    row.count.saturating_sub(counted)
 }
 
 /// One row, with what is known of both ends of the connection that was reset last.
@@ -322,5 +330,19 @@ impl Report {
             "traces_those_without_socket": self.without_socket,
             "resets": resets,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_has_begun_again_counts_whole() {
+        let row = |number, count| Row { number, count, ..Row::default() };
+        assert_eq!(grown(&row(1, 9), None), 9);
+        assert_eq!(grown(&row(1, 9), Some((1, 4))), 5);
+        assert_eq!(grown(&row(7, 9), Some((1, 4))), 9);
+        assert_eq!(grown(&row(7, 2), Some((1, 4))), 2);
     }
 }

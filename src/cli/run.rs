@@ -28,7 +28,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = arguments.config.config.clone();
-    let config = Config::read(path.as_deref()).map_err(Failure::usage)?;
+    let config = Config::read(path.as_deref())?;
     let log = Log::start(io::stderr());
     let level = start_log(arguments.log.unwrap_or(config.log.level), log.clone());
     let outcome = serve(config, path, arguments.log, level);

@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let tracefs = mounts::tracefs()?;
     match &arguments.what {
         What::Prepare { config, user } => {
-            let config = Config::read(config.config.as_deref()).map_err(Failure::usage)?;
+            let config = Config::read(config.config.as_deref())?;
             let path = Path::new("/etc/passwd");
             let users =
                 file::read(path).map_err(|error| Failure { status: 1, message: error.to_string() })?;

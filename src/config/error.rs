@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The system did not let it be read, which may be otherwise in a moment.
     #[error("{path}: {cause}")]
     Unreadable {
         /// The file.
@@ -17,7 +17,7 @@ pub enum ConfigError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// A key or a value is wrong.
+    /// A key or a value is wrong; or it is no file of text, or too large for one.
     #[error("{path}: {mistake}")]
     Wrong {
         /// The file.
@@ -55,6 +55,12 @@ pub enum Mistake {
         /// Why.
         problem: ThresholdProblem,
     },
+    /// It is no ordinary file; how large one may be.
+    #[error("no ordinary file, which is what is allowed, of up to {0} octets")]
+    NoFile(u64),
+    /// The file is larger than this.
+    #[error("larger than the {0} octets that are allowed")]
+    TooLarge(u64),
     /// The file is not UTF-8.
     #[error("line {line}: no UTF-8")]
     NotUtf8 {

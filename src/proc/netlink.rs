@@ -5,10 +5,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one socket to the kernel")]
 
-use super::diag::{self, DiagError, Socket};
+use super::diag::{self, Asked, DiagError, Socket};
 use super::sockets::Address;
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
+use std::io;
 
 /// The kernel fills datagrams of up to 32 KiB.
 const LARGEST: usize = 64 * 1024;
@@ -21,7 +24,7 @@ const SEQUENCE: u32 = 1;
 pub enum DumpError {
     /// There is no such socket here, or it may not be had.
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// What came is no dump, or no whole one.
     #[error("{0}")]
     Diag(#[from] DiagError),
@@ -29,6 +32,9 @@ pub enum DumpError {
     #[error("it takes too long too")]
     TooSlow,
 }
+
+/// The kernel's own port. Others have one that is not 0.
+const KERNEL: u32 = 0;
 
 /// Gives each socket of a protocol (such as [`diag::UDP`]) and family to `each`. Between any two datagrams of some
 /// hundred sockets `go_on` is asked.
@@ -38,28 +44,46 @@ pub enum DumpError {
 pub fn dump<A: Address>(
     protocol: u8,
     go_on: impl Fn() -> bool,
+    each: impl FnMut(Socket<A>) -> Result<(), String>,
+) -> Result<(), DumpError> {
+    let (socket, port) = open(netlink::SOCK_DIAG)?;
+    let asked = Asked { sequence: SEQUENCE, port };
+    let request = diag::request::<A>(protocol, asked);
+    rustix::net::sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(KERNEL, 0))
+        .map_err(io::Error::from)?;
+    receive(&socket, asked, go_on, each)
+}
+
+/// A socket and its port, which others may send to.
+fn open(protocol: Protocol) -> io::Result<(OwnedFd, u32)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(protocol))?;
+    // The kernel chooses a port.
+    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+    let port = SocketAddrNetlink::try_from(rustix::net::getsockname(&socket)?)?.pid();
+    Ok((socket, port))
+}
+
+fn receive<A: Address>(
+    socket: &OwnedFd,
+    asked: Asked,
+    go_on: impl Fn() -> bool,
     mut each: impl FnMut(Socket<A>) -> Result<(), String>,
 ) -> Result<(), DumpError> {
-    let socket = rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        Some(netlink::SOCK_DIAG),
-    )
-    .map_err(std::io::Error::from)?;
-    let kernel = netlink::SocketAddrNetlink::new(0, 0);
-    let request = diag::request::<A>(protocol, SEQUENCE);
-    rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel).map_err(std::io::Error::from)?;
     let mut buffer = vec![0; LARGEST];
     while go_on() {
         // The kernel makes each part of the dump when the one before is taken, so that there is always one to take: where
         // there is none, whatever this socket is, it will not come.
-        let (_, length) = match rustix::net::recv(&socket, &mut buffer[..], RecvFlags::TRUNC) {
+        let (_, length, sender) = match rustix::net::recvfrom(socket, &mut buffer[..], RecvFlags::TRUNC) {
             Err(Errno::INTR) => continue,
-            received => received.map_err(std::io::Error::from)?,
+            received => received.map_err(io::Error::from)?,
         };
+        let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
+        if sender.is_none_or(|sender| sender.pid() != KERNEL) {
+            continue;
+        }
         let datagram = buffer.get(..length).ok_or(DiagError::Lost)?;
-        if diag::sockets(datagram, SEQUENCE, &mut each)? {
+        if diag::sockets(datagram, asked, &mut each)? {
             return Ok(());
         }
         if length == 0 {
@@ -112,5 +136,27 @@ mod tests {
     fn a_protocol_without_sock_diag_is_refused() {
         let refused = dump::<V4>(254, || true, |_| Ok(())).unwrap_err();
         assert_eq!(refused.to_string(), "the kernel refuses: No such file or directory (os error 2)");
+    }
+
+    /// Whoever may send on NETLINK_SOCK_DIAG needs CAP_NET_ADMIN for it; on NETLINK_USERSOCK everybody may.
+    #[test]
+    fn what_another_process_sends_is_no_dump() {
+        let (ours, port) = open(netlink::USERSOCK).unwrap();
+        let (other, sender) = open(netlink::USERSOCK).unwrap();
+        assert!(port != KERNEL && sender != KERNEL && port != sender);
+        let asked = Asked { sequence: SEQUENCE, port };
+        // An end of the dump, as the kernel would send it.
+        let mut end = Vec::new();
+        end.extend(20_u32.to_ne_bytes());
+        end.extend([3_u16, 2].map(u16::to_ne_bytes).concat());
+        end.extend([SEQUENCE, port, 0].map(u32::to_ne_bytes).concat());
+        assert_eq!(diag::sockets::<V4>(&end, asked, |_| Ok(())), Ok(true));
+        let us = SocketAddrNetlink::new(port, 0);
+        for datagram in [&end[..], &[0xff; 32]] {
+            rustix::net::sendto(&other, datagram, SendFlags::empty(), &us).unwrap();
+        }
+        let nothing = receive::<V4>(&ours, asked, || true, |_| Ok(())).unwrap_err();
+        let DumpError::Io(cause) = nothing else { panic!("{nothing}") };
+        assert_eq!(cause.kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -21,8 +21,8 @@ pub trait Address: Copy + Ord + std::hash::Hash + std::fmt::Debug + Send + Sync 
     fn octets(&self) -> &[u8];
     /// The address as the standard library has it, to print it.
     fn ip(&self) -> std::net::IpAddr;
-    /// From the standard library's, if it is of this family.
-    fn of(ip: std::net::IpAddr) -> Option<Self>;
+    /// From octets in network order, those that are too many left aside; none of too few.
+    fn from_octets(octets: &[u8]) -> Option<Self>;
 }
 
 /// An IPv4 address in network order.
@@ -46,11 +46,8 @@ impl Address for V4 {
         (*self).into()
     }
 
-    fn of(ip: std::net::IpAddr) -> Option<Self> {
-        match ip {
-            std::net::IpAddr::V4(ip) => Some(ip.octets()),
-            std::net::IpAddr::V6(_) => None,
-        }
+    fn from_octets(octets: &[u8]) -> Option<Self> {
+        octets.first_chunk().copied()
     }
 }
 
@@ -74,11 +71,8 @@ impl Address for V6 {
         (*self).into()
     }
 
-    fn of(ip: std::net::IpAddr) -> Option<Self> {
-        match ip {
-            std::net::IpAddr::V6(ip) => Some(ip.octets()),
-            std::net::IpAddr::V4(_) => None,
-        }
+    fn from_octets(octets: &[u8]) -> Option<Self> {
+        octets.first_chunk().copied()
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Resets {
     pub rows: Vec<Row>,
     /// lnsResetLostEvents
     pub lost: u64,
-    /// lnsResetSince
+    /// lnsResetSince: between two readings of the same, no count of a row falls.
     pub since: Option<SystemTime>,
     /// What is wrong; empty if nothing is.
     pub problem: String,
@@ -141,7 +141,7 @@ struct Recording {
     /// [`Counting::begin`]
     try_to_begin: Box<dyn FnMut(u64) -> Result<Counting, TraceError> + Send>,
     counting: Option<Counting>,
-    /// When counting began.
+    /// When counting began, or a reading found a row that had begun again.
     since: Option<SystemTime>,
     /// When it was tried in vain to begin, and why.
     failed: Option<(Instant, String)>,
@@ -179,8 +179,11 @@ impl Recording {
 
     fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<Resets, String> {
         self.begin()?.table.set_ephemeral(ephemeral);
-        let since = self.since;
         let problem = self.empty().map_or_else(|error| error.to_string(), |()| String::new());
+        if self.begin()?.table.take_fall() {
+            self.since = Some(anew(self.since, SystemTime::now()));
+        }
+        let since = self.since;
         let counting = self.begin()?;
         let rows = counting.table.rows().map(|(key, row)| Row {
             direction: key.direction,
@@ -247,6 +250,12 @@ impl Recording {
     }
 }
 
+/// Since when counts are to be taken for new: now, and never a time that was told before, whatever becomes of the clock.
+fn anew(before: Option<SystemTime>, now: SystemTime) -> SystemTime {
+    // DateAndTime has tenths of a second.
+    before.map_or(now, |before| now.max(before + Duration::from_millis(100)))
+}
+
 /// Rows in the order of their index. Two reasons that the kernel calls the same are one row.
 fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by(|a, b| index(a).cmp(&index(b)));
@@ -305,6 +314,16 @@ pub(crate) mod tests {
             (Received, 1, "A".to_owned(), 1),
         ];
         assert_eq!(ordered, wanted);
+    }
+
+    #[test]
+    fn counts_that_begin_anew_have_a_time_that_was_never_told() {
+        let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        assert_eq!(anew(None, at(1_000)), at(1_000));
+        assert_eq!(anew(Some(at(1_000)), at(2_000)), at(2_000));
+        // The clock was set back, or stands.
+        assert_eq!(anew(Some(at(5_000)), at(2_000)), at(5_100));
+        assert_eq!(anew(Some(at(5_000)), at(5_001)), at(5_100));
     }
 
     /// A manager that asks and asks must not have the kernel make buffers for every CPU each time.

@@ -28,6 +28,8 @@ pub struct Key {
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
+    /// How many rows were made before it: another figure where it made way and has begun again.
+    pub number: u64,
     /// How many resets.
     pub count: u64,
     /// The address at this end that was last seen.
@@ -67,11 +69,46 @@ impl Vote {
     }
 }
 
+/// Directions, sides and ports as a bit each: whatever made way, it takes 32 KiB.
+#[derive(Debug)]
+struct Places(Vec<u64>);
+
+impl Places {
+    fn none() -> Self {
+        Self(vec![0; 2 * 2 * (1 << 16) / 64])
+    }
+
+    fn bit(key: &Key) -> (usize, u64) {
+        let received = usize::from(key.direction == Direction::Received);
+        let remote = usize::from(key.side == Side::Remote);
+        let bit = (received << 17) | (remote << 16) | usize::from(key.port);
+        (bit / 64, 1 << (bit % 64))
+    }
+
+    fn add(&mut self, key: &Key) {
+        let (at, bit) = Self::bit(key);
+        if let Some(word) = self.0.get_mut(at) {
+            *word |= bit;
+        }
+    }
+
+    fn has(&self, key: &Key) -> bool {
+        let (at, bit) = Self::bit(key);
+        self.0.get(at).is_some_and(|word| word & bit != 0)
+    }
+}
+
 /// The table.
 #[derive(Debug)]
 pub struct Table {
     rows: LruCache<Key, Row>,
     ephemeral: RangeInclusive<u16>,
+    /// How many rows there were.
+    made: u64,
+    /// Where rows made way since [`Self::take_fall`].
+    vacated: Places,
+    /// Whether one was made there.
+    fell: bool,
     /// How many rows made way for others.
     pub displaced: u64,
     /// How many resets those had counted.
@@ -80,7 +117,15 @@ pub struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        Self { rows: LruCache::new(LARGEST), ephemeral: EPHEMERAL, displaced: 0, displaced_resets: 0 }
+        Self {
+            rows: LruCache::new(LARGEST),
+            ephemeral: EPHEMERAL,
+            made: 0,
+            vacated: Places::none(),
+            fell: false,
+            displaced: 0,
+            displaced_resets: 0,
+        }
     }
 }
 
@@ -98,12 +143,26 @@ impl Table {
             row.add(reset);
             return;
         }
-        let mut row = Row::default();
+        let mut row = Row { number: self.made, ..Row::default() };
+        self.made += 1;
         row.add(reset);
-        if let Some((_, row)) = self.rows.push(key, row) {
+        self.fell |= self.vacated.has(&key);
+        if let Some((key, row)) = self.rows.push(key, row) {
+            self.vacated.add(&key);
             self.displaced += 1;
             self.displaced_resets += row.count;
         }
+    }
+
+    /// Whether, since this was asked before, a row that had made way, then or ever before, has begun again, so that a reader
+    /// may find less in it than it had. Where it has, all counts are taken to begin anew, and it is asked only whether that
+    /// happens once more.
+    pub fn take_fall(&mut self) -> bool {
+        if self.fell {
+            (self.fell, self.vacated) = (false, Places::none());
+            return true;
+        }
+        false
     }
 
     /// The port of the service: the local one if it is not ephemeral, else the remote one if that is not, else the
@@ -138,6 +197,7 @@ impl Row {
 mod tests {
     use super::*;
     use crate::trace::reset::End;
+    use std::collections::HashMap;
 
     fn end(port: u16) -> End {
         End { address: Some([127, 0, 0, 1].into()), port }
@@ -218,6 +278,67 @@ mod tests {
         let counted: u64 = table.rows().map(|(_, row)| row.count).sum();
         assert_eq!(table.rows().count(), LARGEST.get());
         assert_eq!(counted + table.displaced_resets, 2 * 4096 + 2 + 2 * 65_535);
+    }
+
+    /// Two readings of a row between which its count falls, or may have fallen, have a fall between them.
+    #[test]
+    fn a_row_that_comes_again_is_told_and_no_other() {
+        let mut table = Table::default();
+        let fill = |table: &mut Table, from: u16| {
+            (from..from + 4096).for_each(|port| table.count(&reset(port, 50_000)));
+        };
+        fill(&mut table, 1);
+        // Rows that grow, and new ones for which others make way, the first among them.
+        fill(&mut table, 1);
+        fill(&mut table, 5000);
+        assert!(!table.take_fall());
+        assert!(!keys(&table).iter().any(|(_, port, _)| *port == 1));
+        // The same port the other way is another row.
+        table.count(&Reset { direction: Direction::Received, ..reset(1, 50_000) });
+        assert!(!table.take_fall());
+        // However long ago it made way, and whatever its reason was then.
+        table.count(&Reset { reason: Some(2), ..reset(1, 50_000) });
+        assert!(table.take_fall());
+        assert!(!table.take_fall(), "told once");
+        // All others that had made way count anew with it; those that make way since then do not.
+        table.count(&reset(2, 50_000));
+        assert!(!table.take_fall());
+        fill(&mut table, 10_000);
+        table.count(&reset(2, 50_000));
+        assert!(table.take_fall());
+    }
+
+    /// Whoever reads at any times: a count is never less than at an earlier reading of the same time that counts begin at.
+    #[test]
+    fn no_count_falls_between_two_falls() {
+        let (mut table, mut seen, mut since, mut random) = (Table::default(), HashMap::new(), 0_u32, 1_u32);
+        for step in 0..200_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // A few thousand more keys than rows, some of them much more often than others.
+            let port = u16::try_from((random >> 8) % if random >> 31 == 0 { 7000 } else { 100 }).unwrap();
+            table.count(&Reset { reason: Some(random & 1), ..reset(port + 1, 50_000) });
+            if step % 997 == 0 {
+                since += u32::from(table.take_fall());
+                for (key, row) in table.rows() {
+                    let (then, before) = seen.insert(*key, (since, row.count)).unwrap_or((since, 0));
+                    assert!(then != since || before <= row.count, "{key:?} {before} {}", row.count);
+                }
+            }
+        }
+        assert!(since > 10, "{since}");
+        assert!(table.displaced > 10_000, "{}", table.displaced);
+    }
+
+    #[test]
+    fn a_row_that_comes_again_is_another_one() {
+        let mut table = Table::default();
+        let number = |table: &Table| table.rows().find(|(key, _)| key.port == 1).unwrap().1.number;
+        table.count(&reset(1, 50_000));
+        table.count(&reset(1, 50_000));
+        assert_eq!(number(&table), 0);
+        (2..=4097).for_each(|port| table.count(&reset(port, 50_000)));
+        table.count(&reset(1, 50_000));
+        assert_eq!(number(&table), 4097);
     }
 
     #[test]

@@ -40,8 +40,8 @@ impl TraceError {
 fn hint(cause: &io::Error) -> &'static str {
     match cause.kind() {
         ErrorKind::PermissionDenied => {
-            "; tracing needs root or CAP_DAC_OVERRIDE, or in a systemd unit the drop-in resets.conf, and a kernel that \
-             is not locked down"
+            "; tracing needs root or CAP_DAC_OVERRIDE, or in a systemd unit the drop-in resets.conf and tracefs at \
+             /sys/kernel/tracing, and a kernel that is not locked down"
         }
         ErrorKind::ReadOnlyFilesystem => {
             "; tracefs is read-only here, as ProtectKernelTunables=yes of a systemd unit makes it"

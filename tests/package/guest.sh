@@ -72,7 +72,7 @@ else
     sources_read_well() {
         errors=$(snmpwalk -v2c -c $community -On -Oqv 127.0.0.1 "$base.1.5.8.1.6" | grep -v -e 'No more' -e '^""$')
         rows=$(snmpwalk -v2c -c $community -On -Oqv 127.0.0.1 "$base.1.5.8.1.4" | grep -vc '^0$')
-        is "$errors $rows" " ${1:-4}"
+        is "$errors $rows" " ${1:-5}"
     }
     settled() {
         check "$1: serves" within 10 status "serving 11 of 11"
@@ -99,7 +99,7 @@ else
         check "$1: has a trace instance" test -d $instance
         check "$1: traces resets" within 10 tracing
         check "$1: sees a reset" within 10 knocked
-        check "$1: all sources read well" sources_read_well 5
+        check "$1: all sources read well" sources_read_well 6
         check "$1: no other event may be recorded" is "$(find $instance -user netstat-agentx | wc -l)" 2
         check "$1: nothing is left in /run but what it is mounted on" test -z "$(ls /run/netstat-agentx)"
         cp /tmp/good $config
@@ -131,6 +131,29 @@ else
     cp /tmp/good $config
     systemctl reset-failed netstat-agentx
     check "and starts when it is good" systemctl start netstat-agentx
+
+    chmod 0 $config
+    check "does not start with one that cannot be read" no systemctl restart netstat-agentx
+    chmod 644 $config
+    check "but does when it can be" within 5 state active
+
+    # Another configuration, for all that read one.
+    other=/etc/other.toml
+    mkdir -p $drop_ins
+    sed 's/^buffer = .*/buffer = "64KiB"/' $config > $other
+    check "has a buffer in its configuration" grep -q '^buffer = "64KiB"' $other
+    printf '[Service]\nEnvironment="CONFIG=--config %s"\n' $other > $drop_ins/other.conf
+    systemctl daemon-reload && systemctl restart netstat-agentx
+    command_line() { has "$(tr '\0' ' ' < "/proc/$(unit MainPID)/cmdline")" "$1"; }
+    check "reads another configuration" within 5 command_line "netstat-agentx run --config $other"
+    check "and reloads it" systemctl reload netstat-agentx
+    cat /tmp/nonsense >> $other
+    check "but not when it is not good" no systemctl reload netstat-agentx
+    sed -i '$d' $other
+    mv $drop_ins/other.conf /tmp/
+    systemctl daemon-reload && systemctl restart netstat-agentx
+    check "reads its own again" within 5 command_line "netstat-agentx run "
+    check "and nothing more" no command_line --config
 
     # More often than systemd puts up with by itself, which is five times in ten seconds.
     again() { is "$(unit NRestarts)" "$times" && state active; }
@@ -189,6 +212,13 @@ else
                 check "still has no capabilities" is "$(process CapPrm) $(process CapBnd)" \
                     "0000000000000000 0000000000000000"
                 traces_resets "with $drop_in.conf"
+                if [ -n "$traces" ]; then
+                    mv /tmp/other.conf $drop_ins/
+                    systemctl daemon-reload && systemctl restart netstat-agentx
+                    # 64 KiB, in whole pages.
+                    check "has the buffer of another configuration" test "$(cat $instance/buffer_size_kb)" -lt 128
+                    rm $drop_ins/other.conf
+                fi
                 ;;
         esac
     done
@@ -206,10 +236,22 @@ else
     check "leaves no trace instance" no test -e $instance
     check "leaves nothing in /run" no test -e /run/netstat-agentx
     umount /sys/kernel/tracing
+    if [ -n "$traces" ]; then
+        mount -t tracefs tracefs /mnt
+        sed -i '/^\[resets\]/,/^enabled/s/^enabled = .*/enabled = true/' $config
+        systemctl start netstat-agentx
+        check "serves where tracefs is elsewhere" within 10 status "serving 11 of 11"
+        not_possible() { is "$(get "$base.1.6.2.0")" 3; }
+        check "but traces nothing" within 10 not_possible
+        systemctl stop netstat-agentx
+        check "and leaves nothing there" test -z "$(ls /mnt/instances)"
+        umount /mnt
+        cp /tmp/good $config
+    fi
     systemctl start netstat-agentx
     settled "with both, where nothing can be traced"
     kill $root_service
-    rm -r $drop_ins
+    rm -r $drop_ins $other
     systemctl daemon-reload && systemctl restart netstat-agentx
     systemctl daemon-reload && systemctl restart netstat-agentx
     before=$(unit MainPID)

@@ -22,7 +22,7 @@ pub static GROUP: Group = Group {
             description: "TCP resets that were sent and received since tracing began: which port, which way and why. They \
                 are those of all network namespaces of the host, containers included, loopback included. Resets that the \
                 packet filter makes are none of TCP's. There are at most 4096 rows; beyond that those not seen for the \
-                longest time make way, and one that comes back begins at 0. Empty unless lnsResetTracing is on.",
+                longest time make way, and when one comes back it begins at 0 and lnsResetSince is another. Empty unless lnsResetTracing is on.",
             entry_description: "Resets of one direction, port and reason.",
             index: &[
                 Column {
@@ -66,9 +66,8 @@ pub static GROUP: Group = Group {
                     name: "lnsResetCount",
                     syntax: Syntax::Counter64,
                     units: "resets",
-                    description: "How many resets since lnsResetSince, its discontinuity time. A row that made way for \
-                        another and comes back begins at 0 too; lnsResetLostEvents has grown then by what it had \
-                        counted.",
+                    description: "How many resets. lnsResetSince is its discontinuity time: a row that made way for another \
+                        and comes back begins at 0, and lnsResetLostEvents has grown by what it had counted.",
                 },
                 Column {
                     subid: 6,
@@ -105,9 +104,9 @@ pub static GROUP: Group = Group {
             name: "lnsResetLostEvents",
             syntax: Syntax::Counter64,
             units: "resets",
-            description: "Resets that happened since tracing began, at lnsResetSince, and are counted in no row: events \
-                that the kernel dropped because its buffer was full, and what rows had counted that made way for others. \
-                It begins at 0 at lnsResetSince. No instance unless lnsResetTracing is on.",
+            description: "Resets that happened since tracing began and are counted in no row: events that the kernel \
+                dropped because its buffer was full, and what rows had counted that made way for others. When it begins \
+                at 0, lnsResetSince is another. No instance unless lnsResetTracing is on.",
             read: Read::With(|cx| Some(Value::Counter64(cx.resets()?.lost))),
         }),
         Object::Scalar(Scalar {
@@ -115,9 +114,10 @@ pub static GROUP: Group = Group {
             name: "lnsResetSince",
             syntax: Syntax::DateAndTime,
             units: "",
-            description: "When tracing began. By the clock of the host then; it is the discontinuity time of lnsResetCount \
-                and lnsResetLostEvents. Tracing begins anew when the subagent is started, and when its configuration switches \
-                tracing off and on or gives it buffers of another size. No instance unless lnsResetTracing is on.",
+            description: "The discontinuity time of lnsResetCount and lnsResetLostEvents, by the clock of the host then: \
+                when tracing began, or when a row was last found to have come back that had made way for another, so that its \
+                count may be less than before. Tracing begins anew when the subagent is started, and when its configuration \
+                switches tracing off and on or gives it buffers of another size. No instance unless lnsResetTracing is on.",
             read: Read::With(|cx| date_and_time(cx.resets()?.since?).map(Value::OctetString)),
         }),
     ],
