@@ -1,6 +1,7 @@
 //! The pages of docs/counters, one for each group, written from the registry.
 
 use super::{Concern, Registered, all, groups, of_group};
+use crate::text::first_sentence;
 use std::fmt::Write;
 
 /// The name of a page and its text: an index, and a page for each group.
@@ -43,16 +44,6 @@ fn index() -> String {
         let _ = writeln!(out, "| {} | {} |", link(entry, true), first_sentence(entry.counts));
     }
     out
-}
-
-/// The text up to the end of its first sentence.
-#[must_use]
-pub fn first_sentence(text: &str) -> &str {
-    let end = text
-        .match_indices(". ")
-        .map(|(at, _)| at + 1)
-        .find(|&at| !text.get(..at).unwrap_or("").ends_with("e.g."));
-    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 fn page(group: &str, number: u32, file: &str) -> String {
@@ -133,11 +124,5 @@ mod tests {
             assert!(stored == *text, "docs/counters/{name} is not what the registry says: run 'make pages'");
         }
         assert_eq!(fs::read_dir(folder).unwrap().count(), pages.len());
-    }
-
-    #[test]
-    fn first_sentences() {
-        assert_eq!(first_sentence("One. Two."), "One.");
-        assert_eq!(first_sentence("Only one"), "Only one");
     }
 }

@@ -5,7 +5,7 @@
 use super::metric::{expression, selector, sister};
 use crate::graphs::{GRAPHS, Graph};
 use crate::object::Object;
-use netstat_agentx::registry::pages::first_sentence;
+use netstat_agentx::text::first_sentence;
 use serde_json::{Value, json};
 use std::fmt::Write;
 

@@ -1,7 +1,8 @@
 //! Items of the subagent about itself.
 
 use super::export::{Item, Step, tag, uuid};
-use super::items::{INTERVAL, asked, gauge, heartbeat, rate, step, value_key};
+use super::item::{INTERVAL, asked, gauge, heartbeat, rate, step};
+use super::keys::{SNMPD_UPTIME, value_key};
 use crate::object::Object;
 use netstat_agentx::mib::object::Syntax;
 
@@ -10,9 +11,6 @@ pub const SOURCES: [&str; 5] = ["counters", "sockstat", "tcp", "udp", RESETS];
 
 /// The source that is there only where it is enabled.
 const RESETS: &str = "resets";
-
-/// The key of snmpd's own sysUpTime.
-pub const SNMPD_UPTIME: &str = "netstat[sysUpTime]";
 
 /// The subagent about itself, and snmpd.
 pub fn items() -> Vec<Item> {

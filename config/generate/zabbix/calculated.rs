@@ -1,7 +1,8 @@
 //! What Zabbix works out of other items.
 
 use super::export::{Item, Named, tag, uuid};
-use super::items::{INTERVAL, discard_not_supported, percent_key, rate_key, value_key};
+use super::item::{INTERVAL, discard_not_supported};
+use super::keys::{percent_key, rate_key, value_key};
 
 /// What Zabbix works out: percentages of limits, and where TCP stands in its memory.
 pub fn items() -> Vec<Item> {

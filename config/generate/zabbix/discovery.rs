@@ -1,19 +1,14 @@
 //! Low-level discovery: listeners with their accept queues, and the sockets of every listening port by state.
 
-use super::export::{Condition, Filter, Item, Rule, tag, uuid};
+use super::alarm::{Alarm, lasting};
+use super::export::{Rule, uuid};
 use super::graphs::{graph, lines};
-use super::items::{INTERVAL, column, discard_not_supported, state_word, step};
-use super::macros::{m, m_of};
+use super::item::{column, state_word, step};
+use super::macros::m_of;
+use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, LISTENER_GRAPH, PORT_GRAPH, filter, prototype};
 use super::resets;
-use super::triggers::{Alarm, lasting};
 use crate::graphs::GRAPHS;
 use netstat_agentx::mib::groups::lns_sockets::TCP_STATE;
-
-pub const DISCOVERY_INTERVAL: &str = "{$NETSTAT.DISCOVERY.INTERVAL}";
-pub const LIFETIME: &str = "{$NETSTAT.LIFETIME}";
-
-pub const LISTENER_GRAPH: &str = "Listener {#ENDPOINT}: accept queue";
-pub const PORT_GRAPH: &str = "Port {#PORT}: TCP sockets by state";
 
 pub fn rules() -> Vec<Rule> {
     vec![listeners(), ports(), resets::rule()]
@@ -100,33 +95,5 @@ fn ports() -> Rule {
         item_prototypes,
         graph_prototypes: vec![graph(PORT_GRAPH, true, lines(keys))],
         preprocessing: vec![step("JAVASCRIPT", include_str!("ports.js"))],
-    }
-}
-
-pub fn filter(name: &'static str, macros: &str) -> Filter {
-    let condition = |operator, formulaid, suffix: &str| Condition {
-        name,
-        value: m(&format!("{macros}.{suffix}")),
-        operator,
-        formulaid,
-    };
-    let conditions = vec![condition("", "A", "MATCHES"), condition("NOT_MATCHES_REGEX", "B", "NOT_MATCHES")];
-    Filter { evaltype: "AND", conditions }
-}
-
-pub fn prototype(key: String, name: String, of: &str, instance: &str, about: &str) -> Item {
-    Item {
-        uuid: uuid("item-prototype", &key),
-        name,
-        kind: "SNMP_AGENT",
-        snmp_oid: format!("{}.{instance}", column(of)),
-        key,
-        delay: INTERVAL,
-        history: "7d",
-        description: format!("{about}\n\nObject: {of}"),
-        // What has stopped listening, or resetting, has no instance, until discovery takes its items away.
-        preprocessing: vec![discard_not_supported()],
-        tags: vec![tag("component", "listeners")],
-        ..Item::default()
     }
 }

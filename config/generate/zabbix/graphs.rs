@@ -1,10 +1,10 @@
 //! Graphs, and the dashboard that shows them.
 
-use super::discovery::{LISTENER_GRAPH, PORT_GRAPH};
 use super::export::{
     Dashboard, Field, FieldValue, Graph, GraphItem, Page, Reference, TEMPLATE, Widget, uuid,
 };
-use super::items::{percent_key, rate_key, value_key};
+use super::keys::{percent_key, rate_key, value_key};
+use super::prototype::{LISTENER_GRAPH, PORT_GRAPH};
 use crate::graphs::GRAPHS;
 
 /// In the order of the lines; those of the TCP states come out as one expects: green is well, red is not.

@@ -1,10 +1,10 @@
-//! Items: what is asked for, and what is worked out from it.
+//! All items: what is asked for, and what is worked out from it.
 
-use super::export::{Item, Named, Step, TEMPLATE, tag, uuid};
-use super::macros::m;
+use super::export::{Item, Named, tag};
+use super::item::{gauge, heartbeat, rate, state_word};
 use super::{agent, calculated, resets};
 use crate::graphs::GRAPHS;
-use crate::object::{Object, base};
+use crate::object::Object;
 use netstat_agentx::mib::groups::lns_sockets::{FAMILY, TCP_STATE};
 use netstat_agentx::mib::object::Object as Declared;
 use netstat_agentx::registry::{self, Concern, Kind, Registered};
@@ -13,28 +13,6 @@ use std::collections::BTreeMap;
 /// Groups of counters that nearly every Linux host has. What the others (MPTcpExt, Sctp, Xfrm, UdpLite) count is of
 /// use to few, who will want all of it.
 const COMMON: [&str; 9] = ["Ip", "Icmp", "Tcp", "Udp", "TcpExt", "IpExt", "Ip6", "Icmp6", "Udp6"];
-
-pub const INTERVAL: &str = "{$NETSTAT.INTERVAL}";
-
-/// The key of an object's value.
-pub fn value_key(name: &str) -> String {
-    format!("netstat[{}]", name.replace('"', ""))
-}
-
-/// The key of a counter's rate.
-pub fn rate_key(name: &str) -> String {
-    format!("netstat.rate[{name}]")
-}
-
-/// The key of a percentage, by what it is a part of.
-pub fn percent_key(name: &str) -> String {
-    format!("netstat.percent[{name}]")
-}
-
-/// An item as it stands in an expression.
-pub fn at(key: &str) -> String {
-    format!("/{TEMPLATE}/{key}")
-}
 
 /// All items by key. `watched` are the keys that triggers and graphs look at; others are stored only when they change.
 pub fn items(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
@@ -47,50 +25,6 @@ pub fn items(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
     all.extend(resets::items());
     let by_key: BTreeMap<String, Item> = all.into_iter().map(|item| (item.key.clone(), item)).collect();
     by_key.into_values().collect()
-}
-
-/// The item of an object that a host may lack.
-pub fn asked(object: &Object, key: String, name: String, component: &str) -> Item {
-    Item {
-        uuid: uuid("item", &key),
-        name,
-        kind: "SNMP_AGENT",
-        snmp_oid: object.oid.clone(),
-        key,
-        delay: INTERVAL,
-        history: "7d",
-        description: format!("{}\n\nObject: {}", explanation(object), object.name),
-        preprocessing: vec![discard_not_supported()],
-        tags: vec![tag("component", component)],
-        ..Item::default()
-    }
-}
-
-/// A gauge. An exclamation mark keeps Zabbix from writing 1200 sockets as 1.2 Ksockets.
-pub fn gauge(name: &'static str, shown: String, component: &str) -> Item {
-    let object = Object::named(name);
-    let units = match object.units {
-        "" => String::new(),
-        "octets" => "B".into(),
-        units => format!("!{units}"),
-    };
-    Item { units, ..asked(&object, value_key(name), shown, component) }
-}
-
-fn explanation(object: &Object) -> String {
-    match object.counter {
-        Some(entry) => format!("{}\n\n{}", entry.counts, entry.means),
-        None => object.description.to_owned(),
-    }
-}
-
-/// What a kernel, a namespace or a container lacks has no instance; it is no error. To discard is the default.
-pub fn discard_not_supported() -> Step {
-    step("CHECK_NOT_SUPPORTED", "")
-}
-
-pub fn step(kind: &'static str, parameter: &str) -> Step {
-    Step { kind, parameters: [parameter.to_owned()], error_handler: "", error_handler_params: "" }
 }
 
 fn states() -> Vec<Item> {
@@ -115,19 +49,12 @@ fn states() -> Vec<Item> {
     items
 }
 
-pub fn shown_family(family: &str) -> &str {
+fn shown_family(family: &str) -> &str {
     match family {
         "ipv4" => "IPv4",
         "ipv6" => "IPv6",
         other => other,
     }
-}
-
-/// ESTABLISHED for established, as the graphs write it.
-pub fn state_word(state: &str) -> &'static str {
-    let lines = GRAPHS.iter().flat_map(|graph| graph.lines);
-    let wanted = format!("lnsTcpStateSockets.all.{state}");
-    lines.into_iter().find(|(name, _)| *name == wanted).map(|(_, label)| *label).unwrap()
 }
 
 fn sockets() -> Vec<Item> {
@@ -173,10 +100,6 @@ fn sockstat() -> Vec<Item> {
     names.map(item).collect()
 }
 
-pub fn heartbeat() -> Step {
-    step("DISCARD_UNCHANGED_HEARTBEAT", &m("HEARTBEAT"))
-}
-
 /// Counters as rates: those that are drawn, then all of the registry that are worth a look.
 fn counters(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
     let mut items = Vec::new();
@@ -214,20 +137,5 @@ fn counters(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
     items
 }
 
-/// The unit is short, since Zabbix leaves little room beside the axis of a graph: what is counted, the name says.
-pub fn rate(object: &Object, shown: String, component: &str) -> Item {
-    assert!(object.is_counter(), "{} is no counter", object.name);
-    let mut item = asked(object, rate_key(object.name), shown, component);
-    item.value_type = "FLOAT";
-    item.units = "/s".into();
-    item.preprocessing.push(step("CHANGE_PER_SECOND", ""));
-    item
-}
-
 /// The value map of tcpRtoAlgorithm.
 pub const RTO_ALGORITHM: &str = "tcpRtoAlgorithm";
-
-/// The OID of a column below the private base, for discovery.
-pub fn column(name: &str) -> String {
-    netstat_agentx::mib::names::resolve(name, &base()).unwrap().to_string()
-}

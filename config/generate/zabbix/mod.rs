@@ -1,19 +1,24 @@
 //! Zabbix: one template for 6.0 and later, and the page that says how to use it.
 
 mod agent;
+mod alarm;
 mod calculated;
 mod discovery;
 mod export;
 mod graphs;
+mod item;
 mod items;
+mod keys;
 mod macros;
+mod prototype;
 mod readme;
 mod resets;
 mod triggers;
 
 use calculated::MEMORY_STATE;
 use export::{Export, File, Group, Item, Mapping, TEMPLATE, Template, Trigger, VERSION, ValueMap, tag, uuid};
-use items::{RTO_ALGORITHM, at};
+use items::RTO_ALGORITHM;
+use keys::at;
 use netstat_agentx::mib::object::Object as Declared;
 use resets::TRACING;
 use std::collections::BTreeSet;

@@ -1,10 +1,10 @@
 //! Resets by port and reason: a discovery of their own, for hosts where `[resets]` is enabled.
 
-use super::discovery::{DISCOVERY_INTERVAL, LIFETIME, filter, prototype};
+use super::alarm::{Alarm, lasting};
 use super::export::{Item, Named, Rule, Step, tag, uuid};
-use super::items::{column, gauge, heartbeat, rate, step};
+use super::item::{column, gauge, heartbeat, rate, step};
 use super::macros::m_of;
-use super::triggers::{Alarm, lasting};
+use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, filter, prototype};
 use crate::object::Object;
 
 /// The value map of lnsResetTracing, and the object.
