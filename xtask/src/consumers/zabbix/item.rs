@@ -3,8 +3,8 @@
 use super::export::{Item, Step, tag, uuid};
 use super::keys::{rate_key, value_key};
 use super::macros::m;
-use crate::graphs::GRAPHS;
-use crate::object::{Object, base};
+use crate::consumers::graphs::GRAPHS;
+use crate::consumers::object::{Object, base};
 
 pub const INTERVAL: &str = "{$NETSTAT.INTERVAL}";
 

@@ -3,8 +3,8 @@
 use super::export::{Item, Named, tag};
 use super::item::{gauge, heartbeat, rate, state_word};
 use super::{agent, calculated, resets};
-use crate::graphs::GRAPHS;
-use crate::object::Object;
+use crate::consumers::graphs::GRAPHS;
+use crate::consumers::object::Object;
 use netstat_agentx::mib::groups::lns_sockets::{FAMILY, TCP_STATE};
 use netstat_agentx::mib::object::Object as Declared;
 use netstat_agentx::registry::{self, Concern, Kind, Registered};

@@ -1,22 +1,22 @@
 //! The pages of docs/counters, one for each group, written from the registry.
 
-use super::{Concern, Registered, all, groups, of_group};
-use crate::text::first_sentence;
+use crate::file::File;
+use netstat_agentx::registry::{Concern, Registered, all, groups, of_group};
+use netstat_agentx::text::first_sentence;
 use std::fmt::Write;
 
-/// The name of a page and its text: an index, and a page for each group.
-#[must_use]
-pub fn pages() -> Vec<(String, String)> {
+/// An index, and a page for each group.
+pub fn files() -> Vec<File> {
     let mut pages = vec![("README.md".to_owned(), index())];
     pages.extend(groups().map(|(group, number, file)| (page_name(group), page(group, number, file))));
-    pages
+    pages.into_iter().map(|(name, text)| File::new(format!("docs/counters/{name}"), text)).collect()
 }
 
 fn page_name(group: &str) -> String {
     format!("{}.md", group.to_lowercase())
 }
 
-const WRITTEN: &str = "<!-- Written from src/registry/*.toml by 'make pages'. Edit those. -->\n";
+const WRITTEN: &str = "<!-- Written from src/registry/*.toml by 'make generate'. Edit those. -->\n";
 
 fn index() -> String {
     let mut out = String::from(WRITTEN);
@@ -101,28 +101,4 @@ fn explanation(out: &mut String, entry: &Registered) {
 
 fn is(entry: &Registered, name: &str) -> bool {
     name.split_once('.') == Some((entry.group, entry.name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    /// `make pages` sets UPDATE_PAGES and so writes what this test compares.
-    #[test]
-    fn the_pages_are_those_of_the_registry() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/counters");
-        let pages = pages();
-        if std::env::var_os("UPDATE_PAGES").is_some() {
-            fs::create_dir_all(folder).unwrap();
-            for (name, text) in &pages {
-                fs::write(format!("{folder}/{name}"), text).unwrap();
-            }
-        }
-        for (name, text) in &pages {
-            let stored = fs::read_to_string(format!("{folder}/{name}")).unwrap_or_default();
-            assert!(stored == *text, "docs/counters/{name} is not what the registry says: run 'make pages'");
-        }
-        assert_eq!(fs::read_dir(folder).unwrap().count(), pages.len());
-    }
 }

@@ -1,13 +1,13 @@
 //! MRTG: it draws two figures in one picture, so each graph becomes as many targets as it has pairs.
 
-use crate::graphs::{GRAPHS, Graph};
-use crate::object::Object;
+use crate::consumers::graphs::{GRAPHS, Graph};
+use crate::consumers::object::Object;
 use netstat_agentx::registry::Concern;
 use std::fmt::Write;
 
 pub fn files() -> Vec<(String, String)> {
     let mut out = String::from(
-        "# Written by 'make consumer-files': do not edit. Host, port and community stand in the file that includes\n\
+        "# Written by 'make generate': do not edit. Host, port and community stand in the file that includes\n\
          # this one: see example.cfg beside it.\n",
     );
     for graph in GRAPHS {

@@ -5,7 +5,7 @@ use super::export::{
 };
 use super::keys::{percent_key, rate_key, value_key};
 use super::prototype::{LISTENER_GRAPH, PORT_GRAPH};
-use crate::graphs::GRAPHS;
+use crate::consumers::graphs::GRAPHS;
 
 /// In the order of the lines; those of the TCP states come out as one expects: green is well, red is not.
 const COLOURS: [&str; 11] = [
@@ -54,7 +54,7 @@ const UDP_QUEUES: &str = "UDP queues";
 const AGENT: &str = "netstat-agentx: what it answers";
 
 /// With the unit where that is not plain from the title.
-fn title(graph: &crate::graphs::Graph) -> String {
+fn title(graph: &crate::consumers::graphs::Graph) -> String {
     if graph.is_rate() { format!("{}, per second", graph.title) } else { graph.title.into() }
 }
 

@@ -4,7 +4,7 @@ use super::export::{Export, Trigger};
 use super::macros::MACROS;
 use std::fmt::Write;
 
-const HEAD: &str = "<!-- Written by 'make consumer-files'. Edit config/generate/zabbix. -->
+const HEAD: &str = "<!-- Written by 'make generate'. Edit xtask/src/consumers/zabbix. -->
 # Zabbix
 
 `template_netstat_agentx.yaml` is one template, \"Linux netstat by SNMP\", in the format of Zabbix 6.0, which 6.0 and later

@@ -3,8 +3,8 @@
 //! The schema is Grafana 9's; later versions bring it up to date when they load it.
 
 use super::metric::{expression, selector, sister};
-use crate::graphs::{GRAPHS, Graph};
-use crate::object::Object;
+use crate::consumers::graphs::{GRAPHS, Graph};
+use crate::consumers::object::Object;
 use netstat_agentx::text::first_sentence;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -190,7 +190,7 @@ pub fn file() -> String {
     let dashboard = json!({
         "uid": "netstat-agentx",
         "title": "Linux network sockets and counters (netstat-agentx)",
-        "description": "Written by 'make consumer-files'. TCP, UDP and ICMP of Linux hosts by SNMP.",
+        "description": "Written by 'make generate'. TCP, UDP and ICMP of Linux hosts by SNMP.",
         "tags": ["linux", "network", "snmp"],
         "schemaVersion": 36,
         "editable": true,

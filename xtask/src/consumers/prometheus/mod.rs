@@ -75,11 +75,11 @@ enum Form {
 fn generator(form: Form) -> String {
     let mut out = String::from(match form {
         Form::Old => {
-            "# Written by 'make consumer-files'. For the generator of snmp_exporter up to 0.22; 0.23 and later: generator.yml.\n\
+            "# Written by 'make generate'. For the generator of snmp_exporter up to 0.22; 0.23 and later: generator.yml.\n\
              modules:\n"
         }
         Form::Split => {
-            "# Written by 'make consumer-files'. For the generator of snmp_exporter 0.23 and later; before: generator-0.21.yml.\n\
+            "# Written by 'make generate'. For the generator of snmp_exporter 0.23 and later; before: generator-0.21.yml.\n\
              auths:\n  public_v2:\n    version: 2\n    community: public\n\
              modules:\n"
         }

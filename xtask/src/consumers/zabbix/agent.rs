@@ -3,7 +3,7 @@
 use super::export::{Item, Step, tag, uuid};
 use super::item::{INTERVAL, asked, gauge, heartbeat, rate, step};
 use super::keys::{SNMPD_UPTIME, value_key};
-use crate::object::Object;
+use crate::consumers::object::Object;
 use netstat_agentx::mib::object::Syntax;
 
 /// Sources of the subagent, without those that no item reads from.

@@ -1,6 +1,6 @@
 //! What a person wants to see of a host's network, drawn by every consumer in its own way: one row is one graph.
 
-use crate::object::Object;
+use crate::consumers::object::Object;
 
 /// A graph, a plot or a panel.
 pub struct Graph {

@@ -3,7 +3,7 @@
 //! The standard objects are not scraped, since snmp_exporter's generator needs the IETF's MIB texts for them, which
 //! Debian does not ship: the kernel's counters that they are read from say the same.
 
-use crate::object::Object;
+use crate::consumers::object::Object;
 use netstat_agentx::mib::groups::GROUPS;
 use netstat_agentx::mib::object::{Column, Object as Declared, Read};
 use netstat_agentx::registry;

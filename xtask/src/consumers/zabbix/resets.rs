@@ -5,7 +5,7 @@ use super::export::{Item, Named, Rule, Step, tag, uuid};
 use super::item::{column, gauge, heartbeat, rate, step};
 use super::macros::m_of;
 use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, filter, prototype};
-use crate::object::Object;
+use crate::consumers::object::Object;
 
 /// The value map of lnsResetTracing, and the object.
 pub const TRACING: &str = "lnsResetTracing";

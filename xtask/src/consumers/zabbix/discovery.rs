@@ -7,7 +7,7 @@ use super::item::{column, state_word, step};
 use super::macros::m_of;
 use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, LISTENER_GRAPH, PORT_GRAPH, filter, prototype};
 use super::resets;
-use crate::graphs::GRAPHS;
+use crate::consumers::graphs::GRAPHS;
 use netstat_agentx::mib::groups::lns_sockets::TCP_STATE;
 
 pub fn rules() -> Vec<Rule> {

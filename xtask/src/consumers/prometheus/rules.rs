@@ -1,7 +1,6 @@
 //! Alerting rules: what to be told of, with what it means and what to do about it.
 
-use crate::object::Object;
-use netstat_agentx::mib::names::resolve;
+use crate::consumers::object::Object;
 use netstat_agentx::text::folded;
 use std::fmt::Write;
 
@@ -185,7 +184,7 @@ const ALERTS: &[Alert] = &[
 
 pub fn file() -> String {
     let mut out = String::from(
-        "# Written by 'make consumer-files'. Keep your own thresholds in a copy; README.md says more.\n\
+        "# Written by 'make generate'. Keep your own thresholds in a copy; README.md says more.\n\
          groups:\n  - name: netstat-agentx\n    rules:\n",
     );
     for alert in ALERTS {
@@ -235,7 +234,7 @@ fn alerts_name_objects_that_are_there_and_explain_themselves() {
             let words = expr.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("lns"));
             let index = ["lnsTcpState", "lnsTcpStateFamily"];
             for word in words.filter(|word| !index.contains(word)) {
-                resolve(word, &crate::object::base()).unwrap();
+                netstat_agentx::mib::names::resolve(word, &crate::consumers::object::base()).unwrap();
             }
         }
         let description = description(alert);

@@ -1,7 +1,7 @@
 //! Munin: a wildcard SNMP plugin for each graph, which says what to draw; LinuxNetstat.pm beside them draws.
 
-use crate::graphs::{GRAPHS, Graph};
-use crate::object::Object;
+use crate::consumers::graphs::{GRAPHS, Graph};
+use crate::consumers::object::Object;
 use std::fmt::Write;
 
 /// From when on Munin warns, by object.
@@ -36,7 +36,7 @@ pub fn files() -> Vec<(String, String)> {
 fn plugin(graph: &Graph) -> String {
     let mut out = format!(
         "#!/usr/bin/perl\n\
-         # Written by 'make consumer-files': do not edit.\n\n\
+         # Written by 'make generate': do not edit.\n\n\
          =head1 NAME\n\n\
          snmp__lns_{} - {}\n\n\
          =head1 APPLICABLE SYSTEMS\n\n\
