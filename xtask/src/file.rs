@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 /// What a file says of itself by which one is known that is not made any more.
-pub const MARK: &str = "Written by 'make generate'";
+pub const MARK: &str = "by 'make generate'";
 
 /// A generated file.
 pub struct File {

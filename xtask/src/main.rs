@@ -88,3 +88,16 @@ fn made(root: &Path) -> Result<Vec<File>, Error> {
 fn no_file_has_drifted() {
     generate(&root(), true, false).unwrap_or_else(|error| panic!("{error}"));
 }
+
+/// Which files these are depends on the source: one that goes must be known by what it says.
+#[test]
+fn pages_and_plugins_say_what_they_are() {
+    let files = made(&root()).unwrap();
+    let several =
+        |file: &&File| file.path.starts_with("docs/counters/") || file.path.starts_with("config/munin/");
+    let several: Vec<_> = files.iter().filter(several).collect();
+    assert!(several.len() > 20);
+    for file in several {
+        assert!(file.text.contains(file::MARK), "{}", file.path);
+    }
+}

@@ -84,7 +84,7 @@ mod tests {
     fn every_kind_of_drift_is_told_and_mended() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        let marked = format!("# {MARK}\n");
+        let marked = format!("# Written {MARK}\n");
         let files = [file("a/page", &marked), file("b/program", "#!/bin/sh\n"), file("b/data", "1\n")];
         assert_eq!(drifted(root, &files).unwrap().len(), 3, "nothing is there yet");
         assert_eq!(write(root, &files).unwrap(), ["a/page", "b/program", "b/data"]);
