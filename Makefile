@@ -12,8 +12,8 @@ MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 BASHDIR  = $(SHAREDIR)/bash-completion/completions
 ZSHDIR   = $(SHAREDIR)/zsh/site-functions
 FISHDIR  = $(SHAREDIR)/fish/vendor_completions.d
-# The folders for those who poll us, and the drop-ins; not what makes the former.
-CONSUMERS = $(filter-out config/sysusers.d/ config/generate/,$(wildcard config/*/))
+# The folders for those who poll us, and the drop-ins.
+CONSUMERS = $(filter-out config/sysusers.d/,$(wildcard config/*/))
 MODULES  = mibs/LINUX-NETSTAT-MIB.txt mibs/capabilities/LINUX-NETSTAT-CAPS-MIB.txt
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
@@ -22,8 +22,8 @@ NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_
 PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
 ZABBIX = zabbix_server:zabbix-server-pgsql php:php-cli pg_ctlcluster:postgresql
 
-.PHONY: all build bench soak demo test test-consumers test-package test-trixie msrv deny mibs module pages consumer-files deb \
-    install uninstall clean
+.PHONY: all build bench soak demo test test-consumers test-package test-trixie msrv deny mibs generate \
+    generate-check snmp-exporter-modules deb install uninstall clean
 
 all: build
 
@@ -55,10 +55,10 @@ test:
 	    unshare:util-linux setpriv:util-linux prlimit:util-linux mount:mount perl:perl-base mandoc:mandoc \
 	    faketime:faketime kill:procps
 	$(MAKE) --no-print-directory mibs
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) test --locked
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --locked --workspace
 
 # The heavy end-to-end tests with the programs that poll us or read our module.
 test-consumers:
@@ -67,9 +67,9 @@ test-consumers:
 	    kill:procps tshark:tshark $(PROMETHEUS) $(NAGIOS) $(ZABBIX)
 	test -e /usr/share/zabbix/index.php || tools/need zabbix:zabbix-frontend-php
 	php -m | grep -q pgsql || tools/need pgsql:php-pgsql
-	$(MAKE) --no-print-directory mibs
-	tools/newer-snmp-exporter target/snmp-exporter
+	$(MAKE) --no-print-directory snmp-exporter
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
+	$(CARGO) xtask generate --check --snmp-exporter
 	$(CARGO) test --locked --test consumers --test mrtg --test munin --test nagios --test prometheus \
 	    --test snmpd_snippet --test tshark --test zabbix -- --ignored
 	$(MAKE) --no-print-directory test-package
@@ -100,7 +100,7 @@ msrv:
 # Licences, banned crates and sources of all crates this is made of.
 deny:
 	test -x target/tools/bin/cargo-deny || $(CARGO) install --quiet --locked --root target/tools cargo-deny
-	target/tools/bin/cargo-deny --all-features check licenses bans sources
+	target/tools/bin/cargo-deny --all-features --workspace check licenses bans sources
 
 # Each fuzz target for 20 minutes and at least 10 million runs: hours. Without a sanitizer, since there is no unsafe code
 # to watch, so that the stable toolchain will do; overflows are found all the same.
@@ -127,17 +127,24 @@ fuzz-short:
 mibs:
 	@tools/base-mibs target/mibs
 
-# LINUX-NETSTAT-MIB and LINUX-NETSTAT-CAPS-MIB from the declarations in the source.
-module:
-	$(CARGO) run --quiet --locked -- mib > target/LINUX-NETSTAT-MIB.txt
-	$(CARGO) run --quiet --locked -- mib --capabilities > target/LINUX-NETSTAT-CAPS-MIB.txt
-	mv target/LINUX-NETSTAT-MIB.txt mibs/
-	mv target/LINUX-NETSTAT-CAPS-MIB.txt mibs/capabilities/
+# Every file that follows from the source: the MIB modules from the declarations, docs/counters from the registry, the
+# man pages and the shell completions from the command line and the example configuration, config/CONSUMER from all of
+# them. Says what it changed. 'make test' fails where that was forgotten; 'make generate-check' looks at nothing else.
+generate:
+	$(CARGO) xtask generate
 
-# What follows from the source: docs/counters from the registry, the man pages and the shell completions from the command
-# line and the example configuration.
-pages:
-	UPDATE_PAGES=1 $(CARGO) test --quiet --locked --lib pages
+generate-check:
+	$(CARGO) xtask generate --check
+
+# The same, and config/prometheus/snmp*.yml, which snmp_exporter's own generators make.
+snmp-exporter-modules: snmp-exporter
+	$(CARGO) xtask generate --snmp-exporter
+
+.PHONY: snmp-exporter
+snmp-exporter:
+	tools/need $(PROMETHEUS)
+	@$(MAKE) --no-print-directory mibs
+	tools/newer-snmp-exporter target/snmp-exporter
 
 # The unit and its drop-ins for programs in the folder $(1), to the folders $(2) and $(3).
 define units
@@ -182,18 +189,6 @@ uninstall:
 	rm -f $(BASHDIR)/netstat-agentx $(ZSHDIR)/_netstat-agentx $(FISHDIR)/netstat-agentx.fish
 	rm -rf $(SHAREDIR)/doc/netstat-agentx $(SHAREDIR)/netstat-agentx
 	! cmp -s config/netstat-agentx.toml $(SYSCONF)/netstat-agentx.toml || rm -f $(SYSCONF)/netstat-agentx.toml
-
-# config/CONSUMER from the declarations; what draws which stands in config/generate.
-consumer-files:
-	UPDATE_CONSUMER_FILES=1 $(CARGO) test --quiet --locked --test consumer-files
-
-# config/prometheus/snmp*.yml, the modules of snmp_exporter, from the MIB module: run after 'module' and 'consumer-files'.
-.PHONY: snmp-exporter-modules
-snmp-exporter-modules:
-	tools/need $(PROMETHEUS)
-	@$(MAKE) --no-print-directory mibs
-	tools/newer-snmp-exporter target/snmp-exporter
-	UPDATE_CONSUMER_FILES=1 $(CARGO) test --quiet --locked --test prometheus -- --ignored the_modules_are
 
 clean:
 	$(CARGO) clean

@@ -15,7 +15,7 @@
 //! * [`agent`]: the loop that joins them
 //! * [`cli`]: one file for each subcommand
 //! * [`config`]: the configuration file
-//! * [`text`]: names that were probably meant, text folded to lines
+//! * [`text`]: names that were probably meant, text folded to lines, the first sentence
 //! * [`range`]: ranges in the syntax of Nagios plugins
 //! * [`trace`]: parsers of the kernel's trace buffer; `trace::folder`, `trace::instance` and `trace::prepared` alone open anything
 //! * [`resets`]: resets by port and reason, and the thread that counts them

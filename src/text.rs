@@ -1,4 +1,4 @@
-//! Text for people: the name that was probably meant, and folding to lines.
+//! Text for people: the name that was probably meant, folding to lines, the first sentence.
 
 use textwrap::{Options, WordSeparator, WordSplitter};
 
@@ -22,4 +22,25 @@ pub fn folded(text: &str, width: usize, first: &str, others: &str) -> String {
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation);
     textwrap::fill(text, options)
+}
+
+/// The text up to the end of its first sentence.
+#[must_use]
+pub fn first_sentence(text: &str) -> &str {
+    let end = text
+        .match_indices(". ")
+        .map(|(at, _)| at + 1)
+        .find(|&at| !text.get(..at).unwrap_or("").ends_with("e.g."));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_sentences() {
+        assert_eq!(first_sentence("One. Two."), "One.");
+        assert_eq!(first_sentence("Only one"), "Only one");
+    }
 }

@@ -1,5 +1,5 @@
-//! Prometheus for real: the modules that snmp_exporter's generator makes of ours, scrapes through snmp_exporter, the
-//! rules, an alert that fires. The programs are those that 'make test-consumers' installs.
+//! Prometheus for real: scrapes through snmp_exporter, the rules, an alert that fires. The programs are those that 'make
+//! test-consumers' installs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -23,11 +23,10 @@ fn shipped(file: &str) -> PathBuf {
     Path::new(ROOT).join("config/prometheus").join(file)
 }
 
-/// One of the two forms of snmp_exporter's configuration, and the programs that have it.
+/// One of the two forms of snmp_exporter's configuration, and the exporter that has it.
 struct Form {
     version: &'static str,
-    programs: String,
-    generator: &'static str,
+    program: String,
     modules: &'static str,
     port: u16,
 }
@@ -35,15 +34,13 @@ struct Form {
 fn forms() -> [Form; 2] {
     let old = Form {
         version: "0.21.",
-        programs: "/usr/bin".into(),
-        generator: "generator-0.21.yml",
+        program: "/usr/bin/prometheus-snmp-exporter".into(),
         modules: "snmp-0.21.yml",
         port: 9116,
     };
     let split = Form {
         version: "0.28.",
-        programs: format!("{ROOT}/target/snmp-exporter"),
-        generator: "generator.yml",
+        program: format!("{ROOT}/target/snmp-exporter/prometheus-snmp-exporter"),
         modules: "snmp.yml",
         port: 9117,
     };
@@ -51,16 +48,12 @@ fn forms() -> [Form; 2] {
 }
 
 impl Form {
-    fn program(&self, name: &str) -> Command {
-        Command::new(format!("{}/prometheus-snmp-{name}", self.programs))
-    }
-
     /// Starts the exporter with the shipped modules.
     fn exporter(&self) -> Guard {
-        let said = text_of(&self.program("exporter").arg("--version").output().expect("make test-consumers"));
+        let said =
+            text_of(&Command::new(&self.program).arg("--version").output().expect("make test-consumers"));
         assert!(said.contains(&format!("version {}", self.version)), "{} is meant, not {said}", self.version);
-        let exporter = self
-            .program("exporter")
+        let exporter = Command::new(&self.program)
             .arg(format!("--config.file={}", shipped(self.modules).display()))
             .arg(format!("--web.listen-address=127.0.0.1:{}", self.port))
             .stderr(Stdio::null())
@@ -98,35 +91,6 @@ fn http(port: u16, path: &str, before: impl FnOnce()) -> Option<(u16, String)> {
     stream.read_to_string(&mut text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
-}
-
-#[test]
-#[ignore = "needs snmp_exporter's generators: make test-consumers"]
-fn the_modules_are_what_the_generators_make() {
-    let update = std::env::var_os("UPDATE_CONSUMER_FILES").is_some();
-    for form in forms() {
-        let work = tempfile::tempdir().unwrap();
-        fs::copy(shipped(form.generator), work.path().join("generator.yml")).unwrap();
-        let output = form
-            .program("generator")
-            .arg("generate")
-            .current_dir(work.path())
-            .env("MIBDIRS", format!("{ROOT}/target/mibs:{ROOT}/mibs"))
-            .output()
-            .expect("make test-consumers");
-        let said = text_of(&output);
-        let trouble = ["level=error", "level=warn"].iter().any(|level| said.to_lowercase().contains(level));
-        assert!(output.status.success() && !trouble, "{said}");
-        let made = fs::read_to_string(work.path().join("snmp.yml")).unwrap();
-        if update {
-            fs::write(shipped(form.modules), &made).unwrap();
-        }
-        let there = fs::read_to_string(shipped(form.modules)).unwrap_or_default();
-        assert!(there == made, "{} has drifted: run 'make snmp-exporter-modules'", form.modules);
-        for counter in netstat_agentx::registry::all() {
-            assert!(made.contains(&format!("- name: {}\n", counter.descriptor)), "{}", counter.descriptor);
-        }
-    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ if [ "${2:-}" = inside ]; then
         cd "$1"
         case $2 in
         build)
-            CARGO_TARGET_DIR=target/trixie/build cargo build --locked --offline \
+            CARGO_TARGET_DIR=target/trixie/build cargo build --locked --offline --package netstat-agentx \
                 --config "source.crates-io.replace-with=\"vendored\"" \
                 --config "source.vendored.directory=\"target/trixie/vendor\""
             target/trixie/build/debug/netstat-agentx --version
@@ -61,7 +61,7 @@ if [ "$1" = build ]; then
     cargo vendor --quiet --locked "$work/vendor" > /dev/null
 else
     # As they were built here: an older Debian's programs run on a newer one.
-    cargo test --locked --no-run > "$work/test.log" 2>&1 || { cat "$work/test.log" >&2; exit 1; }
+    cargo test --locked --workspace --no-run > "$work/test.log" 2>&1 || { cat "$work/test.log" >&2; exit 1; }
     sed -n 's/.*Executable .*(\(.*\))$/\1/p' "$work/test.log" > "$work/tests"
     [ -s "$work/tests" ] || { echo "cargo test --no-run names no tests" >&2; exit 1; }
 fi

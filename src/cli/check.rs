@@ -122,7 +122,7 @@ impl Report {
     }
 
     fn of(arguments: &Arguments) -> Self {
-        let pairs = Pair::of(arguments);
+        let pairs = Pair::of(&arguments.types, &arguments.states);
         if pairs.is_empty() {
             return Self::unknown(
                 "there are no such sockets: UDP has the states none and established, TCP all but none".into(),

@@ -9,14 +9,13 @@ mod failure;
 mod local;
 mod log;
 mod mib;
-mod pages;
 mod resets;
 mod run;
 mod show;
 mod trace_instance;
 mod walk;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -58,6 +57,12 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Make or remove the trace instance that the systemd unit records resets in; needs root
     TraceInstance(trace_instance::Arguments),
+}
+
+/// The commands and their arguments as clap has them, for what is written from them: man page and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command that the arguments name.

@@ -6,7 +6,6 @@
 pub mod find;
 pub mod icmp;
 pub mod lines;
-pub mod pages;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

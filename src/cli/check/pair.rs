@@ -1,6 +1,5 @@
 //! What can be asked for: types and states by the names of psutil, and how many sockets there are of each.
 
-use super::Arguments;
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
 use crate::snapshot::tcp::Tcp;
@@ -107,14 +106,14 @@ pub(super) struct Pair {
 
 impl Pair {
     /// The pairs that the arguments ask for.
-    pub(super) fn of(arguments: &Arguments) -> Vec<Self> {
-        let all_types = arguments.types.is_empty() || arguments.types.contains(&Type::All);
-        let all_states = arguments.states.is_empty() || arguments.states.contains(&State::All);
+    pub(super) fn of(types: &[Type], states: &[State]) -> Vec<Self> {
+        let all_types = types.is_empty() || types.contains(&Type::All);
+        let all_states = states.is_empty() || states.contains(&State::All);
         let mut pairs = Vec::new();
         for kind in Type::EACH {
             for &state in State::value_variants() {
-                let kind_named = arguments.types.contains(&kind);
-                let state_named = arguments.states.contains(&state);
+                let kind_named = types.contains(&kind);
+                let state_named = states.contains(&state);
                 let named = kind_named && state_named;
                 let exists = if kind.is_udp() {
                     // Connected UDP sockets are among those of state none already.

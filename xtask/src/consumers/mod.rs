@@ -1,0 +1,29 @@
+//! What consumers load, made from the declarations and the registry so that it cannot drift: templates, plugins,
+//! dashboards. A consumer is one file here and one row in [`CONSUMERS`]; what all of them draw stands in graphs.rs.
+
+mod graphs;
+mod mrtg;
+mod munin;
+mod object;
+mod prometheus;
+mod zabbix;
+
+use crate::file::File;
+
+/// A folder below config and the files in it, by name.
+type Consumer = (&'static str, fn() -> Vec<(String, String)>);
+
+const CONSUMERS: &[Consumer] = &[
+    ("mrtg", mrtg::files),
+    ("munin", munin::files),
+    ("prometheus", prometheus::files),
+    ("zabbix", zabbix::files),
+];
+
+pub fn files() -> Vec<File> {
+    let of = |(folder, files): &Consumer| {
+        let file = |(name, text)| File::new(format!("config/{folder}/{name}"), text);
+        files().into_iter().map(file).collect::<Vec<_>>()
+    };
+    CONSUMERS.iter().flat_map(of).collect()
+}

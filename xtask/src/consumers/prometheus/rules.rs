@@ -1,0 +1,244 @@
+//! Alerting rules: what to be told of, with what it means and what to do about it.
+
+use crate::consumers::object::Object;
+use netstat_agentx::text::folded;
+use std::fmt::Write;
+
+struct Alert {
+    name: &'static str,
+    /// The expression; LIMIT stands for the threshold.
+    expr: &'static str,
+    /// Severity and threshold.
+    levels: &'static [(&'static str, &'static str)],
+    /// How long it must be so.
+    lasts: &'static str,
+    /// What is the matter, behind the name of the host.
+    summary: &'static str,
+    /// What to know besides; may be empty.
+    about: &'static str,
+    /// Whose explanation belongs to it; may be empty.
+    object: &'static str,
+}
+
+const OVERFLOWS: &[(&str, &str)] = &[("warning", "1"), ("critical", "5")];
+
+/// Rates are over one minute, which at a scrape every 15 seconds is four samples.
+const ALERTS: &[Alert] = &[
+    Alert {
+        name: "NetstatHostDown",
+        expr: "up{job=\"linux_netstat\"} == LIMIT",
+        levels: &[("warning", "0")],
+        lasts: "2m",
+        summary: "does not answer SNMP",
+        about: "snmp_exporter cannot be reached, or has no answer from snmpd: the host or snmpd is down, the \
+            community is wrong, a firewall is between, or the answer came too late.",
+        object: "",
+    },
+    Alert {
+        name: "NetstatSubagentMissing",
+        expr: "up{job=\"linux_netstat\"} == LIMIT unless on (job, instance) lnsAgentStartTime",
+        levels: &[("warning", "1")],
+        lasts: "2m",
+        summary: "answers SNMP, but netstat-agentx does not",
+        about: "The subagent does not run, has no connection to snmpd's AgentX socket ('journalctl -u \
+            netstat-agentx' says why), or a view in snmpd.conf hides its objects.",
+        object: "",
+    },
+    Alert {
+        name: "NetstatSourceFails",
+        expr: "increase(lnsAgentSourceFailures[5m]) > LIMIT",
+        levels: &[("warning", "0")],
+        lasts: "0s",
+        summary: "the subagent cannot read its source '{{ $labels.lnsAgentSourceName }}'",
+        about: "What could not be read is missing, and alerts on it cannot fire. The label lnsAgentSourceError of the \
+            metric of that name has file, line and field; so has the log of netstat-agentx.",
+        object: "",
+    },
+    Alert {
+        name: "NetstatListenOverflows",
+        expr: "rate(lnsTcpExtListenOverflows[1m]) > LIMIT",
+        levels: OVERFLOWS,
+        lasts: "1m",
+        summary: "an accept queue is full {{ $value | humanize }} times a second",
+        about: "",
+        object: "lnsTcpExtListenOverflows",
+    },
+    Alert {
+        name: "NetstatListenDrops",
+        expr: "rate(lnsTcpExtListenDrops[1m]) > LIMIT",
+        levels: OVERFLOWS,
+        lasts: "1m",
+        summary: "listeners drop {{ $value | humanize }} connections a second",
+        about: "",
+        object: "lnsTcpExtListenDrops",
+    },
+    Alert {
+        name: "NetstatSynQueueDrops",
+        expr: "rate(lnsTcpExtTCPReqQFullDrop[1m]) > LIMIT",
+        levels: OVERFLOWS,
+        lasts: "1m",
+        summary: "a SYN queue is full and drops {{ $value | humanize }} SYNs a second",
+        about: "",
+        object: "lnsTcpExtTCPReqQFullDrop",
+    },
+    Alert {
+        name: "NetstatSynQueueCookies",
+        expr: "rate(lnsTcpExtTCPReqQFullDoCookies[1m]) > LIMIT",
+        levels: OVERFLOWS,
+        lasts: "1m",
+        summary: "a SYN queue is full and answers {{ $value | humanize }} SYNs a second with cookies",
+        about: "",
+        object: "lnsTcpExtTCPReqQFullDoCookies",
+    },
+    Alert {
+        name: "NetstatResetsSent",
+        expr: "rate(lnsTcpOutRsts[1m]) > LIMIT * clamp_min(rate(lnsTcpOutRsts[30m] offset 5m), 5)",
+        levels: &[("warning", "10")],
+        lasts: "0s",
+        summary: "sends {{ $value | humanize }} resets a second, over ten times as many as before",
+        about: "Compared with the half hour that ended five minutes ago; below 50 a second it never fires.",
+        object: "lnsTcpOutRsts",
+    },
+    Alert {
+        name: "NetstatAttemptsFail",
+        expr: "rate(lnsTcpAttemptFails[1m]) > LIMIT * clamp_min(rate(lnsTcpAttemptFails[30m] offset 5m), 5)",
+        levels: &[("warning", "10")],
+        lasts: "0s",
+        summary: "{{ $value | humanize }} connection attempts fail a second, over ten times as many as before",
+        about: "Compared with the half hour that ended five minutes ago; below 50 a second it never fires.",
+        object: "lnsTcpAttemptFails",
+    },
+    Alert {
+        name: "NetstatAttemptsFailSteadily",
+        expr: "rate(lnsTcpAttemptFails[5m]) > LIMIT",
+        levels: &[("info", "2")],
+        lasts: "15m",
+        summary: "{{ $value | humanize }} connection attempts fail a second",
+        about: "Much on a quiet host; on a busy one, or where scans are daily weather, raise the threshold.",
+        object: "lnsTcpAttemptFails",
+    },
+    Alert {
+        name: "NetstatCloseWaitGrows",
+        // The least of a quarter of an hour against the most of the one an hour before: what comes and goes does not
+        // count.
+        expr: "min_over_time(lnsTcpStateSockets{lnsTcpStateFamily=\"all\",lnsTcpState=\"closeWait\"}[15m]) \
+            > max_over_time(lnsTcpStateSockets{lnsTcpStateFamily=\"all\",lnsTcpState=\"closeWait\"}[15m] offset 45m) \
+            > LIMIT",
+        levels: &[("warning", "100"), ("critical", "1000")],
+        lasts: "5m",
+        summary: "{{ $value }} sockets in CLOSE_WAIT and growing",
+        about: "",
+        object: "lnsTcpStateSockets.all.closeWait",
+    },
+    Alert {
+        name: "NetstatTimeWaitNearLimit",
+        expr: "lnsSockstatTcpTimeWait / lnsLimitTcpMaxTwBuckets > LIMIT",
+        levels: &[("warning", "0.8")],
+        lasts: "5m",
+        summary: "{{ $value | humanizePercentage }} of tcp_max_tw_buckets are in use",
+        about: "Let the program with most of them keep its connections open longer, or raise \
+            net.ipv4.tcp_max_tw_buckets.",
+        object: "lnsSockstatTcpTimeWait",
+    },
+    Alert {
+        name: "NetstatOrphans",
+        expr: "lnsSockstatTcpOrphan / lnsLimitTcpMaxOrphans > LIMIT",
+        levels: &[("warning", "0.25"), ("critical", "0.5")],
+        lasts: "1m",
+        summary: "orphaned TCP sockets are at {{ $value | humanizePercentage }} of tcp_max_orphans",
+        about: "For sockets that have waited long or got errors a half or a quarter of the limit holds. Each orphan has \
+            memory that cannot be swapped; lnsTcpExtTCPAbortOnMemory counts those that were reset.",
+        object: "lnsSockstatTcpOrphan",
+    },
+    Alert {
+        name: "NetstatTcpMemory",
+        expr: "lnsSockstatTcpMem > LIMIT",
+        levels: &[("warning", "lnsLimitTcpMemPressure"), ("critical", "0.9 * lnsLimitTcpMemHigh")],
+        lasts: "1m",
+        summary: "TCP holds {{ $value | humanize }} pages of memory",
+        about: "Connections slow down, then segments are dropped. Look for the sockets with the longest queues \
+            ('ss -tanm'), or raise net.ipv4.tcp_mem.",
+        object: "lnsSockstatTcpMem",
+    },
+    Alert {
+        name: "NetstatUdpReceiveBufferErrors",
+        expr: "rate(lnsUdpRcvbufErrors[1m]) + (rate(lnsUdp6RcvbufErrors[1m]) or 0 * rate(lnsUdpRcvbufErrors[1m])) \
+            > LIMIT",
+        levels: &[("warning", "10")],
+        lasts: "0s",
+        summary: "{{ $value | humanize }} UDP datagrams a second find their receive buffer full",
+        about: "The alert is on IPv4 and IPv6 together.",
+        object: "lnsUdpRcvbufErrors",
+    },
+    Alert {
+        name: "NetstatUdpSendBufferErrors",
+        expr: "rate(lnsUdpSndbufErrors[1m]) + (rate(lnsUdp6SndbufErrors[1m]) or 0 * rate(lnsUdpSndbufErrors[1m])) \
+            > LIMIT",
+        levels: &[("warning", "10")],
+        lasts: "0s",
+        summary: "{{ $value | humanize }} UDP datagrams a second have no room to be sent",
+        about: "The alert is on IPv4 and IPv6 together.",
+        object: "lnsUdpSndbufErrors",
+    },
+];
+
+pub fn file() -> String {
+    let mut out = String::from(
+        "# Written by 'make generate'. Keep your own thresholds in a copy; README.md says more.\n\
+         groups:\n  - name: netstat-agentx\n    rules:\n",
+    );
+    for alert in ALERTS {
+        for (severity, limit) in alert.levels {
+            let _ = writeln!(out, "      - alert: {}\n        expr: >-", alert.name);
+            fold(&mut out, "          ", &alert.expr.replace("LIMIT", limit));
+            let _ = writeln!(
+                out,
+                "        for: {}\n        labels:\n          severity: {severity}",
+                alert.lasts
+            );
+            out.push_str("        annotations:\n          summary: >-\n");
+            fold(&mut out, "            ", &format!("{{{{ $labels.instance }}}}: {}", alert.summary));
+            out.push_str("          description: >-\n");
+            fold(&mut out, "            ", &description(alert));
+        }
+    }
+    out
+}
+
+/// The explanation of the object, then our own words.
+fn description(alert: &Alert) -> String {
+    if alert.object.is_empty() {
+        return alert.about.to_owned();
+    }
+    let object = Object::named(alert.object);
+    match object.counter {
+        Some(counter) => format!(
+            "{} {} {} More: 'netstat-agentx explain {}.{}'.",
+            counter.counts, counter.means, alert.about, counter.group, counter.name
+        ),
+        None => format!("{} {}", object.description, alert.about).trim_end().to_owned(),
+    }
+}
+
+/// The body of a folded block scalar, or a comment.
+pub fn fold(out: &mut String, indent: &str, text: &str) {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let _ = writeln!(out, "{}", folded(&text, 100 + indent.len(), indent, indent));
+}
+
+#[test]
+fn alerts_name_objects_that_are_there_and_explain_themselves() {
+    for alert in ALERTS {
+        for (_, limit) in alert.levels {
+            let expr = alert.expr.replace("LIMIT", limit);
+            let words = expr.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("lns"));
+            let index = ["lnsTcpState", "lnsTcpStateFamily"];
+            for word in words.filter(|word| !index.contains(word)) {
+                netstat_agentx::mib::names::resolve(word, &crate::consumers::object::base()).unwrap();
+            }
+        }
+        let description = description(alert);
+        // Braces would be a template to Prometheus.
+        assert!(description.ends_with('.') && !description.contains("{{"), "{}: {description}", alert.name);
+    }
+}

@@ -1,0 +1,91 @@
+//! A trigger in the making, and the conditions that most have.
+
+use super::export::{Dependency, Trigger, tag, uuid};
+use super::keys::at;
+use super::macros::m;
+
+/// A trigger before it is written: dependencies by identifier.
+pub struct Alarm {
+    /// For its UUID, for good.
+    pub id: String,
+    pub trigger: Trigger,
+    /// The identifiers of those in whose shadow it stays silent.
+    pub behind: Vec<String>,
+}
+
+impl Alarm {
+    pub fn new(id: &str, name: &str, priority: &'static str, fires: String, recovers: String) -> Self {
+        let trigger = Trigger {
+            uuid: uuid("trigger", id),
+            expression: fires,
+            recovery_mode: "RECOVERY_EXPRESSION",
+            recovery_expression: recovers,
+            name: name.into(),
+            event_name: String::new(),
+            opdata: "now {ITEM.LASTVALUE1}".into(),
+            priority,
+            description: String::new(),
+            manual_close: "",
+            dependencies: Vec::new(),
+            tags: vec![tag("scope", "performance")],
+        };
+        Self { id: id.into(), trigger, behind: Vec::new() }
+    }
+
+    pub fn about(mut self, text: &str) -> Self {
+        self.trigger.description = text.into();
+        self
+    }
+
+    pub fn behind(mut self, id: &str) -> Self {
+        self.behind.push(id.into());
+        self
+    }
+
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.trigger.tags = vec![tag("scope", scope)];
+        self
+    }
+
+    pub fn shows(mut self, opdata: &str) -> Self {
+        self.trigger.opdata = opdata.into();
+        self
+    }
+
+    pub fn closable(mut self) -> Self {
+        self.trigger.manual_close = "YES";
+        self
+    }
+}
+
+/// Writes the dependencies out, by name and expressions, as the format has them.
+pub fn resolved(alarms: Vec<Alarm>) -> Vec<Trigger> {
+    let shadow = |id: &String| {
+        let other = alarms.iter().find(|alarm| alarm.id == *id).unwrap_or_else(|| panic!("no trigger {id}"));
+        Dependency {
+            name: other.trigger.name.clone(),
+            expression: other.trigger.expression.clone(),
+            recovery_expression: other.trigger.recovery_expression.clone(),
+        }
+    };
+    let written = |alarm: &Alarm| Trigger {
+        dependencies: alarm.behind.iter().map(shadow).collect(),
+        ..alarm.trigger.clone()
+    };
+    alarms.iter().map(written).collect()
+}
+
+/// Over its threshold in every reading of PERIOD; over when below it in every reading of RECOVERY.
+pub fn lasting(key: &str, threshold: &str) -> (String, String) {
+    let item = at(key);
+    (
+        format!("min({item},{})>{threshold}", m("PERIOD")),
+        format!("max({item},{})<={threshold}", m("RECOVERY")),
+    )
+}
+
+/// A rate over its threshold once, which is the mean since the reading before.
+pub fn at_once(key: &str, threshold: &str) -> (String, String) {
+    let item = at(key);
+    (format!("last({item})>{threshold}"), format!("max({item},{})<={threshold}", m("RECOVERY")))
+}

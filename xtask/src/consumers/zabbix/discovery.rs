@@ -1,0 +1,99 @@
+//! Low-level discovery: listeners with their accept queues, and the sockets of every listening port by state.
+
+use super::alarm::{Alarm, lasting};
+use super::export::{Rule, uuid};
+use super::graphs::{graph, lines};
+use super::item::{column, state_word, step};
+use super::macros::m_of;
+use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, LISTENER_GRAPH, PORT_GRAPH, filter, prototype};
+use super::resets;
+use crate::consumers::graphs::GRAPHS;
+use netstat_agentx::mib::groups::lns_sockets::TCP_STATE;
+
+pub fn rules() -> Vec<Rule> {
+    vec![listeners(), ports(), resets::rule()]
+}
+
+fn listeners() -> Rule {
+    let item = |column_name: &str, what: &str, shown: &str, about: &str| {
+        let key = format!("netstat.listener[\"{{#ENDPOINT}}\",{what}]");
+        prototype(key, format!("Listener {{#ENDPOINT}}: {shown}"), column_name, "{#SNMPINDEX}", about)
+    };
+    let mut queue = item(
+        "lnsListenerAcceptQueue",
+        "queue",
+        "connections waiting",
+        "Connections that are established and wait for the program to accept them. Near 0 on a healthy host; at the \
+         backlog of listen(2), at most net.core.somaxconn, further ones are dropped.",
+    );
+    let (fires, recovers) = lasting(&queue.key, &m_of("ACCEPT_QUEUE.MAX", "{#ENDPOINT}"));
+    let name = "Listener {#ENDPOINT}: connections wait to be accepted";
+    let alarm = Alarm::new("accept-queue", name, "WARNING", fires, recovers).about(
+        "The program does not accept connections as fast as they come. When the queue is full, further ones are \
+         dropped: see ListenOverflows.",
+    );
+    queue.trigger_prototypes.push(alarm.trigger);
+    let sockets = item(
+        "lnsListenerSockets",
+        "sockets",
+        "listening sockets",
+        "More than one where several processes listen with SO_REUSEPORT.",
+    );
+    Rule {
+        uuid: uuid("rule", "listeners"),
+        name: "Listeners",
+        kind: "SNMP_AGENT",
+        snmp_oid: format!("discovery[{{#ENDPOINT}},{}]", column("lnsListenerEndpoint")),
+        key: "netstat.listeners",
+        delay: DISCOVERY_INTERVAL,
+        filter: filter("{#ENDPOINT}", "LISTENER"),
+        lifetime: LIFETIME,
+        description: "Every TCP endpoint that listens, with the connections that wait for its program.",
+        graph_prototypes: vec![graph(LISTENER_GRAPH, false, lines([queue.key.clone()].into_iter()))],
+        item_prototypes: vec![queue, sockets],
+        preprocessing: Vec::new(),
+    }
+}
+
+fn ports() -> Rule {
+    let key = |state: &str| format!("netstat.port[{{#PORT}},{state}]");
+    let item = |&(number, state): &(u32, &str)| {
+        let word = state_word(state);
+        let mut item = prototype(
+            key(state),
+            format!("Port {{#PORT}}: {word}"),
+            "lnsTcpPortSockets",
+            &format!("{{#PORT}}.{number}"),
+            &format!("TCP sockets in {word} whose local port is {{#PORT}}, IPv4 and IPv6 together."),
+        );
+        item.units = "!sockets".into();
+        if state == "closeWait" {
+            let (fires, recovers) = lasting(&item.key, &m_of("PORT.CLOSE_WAIT.MAX", "{#PORT}"));
+            let name = "Port {#PORT}: many sockets in CLOSE_WAIT";
+            let alarm = Alarm::new("port-close-wait", name, "WARNING", fires, recovers)
+                .about("The service on this port does not close connections that its clients have closed.");
+            item.trigger_prototypes.push(alarm.trigger);
+        }
+        item
+    };
+    let mut item_prototypes: Vec<_> = TCP_STATE.labels.iter().map(item).collect();
+    item_prototypes.sort_by(|a, b| a.key.cmp(&b.key));
+    // In the order and the colours of the graph of all sockets.
+    let states = GRAPHS.iter().find(|graph| graph.name == "tcp_states").unwrap().lines;
+    let keys = states.iter().map(|(name, _)| key(name.rsplit('.').next().unwrap()));
+    Rule {
+        uuid: uuid("rule", "ports"),
+        name: "Listening TCP ports",
+        kind: "SNMP_AGENT",
+        snmp_oid: format!("discovery[{{#SOCKETS}},{}]", column("lnsListenerSockets")),
+        key: "netstat.ports",
+        delay: DISCOVERY_INTERVAL,
+        filter: filter("{#PORT}", "PORT"),
+        lifetime: LIFETIME,
+        description: "Every local port that has a listener, with its sockets by state (lnsTcpPortTable). The ports are \
+            taken from the index of lnsListenerTable, which is shorter.",
+        item_prototypes,
+        graph_prototypes: vec![graph(PORT_GRAPH, true, lines(keys))],
+        preprocessing: vec![step("JAVASCRIPT", include_str!("ports.js"))],
+    }
+}

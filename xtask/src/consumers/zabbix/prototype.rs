@@ -1,0 +1,39 @@
+//! What the rules of low-level discovery have in common.
+
+use super::export::{Condition, Filter, Item, tag, uuid};
+use super::item::{INTERVAL, column, discard_not_supported};
+use super::macros::m;
+
+pub const DISCOVERY_INTERVAL: &str = "{$NETSTAT.DISCOVERY.INTERVAL}";
+pub const LIFETIME: &str = "{$NETSTAT.LIFETIME}";
+
+pub const LISTENER_GRAPH: &str = "Listener {#ENDPOINT}: accept queue";
+pub const PORT_GRAPH: &str = "Port {#PORT}: TCP sockets by state";
+
+pub fn filter(name: &'static str, macros: &str) -> Filter {
+    let condition = |operator, formulaid, suffix: &str| Condition {
+        name,
+        value: m(&format!("{macros}.{suffix}")),
+        operator,
+        formulaid,
+    };
+    let conditions = vec![condition("", "A", "MATCHES"), condition("NOT_MATCHES_REGEX", "B", "NOT_MATCHES")];
+    Filter { evaltype: "AND", conditions }
+}
+
+pub fn prototype(key: String, name: String, of: &str, instance: &str, about: &str) -> Item {
+    Item {
+        uuid: uuid("item-prototype", &key),
+        name,
+        kind: "SNMP_AGENT",
+        snmp_oid: format!("{}.{instance}", column(of)),
+        key,
+        delay: INTERVAL,
+        history: "7d",
+        description: format!("{about}\n\nObject: {of}"),
+        // What has stopped listening, or resetting, has no instance, until discovery takes its items away.
+        preprocessing: vec![discard_not_supported()],
+        tags: vec![tag("component", "listeners")],
+        ..Item::default()
+    }
+}

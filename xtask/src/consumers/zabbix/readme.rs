@@ -1,0 +1,76 @@
+//! The page beside the template: prose, and tables of what is in it.
+
+use super::export::{Export, Trigger};
+use super::macros::MACROS;
+use std::fmt::Write;
+
+const HEAD: &str = "<!-- Written by 'make generate'. Edit xtask/src/consumers/zabbix. -->
+# Zabbix
+
+`template_netstat_agentx.yaml` is one template, \"Linux netstat by SNMP\", in the format of Zabbix 6.0, which 6.0 and later
+import. The host needs snmpd and netstat-agentx and nothing else: no agent of Zabbix, no script, no UserParameter.
+
+";
+
+const USE: &str = "
+## How to use it
+
+1. Data collection (6.0: Configuration), Templates, Import: choose the file. Importing it again, or a newer one over it,
+   updates what there is; items keep their history, since their UUIDs stay the same.
+2. Give the host an SNMP interface: SNMPv2c or SNMPv3, \"Use bulk requests\" on. SNMPv1 has no 64-bit counters: the items
+   that need them are not supported there.
+3. Link the template. Values come after a minute, listeners and ports with the first discovery.
+
+snmpd must let the community or user see what is asked: [../snmpd](../snmpd/README.md) has a view to begin with. If you
+moved the private module to a number of your own (`base-oid`), move the template too:
+
+    sed -i 's/1\\.3\\.6\\.1\\.4\\.1\\.8072\\.9999\\.9999\\.2741/1.3.6.1.4.1.YOURS.1/g' template_netstat_agentx.yaml
+
+Everything is plain OIDs in GETs of many variable bindings, which `walk[]` items of later versions would not make cheaper.
+What a kernel does not have (SCTP, IPv6, a counter of a newer version; limits in a container) is discarded, not an
+error. To poll more slowly, or to watch some ports only, set a macro on the host.
+
+Ports with TCP resets are discovered where the subagent traces resets, which is off by default (`[resets]`, drop-in
+`resets.conf` of the systemd unit). The problem then names the culprit: \"TCP resets sent, local port 7211, NO_SOCKET,
+last peer 127.0.0.1\". On the host, `netstat-agentx resets` shows the process too.
+";
+
+pub fn page(export: &Export) -> String {
+    let template = &export.templates[0];
+    let mut out = String::from(HEAD);
+    let _ = writeln!(
+        out,
+        "It has {} items, {} discovery rules (listeners with their accept queue, listening ports by state, ports \
+         with TCP resets), {} triggers and\n{} trigger prototypes, {} graphs and a dashboard. Items are described by the same texts as\n`netstat-agentx explain`.",
+        template.items.len(),
+        template.discovery_rules.len(),
+        triggers(export).len(),
+        prototypes(export).len(),
+        export.graphs.len()
+    );
+    out += "\n![The dashboard of a host under load](../../docs/images/zabbix.png)\n";
+    out += USE;
+    out += "\n## Triggers\n\nEach has a recovery expression of its own and shows the figure that it is about.\n\n\
+        | trigger | severity |\n| --- | --- |\n";
+    for trigger in triggers(export).into_iter().chain(prototypes(export)) {
+        let _ = writeln!(out, "| {} | {} |", trigger.name, trigger.priority.to_lowercase());
+    }
+    out += "\n## Macros\n\n| macro | default | |\n| --- | --- | --- |\n";
+    for (name, default, about) in MACROS {
+        let _ = writeln!(out, "| `{{$NETSTAT.{name}}}` | `{default}` | {about} |");
+    }
+    out
+}
+
+/// All triggers but those of discovered items, by name.
+fn triggers(export: &Export) -> Vec<&Trigger> {
+    let items = export.templates[0].items.iter().flat_map(|item| &item.triggers);
+    let mut all: Vec<_> = items.chain(&export.triggers).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+fn prototypes(export: &Export) -> Vec<&Trigger> {
+    let items = export.templates[0].discovery_rules.iter().flat_map(|rule| &rule.item_prototypes);
+    items.flat_map(|item| &item.trigger_prototypes).collect()
+}
