@@ -20,6 +20,13 @@ impl StateCounts {
     }
 }
 
+/// In the order of [`TcpState::ALL`].
+impl From<[u32; TcpState::ALL.len()]> for StateCounts {
+    fn from(counts: [u32; TcpState::ALL.len()]) -> Self {
+        Self(counts.map(u64::from))
+    }
+}
+
 impl std::ops::Add for StateCounts {
     type Output = Self;
 

@@ -8,7 +8,8 @@ use crate::proc::sockets::TcpState;
 pub struct Ports {
     /// For each port, 1 + its position in `counts`, or 0.
     positions: Vec<u32>,
-    counts: Vec<StateCounts>,
+    /// In 32 bits, since there may be as many ports as there are: 4 billion sockets of one port fit into no memory.
+    counts: Vec<[u32; TcpState::ALL.len()]>,
 }
 
 impl Default for Ports {
@@ -25,11 +26,12 @@ impl Ports {
             return;
         };
         if *position == 0 {
-            self.counts.push(StateCounts::default());
+            self.counts.push(Default::default());
             *position = u32::try_from(self.counts.len()).unwrap_or(0);
         }
-        if let Some(counts) = self.counts.get_mut(*position as usize - 1) {
-            counts.add(state, 1);
+        let counts = self.counts.get_mut(*position as usize - 1);
+        if let Some(count) = counts.and_then(|counts| counts.get_mut(usize::from(state.number()) - 1)) {
+            *count = count.saturating_add(1);
         }
     }
 
@@ -40,7 +42,7 @@ impl Ports {
         listening.dedup();
         let counts = |port: u16| {
             let position = self.positions.get(usize::from(port))?.checked_sub(1)?;
-            self.counts.get(position as usize).copied()
+            self.counts.get(position as usize).map(|counts| StateCounts::from(*counts))
         };
         listening.into_iter().map(|port| (port, counts(port).unwrap_or_default())).collect()
     }
