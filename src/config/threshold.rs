@@ -3,7 +3,7 @@
 use super::duration::Bounded;
 use super::error::{Mistake, ThresholdProblem, readable};
 use crate::mib::names::resolve;
-use crate::mib::object::Syntax;
+use crate::mib::syntax::Syntax;
 use crate::mib::view::{Kind, Layout, View};
 use crate::range::Range;
 use crate::smi::oid::Oid;

@@ -6,8 +6,9 @@
 //! the configuration can have served.
 
 use super::groups::lns_sockets::TCP_STATE;
-use super::module::{self, clause};
-use super::object::Syntax;
+use super::module::clauses::{about, clause};
+use super::module::conformance;
+use super::syntax::Syntax;
 use super::view::Layout;
 use crate::smi::oid::Oid;
 use std::fmt::Write;
@@ -170,7 +171,7 @@ fn write_module(out: &mut String) {
     let _ = writeln!(out, "    InetAddressType\n        FROM INET-ADDRESS-MIB");
     let _ = writeln!(out, "    linuxNetstatMIB\n        FROM LINUX-NETSTAT-MIB;\n");
     let _ = writeln!(out, "linuxNetstatCapsMIB MODULE-IDENTITY");
-    module::about(
+    about(
         out,
         "What the SNMP subagent netstat-agentx serves of which MIB modules. The value that is true of one that runs, by \
          its configuration, stands in sysORID of its master agent.",
@@ -197,9 +198,9 @@ fn write_statement(out: &mut String, statement: &Statement) {
         supported.variations.iter().for_each(|variation| varies(out, variation));
     }
     if statement.private {
-        let groups = module::groups();
+        let groups = conformance::names();
         supports(out, "LINUX-NETSTAT-MIB", groups.iter().map(String::as_str));
-        for column in module::columns(|table| table.columns) {
+        for column in conformance::columns(|table| table.columns) {
             if column.syntax == Syntax::InetAddressType {
                 let description =
                     "The kernel tells no zone and no host name, so that there are no other types.";

@@ -14,6 +14,7 @@ pub mod index;
 pub mod module;
 pub mod names;
 pub mod object;
+pub mod syntax;
 pub mod view;
 
 /// 1.3.6.1.2.1, the root of the standard modules.

@@ -1,31 +1,24 @@
 //! Writes LINUX-NETSTAT-MIB from the declarations, so that module and answers cannot differ.
 
-mod conformance;
+pub(super) mod clauses;
+pub(super) mod conformance;
 
-use super::groups::{GROUPS, lns_sockets};
-use super::object::{
-    Column, Group, Labels, Notification, Object, Place, Scalar, Syntax, Table, registered_syntax,
-};
+use super::groups::{self, lns_sockets};
+use super::object::{Column, Notification, Object, Scalar, Table};
+use super::syntax::{Labels, Syntax, registered_syntax};
 use crate::registry::{self, Registered};
 use crate::smi::oid::Oid;
-use crate::text::folded;
-pub(super) use conformance::{columns, groups};
+use clauses::{about, bare, clause, labels, syntax};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The revisions of the module, newest first: date and time in UTC, and what changed.
 const REVISIONS: [(&str, &str); 1] = [("202611250000Z", "The first version.")];
 
-const TEXT_WIDTH: usize = 76;
-
 const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, live from /proc: sockets by state, by \
     listener and by port, memory and limits, and every counter that the kernel names, with what it means. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \
     The standard objects of IP-MIB, TCP-MIB and UDP-MIB that it serves too are not repeated here. What the running \
     kernel does not have has no instance; nothing is shown as 0 that is not known to be 0.";
-
-const CONTACT: &str = "Questions, faults and wishes about this module go to the issue tracker of the netstat-agentx \
-    project, where its source is; SECURITY.md there says how to report a weakness in private. Who has it from a \
-    distribution finds a maintainer in the description of the package netstat-agentx.";
 
 /// The text of the module with its base at `base`.
 #[must_use]
@@ -33,13 +26,6 @@ pub fn text(base: &Oid) -> String {
     let mut out = String::new();
     write_module(&mut out, base);
     out
-}
-
-fn private_groups() -> impl Iterator<Item = (&'static Group, &'static [u32])> {
-    GROUPS.iter().filter_map(|group| match group.place {
-        Place::Private(below) => Some((*group, below)),
-        Place::Mib2(_) => None,
-    })
 }
 
 /// Writing to a `String` cannot fail; the results of `write!` are dropped for that reason alone.
@@ -56,8 +42,8 @@ fn write_module(out: &mut String, base: &Oid) {
     for (name, number) in [("lnsCompliances", 1), ("lnsGroups", 2)] {
         node(out, name, "lnsConformance", number);
     }
-    for (group, below) in private_groups().filter(|(group, _)| !group.name.is_empty()) {
-        node(out, group.name, "lnsObjects", last(below));
+    for (group, number) in groups::private().filter(|(group, _)| !group.name.is_empty()) {
+        node(out, group.name, "lnsObjects", number);
     }
     for (group, number, _) in registry::groups() {
         node(out, &format!("lns{group}Counters"), "lnsCounters", number);
@@ -66,7 +52,7 @@ fn write_module(out: &mut String, base: &Oid) {
         textual_convention(out, convention);
     }
     subagent(out);
-    for (group, _) in private_groups() {
+    for (group, _) in groups::private() {
         let parent = if group.name.is_empty() { "lnsObjects" } else { group.name };
         let _ = writeln!(out, "\n-- {}\n", conformance::label(group));
         for object in group.objects {
@@ -82,18 +68,6 @@ fn write_module(out: &mut String, base: &Oid) {
     let _ = writeln!(out, "END");
 }
 
-/// The clauses of a MODULE-IDENTITY, with its revisions, newest first.
-pub(super) fn about(out: &mut String, description: &str, revisions: &[(&str, &str)]) {
-    let updated = revisions.first().map_or("", |(date, _)| date);
-    let _ = writeln!(out, "    LAST-UPDATED \"{updated}\"\n    ORGANIZATION \"The netstat-agentx project\"");
-    clause(out, "CONTACT-INFO", CONTACT);
-    clause(out, "DESCRIPTION", description);
-    for (date, change) in revisions {
-        let _ = writeln!(out, "    REVISION \"{date}\"");
-        clause(out, "DESCRIPTION", change);
-    }
-}
-
 /// The node that the module hangs below, which every tool knows, and the numbers from there.
 fn root(base: &Oid) -> (&'static str, String) {
     let (root, rest) = match base.as_slice() {
@@ -104,10 +78,6 @@ fn root(base: &Oid) -> (&'static str, String) {
     };
     let numbers: Vec<_> = rest.iter().map(ToString::to_string).collect();
     (root, numbers.join(" "))
-}
-
-fn last(subids: &[u32]) -> u32 {
-    subids.last().copied().unwrap_or(0)
 }
 
 fn node(out: &mut String, name: &str, parent: &str, number: u32) {
@@ -131,15 +101,6 @@ fn subagent(out: &mut String) {
     let _ = writeln!(out, "    ::= {{ linuxNetstatMIB {SUBAGENT_NUMBER} }}");
 }
 
-/// A clause whose text is folded to lines.
-pub(super) fn clause(out: &mut String, name: &str, text: &str) {
-    let _ = writeln!(out, "    {name}");
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // The last line ends with a quotation mark more.
-    let folded = folded(&text, TEXT_WIDTH - 1, "        \"", "        ");
-    let _ = writeln!(out, "{folded}\"");
-}
-
 /// Names by module that the declarations need.
 fn imports(out: &mut String, root: &'static str) {
     let mut modules: BTreeMap<(u8, &str), BTreeSet<&str>> = BTreeMap::new();
@@ -157,7 +118,7 @@ fn imports(out: &mut String, root: &'static str) {
     for name in ["MODULE-COMPLIANCE", "NOTIFICATION-GROUP", "OBJECT-GROUP"] {
         need(2, "SNMPv2-CONF", name);
     }
-    for (group, _) in private_groups() {
+    for (group, _) in groups::private() {
         for syntax in group.objects.iter().flat_map(syntaxes) {
             match syntax {
                 Syntax::Counter32 => need(0, "SNMPv2-SMI", "Counter32"),
@@ -197,48 +158,10 @@ fn syntaxes(object: &'static Object) -> Vec<Syntax> {
     }
 }
 
-fn labels(labels: &[(u32, &str)]) -> String {
-    let labels: Vec<_> = labels.iter().map(|(number, label)| format!("{label}({number})")).collect();
-    format!("INTEGER {{\n            {}\n        }}", labels.join(",\n            "))
-}
-
 fn textual_convention(out: &mut String, convention: &Labels) {
     let _ = writeln!(out, "\n{} ::= TEXTUAL-CONVENTION\n    STATUS current", convention.name);
     clause(out, "DESCRIPTION", convention.description);
     let _ = writeln!(out, "    SYNTAX {}", labels(convention.labels));
-}
-
-fn syntax(syntax: Syntax) -> String {
-    match syntax {
-        Syntax::Integer32 => "Integer32".into(),
-        Syntax::Range(low, high) => format!("Integer32 ({low}..{high})"),
-        Syntax::Enumeration(numbers) => labels(numbers),
-        Syntax::Labels(convention) => convention.name.into(),
-        Syntax::Counter32 => "Counter32".into(),
-        Syntax::Counter64 => "Counter64".into(),
-        Syntax::Gauge32 => "Gauge32".into(),
-        Syntax::Unsigned32 => "Unsigned32".into(),
-        Syntax::TimeTicks => "TimeTicks".into(),
-        Syntax::IpAddress => "IpAddress".into(),
-        Syntax::VariablePointer => "VariablePointer".into(),
-        Syntax::Text(low, high) => format!("SnmpAdminString (SIZE ({low}..{high}))"),
-        Syntax::DateAndTime => "DateAndTime".into(),
-        Syntax::InetAddressType => "InetAddressType".into(),
-        // All the index may hold: RFC 4001 asks for a limit that keeps names within 128 sub-identifiers.
-        Syntax::InetAddress => "InetAddress (SIZE (4|16))".into(),
-        Syntax::InetPortNumber => "InetPortNumber".into(),
-    }
-}
-
-/// The type as a SEQUENCE has it: without ranges, sizes and labels.
-fn bare(of: Syntax) -> String {
-    match of {
-        Syntax::Enumeration(_) => "INTEGER".into(),
-        _ => {
-            let full = syntax(of);
-            full.split(" (").next().unwrap_or_default().to_owned()
-        }
-    }
 }
 
 fn object_type(out: &mut String, name: &str, syntax: &str, units: &str, access: &str, description: &str) {
@@ -272,14 +195,6 @@ fn write_table(out: &mut String, table: &Table, parent: &str) {
             let _ = writeln!(out, "    ::= {{ {} {} }}\n", table.entry, column.subid);
         }
     }
-}
-
-/// All notifications.
-fn notifications() -> impl Iterator<Item = &'static Notification> {
-    private_groups().flat_map(|(group, _)| group.objects).filter_map(|object| match object {
-        Object::Notification(notification) => Some(notification),
-        _ => None,
-    })
 }
 
 fn write_notification(out: &mut String, notification: &Notification) {
@@ -328,7 +243,7 @@ mod tests {
 
     #[test]
     fn every_object_is_described() {
-        for (group, _) in private_groups() {
+        for (group, _) in groups::private() {
             for object in group.objects {
                 match object {
                     Object::Scalar(scalar) => assert!(scalar.description.len() > 10, "{}", scalar.name),

@@ -5,7 +5,6 @@ use super::MIB_2;
 use super::groups::GROUPS;
 use super::index::push_text;
 use super::object::{Column, NOTIFICATIONS, Object, Place};
-use super::view::prefix;
 use crate::registry;
 use crate::smi::oid::{Oid, OidError};
 use crate::text::nearest;
@@ -54,7 +53,7 @@ struct Node {
 fn nodes(base: &Oid) -> Vec<Node> {
     let mut nodes = vec![Node { name: "mib-2", oid: MIB_2.to_vec(), index: &[] }];
     for group in GROUPS {
-        let at = prefix(base, group.place);
+        let at = group.place.oid(base);
         let below = |subids: &[u32]| [&at, subids].concat();
         let node = |name, oid, index| Node { name, oid, index };
         if !group.name.is_empty() {
@@ -69,7 +68,7 @@ fn nodes(base: &Oid) -> Vec<Node> {
                     }
                 }
                 Object::Notification(notification) => {
-                    let at = prefix(base, Place::Private(&NOTIFICATIONS));
+                    let at = Place::Private(&NOTIFICATIONS).oid(base);
                     nodes.push(node(notification.name, [&at[..], &[notification.number]].concat(), &[]));
                 }
                 Object::Table(table) => {

@@ -3,7 +3,8 @@
 use super::MIB_2;
 use super::context::Context;
 use super::groups::{GROUPS, MIB_2_SUBTREES};
-use super::object::{Column, Group, Object, Place, Scalar, Syntax, Table, registered_syntax, typed};
+use super::object::{Column, Group, Object, Place, Scalar, Table};
+use super::syntax::{Syntax, registered_syntax, typed};
 use crate::registry::{self, Registered, Slot};
 use crate::smi::Missing;
 use crate::smi::oid::Oid;
@@ -90,7 +91,7 @@ impl View {
                 Place::Private(_) => layout.private,
             };
             if served {
-                add_group(&mut leaves, group, &prefix(&layout.base, group.place));
+                add_group(&mut leaves, group, &group.place.oid(&layout.base));
             }
         }
         leaves.sort_by(|a: &Leaf, b| a.oid.cmp(&b.oid));
@@ -180,15 +181,6 @@ impl View {
     fn covering<'a>(&self, name: &'a Oid, after: usize) -> Option<(&Leaf, &'a [u32])> {
         let leaf = self.leaves.get(after.checked_sub(1)?)?;
         Some((leaf, name.strip_prefix(&leaf.oid)?))
-    }
-}
-
-/// The OID of a place.
-#[must_use]
-pub fn prefix(base: &Oid, place: Place) -> Vec<u32> {
-    match place {
-        Place::Mib2(below) => [&MIB_2, below].concat(),
-        Place::Private(below) => [base.as_slice(), below].concat(),
     }
 }
 

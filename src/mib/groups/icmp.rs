@@ -1,9 +1,8 @@
 //! icmp, 1.3.6.1.2.1.5: the scalars of RFC 2011 and the tables of RFC 4293.
 
 use crate::mib::context::Context;
-use crate::mib::object::{
-    Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column,
-};
+use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Table, standard, standard_column};
+use crate::mib::syntax::Syntax;
 use crate::registry::icmp::IcmpType;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;

@@ -2,7 +2,8 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
-use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Scalar, Syntax, Table};
+use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Scalar, Table};
+use crate::mib::syntax::Syntax;
 use crate::smi::date_and_time;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;

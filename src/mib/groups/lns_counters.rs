@@ -2,7 +2,8 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
-use crate::mib::object::{Column, Group, Object, Place, Rows, Syntax, Table};
+use crate::mib::object::{Column, Group, Object, Place, Rows, Table};
+use crate::mib::syntax::Syntax;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 

@@ -2,7 +2,8 @@
 
 use super::tcp_tables::{listeners, push_listener, with_listener};
 use crate::mib::context::Context;
-use crate::mib::object::{Column, Group, Labels, Object, Place, Rows, Syntax, Table};
+use crate::mib::object::{Column, Group, Object, Place, Rows, Table};
+use crate::mib::syntax::{Labels, Syntax};
 use crate::proc::sockets::{Address, Endpoint, TcpState};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;

@@ -1,6 +1,7 @@
 //! B.1.2: sockets in use and memory, from net/sockstat, and the limits they run against.
 
-use crate::mib::object::{Group, Object, Place, Read, Scalar, Syntax};
+use crate::mib::object::{Group, Object, Place, Read, Scalar};
+use crate::mib::syntax::Syntax;
 
 /// lnsSockstat
 pub static GROUP: Group = Group {

@@ -2,8 +2,8 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
-use crate::mib::object::{Column, Group, NOTIFICATIONS, Notification, Object, Place, Rows, Syntax, Table};
-use crate::mib::view::prefix;
+use crate::mib::object::{Column, Group, NOTIFICATIONS, Notification, Object, Place, Rows, Table};
+use crate::mib::syntax::Syntax;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::thresholds::{Status, Watch};
@@ -124,7 +124,7 @@ const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 /// notification, whose instances hold the threshold's name. The master agent puts sysUpTime.0 before them.
 #[must_use]
 pub fn change(base: &Oid, watch: &Watch) -> Vec<(Oid, Value)> {
-    let below = |place, subids: &[u32]| Oid::from_slice(&[&prefix(base, place), subids].concat());
+    let below = |place: Place, subids: &[u32]| Oid::from_slice(&[&place.oid(base)[..], subids].concat());
     let notification = below(Place::Private(&NOTIFICATIONS), &[CHANGE]).unwrap_or_default();
     let trap_oid = Oid::from_slice(&SNMP_TRAP_OID).unwrap_or_default();
     let objects = (2..=4).filter_map(|column| {

@@ -12,7 +12,7 @@ mod tcp;
 mod tcp_tables;
 mod udp;
 
-use super::object::Group;
+use super::object::{Group, Notification, Object, Place};
 
 /// Every group there is, the standard ones first.
 pub static GROUPS: &[&Group] = &[
@@ -34,3 +34,19 @@ pub static GROUPS: &[&Group] = &[
 /// They are relative to [`super::MIB_2`].
 pub static MIB_2_SUBTREES: &[&[u32]] =
     &[&[5], &[5, 29], &[5, 30], &[6], &[6, 13], &[6, 19], &[6, 20], &[7], &[7, 5], &[7, 7]];
+
+/// The groups of the private module, each with its number below lnsObjects.
+pub fn private() -> impl Iterator<Item = (&'static Group, u32)> {
+    GROUPS.iter().filter_map(|group| match group.place {
+        Place::Private(below) => Some((*group, below.last().copied().unwrap_or(0))),
+        Place::Mib2(_) => None,
+    })
+}
+
+/// All notifications.
+pub fn notifications() -> impl Iterator<Item = &'static Notification> {
+    private().flat_map(|(group, _)| group.objects).filter_map(|object| match object {
+        Object::Notification(notification) => Some(notification),
+        _ => None,
+    })
+}

@@ -1,6 +1,7 @@
 //! tcp, 1.3.6.1.2.1.6: the scalars of RFC 4022.
 
-use crate::mib::object::{Group, Object, Place, Read, Syntax, standard};
+use crate::mib::object::{Group, Object, Place, Read, standard};
+use crate::mib::syntax::Syntax;
 
 /// tcp
 pub static GROUP: Group = Group {

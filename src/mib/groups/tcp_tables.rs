@@ -2,7 +2,8 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::{push_inet, push_ipv4};
-use crate::mib::object::{Column, Group, Object, Place, Rows, Syntax, Table, standard_column};
+use crate::mib::object::{Column, Group, Object, Place, Rows, Table, standard_column};
+use crate::mib::syntax::Syntax;
 use crate::proc::sockets::{Address, V4, V6};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;

@@ -3,9 +3,8 @@
 use super::tcp_tables::skip_unknown_processes;
 use crate::mib::context::Context;
 use crate::mib::index::{push_inet, push_ipv4};
-use crate::mib::object::{
-    Column, Group, Object, Place, Read, Rows, Syntax, Table, standard, standard_column,
-};
+use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Table, standard, standard_column};
+use crate::mib::syntax::Syntax;
 use crate::proc::sockets::{Address, V4};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;

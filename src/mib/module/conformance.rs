@@ -1,7 +1,9 @@
 //! lnsConformance: what is mandatory, under which condition, and the groups of objects.
 
-use super::{clause, last, notifications, private_groups};
-use crate::mib::object::{Column, Group, Object, Syntax, Table};
+use super::clauses::clause;
+use crate::mib::groups;
+use crate::mib::object::{Column, Group, Object, Table};
+use crate::mib::syntax::Syntax;
 use crate::registry;
 use std::fmt::Write;
 
@@ -25,13 +27,13 @@ pub(super) struct Members {
 
 /// The groups that every subagent serves, and those that hang on what the kernel has.
 pub(super) fn members() -> (Vec<Members>, Vec<Members>) {
-    let declared = private_groups().filter_map(|(group, below)| {
+    let declared = groups::private().filter_map(|(group, number)| {
         let objects: Vec<_> = group.objects.iter().flat_map(accessible).collect();
         let table = group.objects.iter().find_map(|object| match object {
             Object::Table(table) if group.name.is_empty() => Some(table.subid),
             _ => None,
         });
-        let number = table.unwrap_or_else(|| last(below));
+        let number = table.unwrap_or(number);
         let name = format!("{}Group", label(group));
         (!objects.is_empty()).then(|| Members {
             name,
@@ -89,7 +91,7 @@ pub(super) fn write(out: &mut String) {
         clause(out, "DESCRIPTION", description);
         let _ = writeln!(out, "    ::= {{ lnsGroups {number} }}\n");
     }
-    let names: Vec<_> = notifications().map(|notification| notification.name).collect();
+    let names: Vec<_> = groups::notifications().map(|notification| notification.name).collect();
     let _ = writeln!(
         out,
         "{NOTIFICATIONS_GROUP} NOTIFICATION-GROUP\n    NOTIFICATIONS {{ {} }}\n    STATUS current",
@@ -100,7 +102,7 @@ pub(super) fn write(out: &mut String) {
 }
 
 /// The names of all groups.
-pub(in crate::mib) fn groups() -> Vec<String> {
+pub(in crate::mib) fn names() -> Vec<String> {
     let (always, by_kernel) = members();
     let objects = always.into_iter().chain(by_kernel).map(|members| members.name);
     objects.chain([NOTIFICATIONS_GROUP.to_owned()]).collect()
@@ -110,7 +112,7 @@ pub(in crate::mib) fn groups() -> Vec<String> {
 pub(in crate::mib) fn columns(
     of: fn(&'static Table) -> &'static [Column],
 ) -> impl Iterator<Item = &'static Column> {
-    private_groups().flat_map(|(group, _)| group.objects).flat_map(move |object| match object {
+    groups::private().flat_map(|(group, _)| group.objects).flat_map(move |object| match object {
         Object::Table(table) => of(table),
         _ => &[],
     })
@@ -163,14 +165,14 @@ mod tests {
     /// RFC 2578 section 7.7: a component of an index is not accessible; a notification's instances hold it.
     #[test]
     fn notifications_carry_what_can_be_read() {
-        let groups = private_groups().flat_map(|(group, _)| group.objects).flat_map(accessible);
+        let groups = groups::private().flat_map(|(group, _)| group.objects).flat_map(accessible);
         let readable: BTreeSet<_> = groups.collect();
-        for notification in notifications() {
+        for notification in groups::notifications() {
             for object in notification.objects {
                 assert!(readable.contains(object), "{object}");
             }
         }
-        assert!(!super::super::text(&"1.2.3".parse().unwrap()).contains("accessible-for-notify"));
+        assert!(!crate::mib::module::text(&"1.2.3".parse().unwrap()).contains("accessible-for-notify"));
     }
 
     /// A group that is not mandatory everywhere says where it is (RFC 2580 section 5.4.2).

@@ -2,7 +2,8 @@
 
 use netstat_agentx::mib::groups::GROUPS;
 use netstat_agentx::mib::names::resolve;
-use netstat_agentx::mib::object::{Object as Declared, Read, Syntax};
+use netstat_agentx::mib::object::{Object as Declared, Read};
+use netstat_agentx::mib::syntax::Syntax;
 use netstat_agentx::mib::view::{Kind, Layout, View};
 use netstat_agentx::registry::{self, Registered};
 use netstat_agentx::smi::oid::Oid;

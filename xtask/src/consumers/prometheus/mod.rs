@@ -5,7 +5,8 @@ mod metric;
 mod rules;
 
 use netstat_agentx::mib::groups::GROUPS;
-use netstat_agentx::mib::object::{Object, Syntax, Table};
+use netstat_agentx::mib::object::{Object, Table};
+use netstat_agentx::mib::syntax::Syntax;
 use std::fmt::Write;
 
 pub fn files() -> Vec<(String, String)> {

@@ -4,7 +4,7 @@ use super::export::{Item, Step, tag, uuid};
 use super::item::{INTERVAL, asked, gauge, heartbeat, rate, step};
 use super::keys::{SNMPD_UPTIME, value_key};
 use crate::consumers::object::Object;
-use netstat_agentx::mib::object::Syntax;
+use netstat_agentx::mib::syntax::Syntax;
 
 /// Sources of the subagent, without those that no item reads from.
 pub const SOURCES: [&str; 5] = ["counters", "sockstat", "tcp", "udp", RESETS];
