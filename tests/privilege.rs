@@ -117,7 +117,7 @@ fn no_other_program_is_ever_started_and_no_file_written() {
         // root makes one for the unit, and gives its user a part of it.
         let allowed = [
             (
-                "src/trace/instance.rs",
+                "src/trace/folder.rs",
                 &[(".write(true)", 1), ("fs::create_dir(", 1), ("fs::remove_dir(", 2)][..],
             ),
             ("src/trace/prepared.rs", &[("fs::remove_dir(", 1), ("chown(", 2)]),
