@@ -62,16 +62,14 @@ fn reference(view: &View, cx: &Context<'_>, sockets: &Sockets) -> Instances {
     let (mut all, tables) = (sockets.instances(), tables());
     let others = view.leaves().iter().filter(|leaf| !tables.iter().any(|table| leaf.oid.starts_with(table)));
     for leaf in others {
-        let Kind::Column(table, column) = leaf.kind else {
+        let Kind::Column(_, cells) = leaf.kind else {
             let name = [&leaf.oid[..], &[0]].concat();
             all.extend(view.get(cx, &Oid::from_slice(&name).unwrap()).ok().map(|value| (name, value)));
             continue;
         };
-        for row in 0..table.rows.len(cx) {
-            let mut name = Oid::from_slice(&leaf.oid).unwrap();
-            table.rows.index(cx, row, &mut name);
-            let cell = table.rows.cell(cx, row, column.subid);
-            all.extend(cell.map(|value| (name.as_slice().to_vec(), value)));
+        for (index, cell) in (0..).map_while(|row| cells.at(cx, row)) {
+            let name = [&leaf.oid[..], index.as_slice()].concat();
+            all.extend(cell.map(|value| (name, value)));
         }
     }
     all

@@ -79,8 +79,10 @@ impl Agent {
     /// The variable bindings of a change that the master agent has not been told of yet, and whose it is.
     pub(super) fn next_notification(&mut self) -> Option<(u64, Vec<(Oid, Value)>)> {
         let base = self.config.mib.base_oid.clone().into();
-        let watch = self.subagent.thresholds.take_unsent()?;
-        Some((watch.id, lns_thresholds::change(&base, watch)))
+        let id = self.subagent.thresholds.take_unsent()?.id;
+        let cx = Context::of(self.refresher.snapshot(), &self.subagent, Instant::now());
+        let watch = self.subagent.thresholds.all().iter().find(|watch| watch.id == id)?;
+        Some((id, lns_thresholds::change(&base, &cx, watch)))
     }
 }
 

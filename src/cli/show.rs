@@ -5,7 +5,7 @@ use super::config_argument::ConfigArgument;
 use super::failure::Failure;
 use super::local::Local;
 use crate::mib::context::Context;
-use crate::mib::groups::lns_sockets;
+use crate::mib::groups::lns_sockets::{Family, tcp_of_family, udp_of_family};
 use crate::proc::sockets::Address;
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
@@ -13,6 +13,7 @@ use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::{Listener, Tcp};
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use std::net::SocketAddr;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -22,8 +23,6 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 }
-
-const FAMILIES: [&str; 3] = ["all", "ipv4", "ipv6"];
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let mut local = Local::new(&arguments.config)?;
@@ -60,11 +59,9 @@ struct Report {
 impl Report {
     fn of(cx: &Context<'_>) -> Self {
         let (of_tcp, of_udp, sockstat) = (cx.tcp(), cx.udp(), cx.sockstat());
-        let tcp = |family| lns_sockets::tcp_of_family(of_tcp?, family);
-        let udp = |family| lns_sockets::udp_of_family(of_udp?, family);
         Self {
-            tcp: [tcp(0), tcp(1), tcp(2)],
-            udp: [udp(0), udp(1), udp(2)],
+            tcp: Family::ALL.map(|family| tcp_of_family(of_tcp?, family)),
+            udp: Family::ALL.map(|family| udp_of_family(of_udp?, family)),
             usage: sockstat.map(usage).unwrap_or_default(),
             listeners: of_tcp.map(listeners).unwrap_or_default(),
         }
@@ -113,7 +110,11 @@ impl Report {
 
     fn json(&self) -> Value {
         let by_family = |of: &dyn Fn(usize) -> Value| -> Map<String, Value> {
-            FAMILIES.iter().enumerate().map(|(family, name)| ((*name).to_owned(), of(family))).collect()
+            Family::LABELS
+                .iter()
+                .enumerate()
+                .map(|(family, (_, name))| ((*name).to_owned(), of(family)))
+                .collect()
         };
         let tcp = |family: usize| {
             let counts = self.tcp.get(family).copied().flatten();
@@ -195,7 +196,7 @@ fn percent(used: Option<u64>, limit: Option<u64>) -> String {
 fn listeners(tcp: &Tcp) -> Vec<ListenerLine> {
     fn line<A: Address>(listener: &Listener<A>) -> ListenerLine {
         ListenerLine {
-            endpoint: lns_sockets::text(listener.endpoint),
+            endpoint: SocketAddr::from(listener.endpoint).to_string(),
             accept_queue: listener.accept_queue,
             sockets: listener.sockets,
         }

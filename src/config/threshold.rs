@@ -112,12 +112,12 @@ fn instance(object: &str, layout: &Layout, view: &View, per_second: bool) -> Res
 
 /// How an instance of an object is written.
 fn example(kind: Kind) -> String {
-    let Kind::Column(table, column) = kind else {
+    let Kind::Column(table, _) = kind else {
         return format!("{}.0", kind.name());
     };
     let index =
         table.index.iter().map(|part| part.syntax.labels().first().map_or(part.name, |(_, label)| label));
-    index.fold(column.name.to_owned(), |name, part| name + "." + part)
+    index.fold(kind.name().to_owned(), |name, part| name + "." + part)
 }
 
 #[cfg(test)]

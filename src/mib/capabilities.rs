@@ -200,7 +200,7 @@ fn write_statement(out: &mut String, statement: &Statement) {
     if statement.private {
         let groups = conformance::names();
         supports(out, "LINUX-NETSTAT-MIB", groups.iter().map(String::as_str));
-        for column in conformance::columns(|table| table.columns) {
+        for column in conformance::columns() {
             if column.syntax == Syntax::InetAddressType {
                 let description =
                     "The kernel tells no zone and no host name, so that there are no other types.";

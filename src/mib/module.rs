@@ -4,8 +4,9 @@ pub(super) mod clauses;
 pub(super) mod conformance;
 
 use super::groups::{self, lns_sockets};
-use super::object::{Column, Notification, Object, Scalar, Table};
+use super::object::{Notification, Object, Scalar};
 use super::syntax::{Labels, Syntax, registered_syntax};
+use super::table::Table;
 use crate::registry::{self, Registered};
 use crate::smi::oid::Oid;
 use clauses::{about, bare, clause, labels, syntax};
@@ -152,7 +153,9 @@ fn imports(out: &mut String, root: &'static str) {
 fn syntaxes(object: &'static Object) -> Vec<Syntax> {
     match object {
         Object::Scalar(scalar) => vec![scalar.syntax],
-        Object::Table(table) => table.index.iter().chain(table.columns).map(|column| column.syntax).collect(),
+        Object::Table(table) => {
+            table.index.iter().chain(table.columns()).map(|column| column.syntax).collect()
+        }
         Object::Registry => registry::all().iter().map(|entry| registered_syntax(entry.kind)).collect(),
         Object::Notification(_) => Vec::new(),
     }
@@ -185,20 +188,20 @@ fn write_table(out: &mut String, table: &Table, parent: &str) {
     object_type(out, table.entry, &row, "", "not-accessible", table.entry_description);
     let index: Vec<_> = table.index.iter().map(|column| column.name).collect();
     let _ = writeln!(out, "    INDEX {{ {} }}\n    ::= {{ {} 1 }}\n", index.join(", "), table.name);
-    let all: Vec<&Column> = table.index.iter().chain(table.columns).collect();
-    let members: Vec<_> =
-        all.iter().map(|column| format!("    {} {}", column.name, bare(column.syntax))).collect();
+    let all = table.index.iter().chain(table.columns());
+    let members: Vec<_> = all.map(|column| format!("    {} {}", column.name, bare(column.syntax))).collect();
     let _ = writeln!(out, "{row} ::= SEQUENCE {{\n{}\n}}\n", members.join(",\n"));
-    for (columns, access) in [(table.index, "not-accessible"), (table.columns, "read-only")] {
-        for column in columns {
-            object_type(out, column.name, &syntax(column.syntax), column.units, access, column.description);
-            let _ = writeln!(out, "    ::= {{ {} {} }}\n", table.entry, column.subid);
-        }
+    let index = table.index.iter().map(|column| (column, "not-accessible"));
+    let columns = table.columns().map(|column| (column, "read-only"));
+    for (column, access) in index.chain(columns) {
+        object_type(out, column.name, &syntax(column.syntax), column.units, access, column.description);
+        let _ = writeln!(out, "    ::= {{ {} {} }}\n", table.entry, column.subid);
     }
 }
 
 fn write_notification(out: &mut String, notification: &Notification) {
-    let objects = notification.objects.join(",\n        ");
+    let objects: Vec<_> = notification.objects.iter().map(|cells| cells.column().name).collect();
+    let objects = objects.join(",\n        ");
     let _ = writeln!(
         out,
         "{} NOTIFICATION-TYPE\n    OBJECTS {{\n        {objects}\n    }}\n    STATUS current",
@@ -253,7 +256,7 @@ mod tests {
                             "{}",
                             table.name
                         );
-                        for column in table.index.iter().chain(table.columns) {
+                        for column in table.index.iter().chain(table.columns()) {
                             assert!(column.description.len() > 10, "{}", column.name);
                         }
                     }

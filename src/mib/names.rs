@@ -4,7 +4,8 @@
 use super::MIB_2;
 use super::groups::GROUPS;
 use super::index::push_text;
-use super::object::{Column, NOTIFICATIONS, Object, Place};
+use super::object::{NOTIFICATIONS, Object, Place};
+use super::table::{Column, column_oid};
 use crate::registry;
 use crate::smi::oid::{Oid, OidError};
 use crate::text::nearest;
@@ -74,10 +75,11 @@ fn nodes(base: &Oid) -> Vec<Node> {
                 Object::Table(table) => {
                     nodes.push(node(table.name, below(&[table.subid]), &[]));
                     nodes.push(node(table.entry, below(&[table.subid, 1]), &[]));
-                    let columns = table.columns.iter();
-                    nodes.extend(columns.map(|column| {
-                        node(column.name, below(&[table.subid, 1, column.subid]), table.index)
-                    }));
+                    nodes.extend(
+                        table.columns().map(|column| {
+                            node(column.name, column_oid(&at, table.subid, column), table.index)
+                        }),
+                    );
                 }
             }
         }

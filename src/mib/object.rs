@@ -3,6 +3,7 @@
 use super::MIB_2;
 use super::context::Context;
 use super::syntax::{Syntax, typed};
+use super::table::{Instances, Table};
 use crate::proc::counters::Figure;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
@@ -63,7 +64,7 @@ pub struct Notification {
     pub name: &'static str,
     /// The objects that go with it, in order. No component of an index is among them: the instances hold it (RFC 2578
     /// section 7.7).
-    pub objects: &'static [&'static str],
+    pub objects: &'static [&'static dyn Instances],
     /// DESCRIPTION
     pub description: &'static str,
 }
@@ -82,61 +83,6 @@ pub struct Scalar {
     pub description: &'static str,
     /// Where the value comes from.
     pub read: Read,
-}
-
-/// A conceptual table.
-pub struct Table {
-    /// The last sub-identifier.
-    pub subid: u32,
-    /// Descriptor, `lnsListenerTable`.
-    pub name: &'static str,
-    /// Descriptor of the row, `lnsListenerEntry`.
-    pub entry: &'static str,
-    /// DESCRIPTION of the table.
-    pub description: &'static str,
-    /// DESCRIPTION of the row.
-    pub entry_description: &'static str,
-    /// What makes up the index, in order.
-    pub index: &'static [Column],
-    /// The accessible columns, by sub-identifier.
-    pub columns: &'static [Column],
-    /// The rows.
-    pub rows: &'static dyn Rows,
-}
-
-/// A column, or a component of an index.
-#[derive(Debug)]
-pub struct Column {
-    /// The last sub-identifier.
-    pub subid: u32,
-    /// Descriptor.
-    pub name: &'static str,
-    /// Type.
-    pub syntax: Syntax,
-    /// UNITS; empty where there are none to tell.
-    pub units: &'static str,
-    /// DESCRIPTION; empty for objects of standard modules.
-    pub description: &'static str,
-}
-
-/// The rows of a table: an array in the order of the index, of which indexes and cells are computed when asked
-/// for.
-pub trait Rows: Sync {
-    /// How many rows there are now.
-    fn len(&self, cx: &Context<'_>) -> usize;
-    /// Whether there is none.
-    fn is_empty(&self, cx: &Context<'_>) -> bool {
-        self.len(cx) == 0
-    }
-    /// Appends the index of a row below [`Self::len`]. Indexes rise from row to row.
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid);
-    /// The first row at or after this one that may have a cell in a column. Where many rows in succession have none, a
-    /// table must know without looking at each: one request may ask a thousand times.
-    fn skip(&self, _cx: &Context<'_>, row: usize, _column: u32) -> usize {
-        row
-    }
-    /// The value of an accessible column; `None` if there is no such instance.
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value>;
 }
 
 /// Where the value of a scalar comes from.
@@ -186,10 +132,4 @@ fn sum(cx: &Context<'_>, group: &str, sister: &str, name: &str) -> Option<u64> {
 #[must_use]
 pub const fn standard(subid: u32, name: &'static str, syntax: Syntax, read: Read) -> Object {
     Object::Scalar(Scalar { subid, name, syntax, units: "", description: "", read })
-}
-
-/// A column of a standard module's table.
-#[must_use]
-pub const fn standard_column(subid: u32, name: &'static str, syntax: Syntax) -> Column {
-    Column { subid, name, syntax, units: "", description: "" }
 }

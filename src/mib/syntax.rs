@@ -2,6 +2,7 @@
 
 use crate::proc::counters::Figure;
 use crate::registry::Kind;
+use crate::smi::inet::AddressType;
 use crate::smi::value::Value;
 
 /// The type of an object, as the MIB module declares it.
@@ -59,7 +60,7 @@ impl Syntax {
         match self {
             Self::Enumeration(labels) => labels,
             Self::Labels(convention) => convention.labels,
-            Self::InetAddressType => &[(1, "ipv4"), (2, "ipv6")],
+            Self::InetAddressType => &AddressType::LABELS,
             _ => &[],
         }
     }

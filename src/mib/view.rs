@@ -3,8 +3,9 @@
 use super::MIB_2;
 use super::context::Context;
 use super::groups::{GROUPS, MIB_2_SUBTREES};
-use super::object::{Column, Group, Object, Place, Scalar, Table};
+use super::object::{Group, Object, Place, Scalar};
 use super::syntax::{Syntax, registered_syntax, typed};
+use super::table::{Instances, Table, column_oid, is_before};
 use crate::registry::{self, Registered, Slot};
 use crate::smi::Missing;
 use crate::smi::oid::Oid;
@@ -36,7 +37,7 @@ pub enum Kind {
     /// A scalar.
     Scalar(&'static Scalar),
     /// A column of a table.
-    Column(&'static Table, &'static Column),
+    Column(&'static Table, &'static dyn Instances),
     /// A scalar of the registry of kernel counters.
     Registered(Slot, &'static Registered),
 }
@@ -47,7 +48,7 @@ impl Kind {
     pub fn syntax(self) -> Syntax {
         match self {
             Self::Scalar(scalar) => scalar.syntax,
-            Self::Column(_, column) => column.syntax,
+            Self::Column(_, cells) => cells.column().syntax,
             Self::Registered(_, entry) => registered_syntax(entry.kind),
         }
     }
@@ -66,7 +67,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar(scalar) => scalar.name,
-            Self::Column(_, column) => column.name,
+            Self::Column(_, cells) => cells.column().name,
             Self::Registered(_, entry) => entry.descriptor,
         }
     }
@@ -125,11 +126,7 @@ impl View {
             Kind::Scalar(_) | Kind::Registered(..) => {
                 (instance == [0]).then(|| leaf.kind.scalar_value(cx)).flatten()
             }
-            Kind::Column(table, column) => {
-                let row = seek(table, cx, instance, true);
-                let is_it = row < table.rows.len(cx) && index(table, cx, row).as_slice() == instance;
-                is_it.then(|| table.rows.cell(cx, row, column.subid)).flatten()
-            }
+            Kind::Column(_, cells) => cells.get(cx, instance),
         };
         value.ok_or(Missing::Instance)
     }
@@ -189,9 +186,9 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
         match object {
             Object::Scalar(scalar) => leaves
                 .push(Leaf { oid: [prefix, &[scalar.subid]].concat().into(), kind: Kind::Scalar(scalar) }),
-            Object::Table(table) => leaves.extend(table.columns.iter().map(|column| Leaf {
-                oid: [prefix, &[table.subid, 1, column.subid]].concat().into(),
-                kind: Kind::Column(table, column),
+            Object::Table(table) => leaves.extend(table.columns.iter().map(|cells| Leaf {
+                oid: column_oid(prefix, table.subid, cells.column()).into(),
+                kind: Kind::Column(table, *cells),
             })),
             // Nothing to ask for.
             Object::Notification(_) => {}
@@ -212,58 +209,15 @@ fn next_in(
     include: bool,
     end: Option<&Oid>,
 ) -> ControlFlow<Option<(Oid, Value)>> {
-    let name = || Oid::from_slice(&leaf.oid);
-    let (table, column) = match leaf.kind {
-        Kind::Scalar(_) | Kind::Registered(..) => {
-            let reached = from.is_empty() || (include && from == [0]);
-            // The name last: of many scalars in succession there may be none.
-            let value = reached.then(|| leaf.kind.scalar_value(cx)).flatten();
-            let (Some(value), Some(mut name)) = (value, name()) else { return Continue(()) };
-            name.push(0);
-            return Break(is_before(&name, end).then_some((name, value)));
-        }
-        Kind::Column(table, column) => (table, column.subid),
-    };
-    let Some(mut name) = name() else { return Continue(()) };
-    let (rows, object) = (table.rows, name.as_slice().len());
-    let mut row = seek(table, cx, from, include);
-    loop {
-        row = rows.skip(cx, row, column);
-        if row >= rows.len(cx) {
-            return Continue(());
-        }
-        name.truncate(object);
-        rows.index(cx, row, &mut name);
-        if !is_before(&name, end) {
-            return Break(None);
-        }
-        if let Some(value) = rows.cell(cx, row, column) {
-            return Break(Some((name, value)));
-        }
-        row += 1;
+    if let Kind::Column(_, cells) = leaf.kind {
+        return cells.next(cx, &leaf.oid, from, include, end);
     }
-}
-
-fn is_before(name: &Oid, end: Option<&Oid>) -> bool {
-    end.is_none_or(|end| name < end)
-}
-
-/// The first row whose index is after `from`, or at it if `include`.
-fn seek(table: &Table, cx: &Context<'_>, from: &[u32], include: bool) -> usize {
-    let (mut low, mut high) = (0, table.rows.len(cx));
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let index = index(table, cx, middle);
-        let before = if include { index.as_slice() < from } else { index.as_slice() <= from };
-        if before { low = middle + 1 } else { high = middle }
-    }
-    low
-}
-
-fn index(table: &Table, cx: &Context<'_>, row: usize) -> Oid {
-    let mut index = Oid::default();
-    table.rows.index(cx, row, &mut index);
-    index
+    let reached = from.is_empty() || (include && from == [0]);
+    // The name last: of many scalars in succession there may be none.
+    let Some(value) = reached.then(|| leaf.kind.scalar_value(cx)).flatten() else { return Continue(()) };
+    let Some(mut name) = Oid::from_slice(&leaf.oid) else { return Continue(()) };
+    name.push(0);
+    Break(is_before(&name, end).then_some((name, value)))
 }
 
 #[cfg(test)]
@@ -401,26 +355,26 @@ mod tests {
         });
         let (view, snapshot) = (view(), snapshot_of(&ProcRoot::new(folder.path())));
         let cx = Context::new(&snapshot, Instant::now());
+        let rows = |cells: &dyn Instances| (0..).map_while(|row| cells.at(&cx, row)).count();
         let mut large = 0;
         for leaf in view.leaves() {
-            let Kind::Column(table, column) = leaf.kind else { continue };
-            let rows = table.rows;
+            let Kind::Column(_, cells) = leaf.kind else { continue };
             // Those with a fixed number of rows are searched through.
-            if rows.len(&cx) > 40 {
+            let rows = rows(cells);
+            if rows > 40 {
                 large += 1;
-                for row in 0..rows.len(&cx) {
-                    let next = rows.skip(&cx, row, column.subid);
-                    let is_end = next >= rows.len(&cx);
-                    assert!(is_end || rows.cell(&cx, next, column.subid).is_some(), "{} {row}", column.name);
+                for row in 0..rows {
+                    let next = cells.skip(&cx, row).and_then(|next| cells.at(&cx, next));
+                    assert!(next.is_none_or(|(_, cell)| cell.is_some()), "{} {row}", leaf.kind.name());
                 }
             }
         }
         assert!(large >= 8, "{large}");
         let instances = |object: &str| {
             let object: Oid = object.parse().unwrap();
-            let table = view.leaves().iter().find(|leaf| *leaf.oid == *object.as_slice()).unwrap();
-            let Kind::Column(table, _) = table.kind else { panic!("{object}") };
-            table.rows.len(&cx)
+            let column = view.leaves().iter().find(|leaf| *leaf.oid == *object.as_slice()).unwrap();
+            let Kind::Column(_, cells) = column.kind else { panic!("{object}") };
+            rows(cells)
         };
         assert_eq!(instances("1.3.6.1.2.1.6.19.1.7"), 0, "listeners are no rows of tcpConnectionTable");
         assert_eq!(instances("1.3.6.1.2.1.7.5.1.1"), 1, "udpTable has one row for each local endpoint");

@@ -6,6 +6,7 @@
 //! of four octets, and what is longer than we know it has more behind what we know.
 
 use super::sockets::{Address, Endpoint};
+use crate::smi::inet::AddressType;
 
 /// The protocol number of UDP.
 pub const UDP: u8 = 17;
@@ -103,7 +104,10 @@ pub fn request<A: Address>(protocol: u8, asked: Asked) -> Vec<u8> {
 }
 
 fn family<A: Address>() -> u8 {
-    if A::TYPE == 1 { AF_INET } else { AF_INET6 }
+    match A::TYPE {
+        AddressType::Ipv4 => AF_INET,
+        AddressType::Ipv6 => AF_INET6,
+    }
 }
 
 /// Gives each socket of a datagram to `each`; true when the dump ends with it. Messages of another sequence number or port

@@ -8,13 +8,15 @@
 use super::figure::Figure;
 use super::seen::Identity;
 use super::{ParseError, excerpt, words};
+use crate::smi::inet::AddressType;
+use std::net::SocketAddr;
 
 /// An address as these files write it: 32-bit words in the byte order of the host, eight hex digits each.
 pub trait Address: Copy + Ord + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static {
     /// Hex digits of an address.
     const DIGITS: usize;
-    /// InetAddressType of INET-ADDRESS-MIB: ipv4(1) or ipv6(2).
-    const TYPE: u32;
+    /// Which of the two families it is of.
+    const TYPE: AddressType;
     /// From hex digits to octets in network order.
     fn parse(digits: &[u8]) -> Option<Self>;
     /// The octets in network order.
@@ -32,7 +34,7 @@ pub type V6 = [u8; 16];
 
 impl Address for V4 {
     const DIGITS: usize = 8;
-    const TYPE: u32 = 1;
+    const TYPE: AddressType = AddressType::Ipv4;
 
     fn parse(digits: &[u8]) -> Option<Self> {
         hex(digits).map(u32::to_ne_bytes)
@@ -53,7 +55,7 @@ impl Address for V4 {
 
 impl Address for V6 {
     const DIGITS: usize = 32;
-    const TYPE: u32 = 2;
+    const TYPE: AddressType = AddressType::Ipv6;
 
     fn parse(digits: &[u8]) -> Option<Self> {
         let mut octets = [0; 16];
@@ -227,6 +229,12 @@ pub struct Endpoint<A> {
     pub address: A,
     /// Port.
     pub port: u16,
+}
+
+impl<A: Address> From<Endpoint<A>> for SocketAddr {
+    fn from(endpoint: Endpoint<A>) -> Self {
+        Self::new(endpoint.address.ip(), endpoint.port)
+    }
 }
 
 impl Head<'_> {

@@ -1,6 +1,7 @@
 //! What SNMP is made of, whatever is served: object identifiers, values, and what a Get may lack.
 
 mod date;
+pub mod inet;
 pub mod oid;
 pub mod value;
 

@@ -1,12 +1,12 @@
 //! icmp, 1.3.6.1.2.1.5: the scalars of RFC 2011 and the tables of RFC 4293.
 
 use crate::mib::context::Context;
-use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Table, standard, standard_column};
+use crate::mib::object::{Group, Object, Place, Read, standard};
 use crate::mib::syntax::Syntax;
-use crate::registry::icmp::IcmpType;
+use crate::mib::table::{Cells, Column, Rows, Table};
+use crate::registry::icmp::{IcmpType, VERSIONS};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use crate::snapshot::counters::Counters;
 
 /// icmp
 pub static GROUP: Group = Group {
@@ -47,13 +47,16 @@ pub static GROUP: Group = Group {
             description: "",
             entry_description: "",
             index: &[VERSION],
-            columns: &[
-                standard_column(2, "icmpStatsInMsgs", Syntax::Counter32),
-                standard_column(3, "icmpStatsInErrors", Syntax::Counter32),
-                standard_column(4, "icmpStatsOutMsgs", Syntax::Counter32),
-                standard_column(5, "icmpStatsOutErrors", Syntax::Counter32),
-            ],
-            rows: &Stats,
+            columns: &Cells::<Stats>::of(&[
+                Column::standard(2, "icmpStatsInMsgs", Syntax::Counter32)
+                    .cell(|(_, group), cx| cx.count(group, "InMsgs").map(Value::counter32)),
+                Column::standard(3, "icmpStatsInErrors", Syntax::Counter32)
+                    .cell(|(_, group), cx| cx.count(group, "InErrors").map(Value::counter32)),
+                Column::standard(4, "icmpStatsOutMsgs", Syntax::Counter32)
+                    .cell(|(_, group), cx| cx.count(group, "OutMsgs").map(Value::counter32)),
+                Column::standard(5, "icmpStatsOutErrors", Syntax::Counter32)
+                    .cell(|(_, group), cx| cx.count(group, "OutErrors").map(Value::counter32)),
+            ]),
         }),
         Object::Table(Table {
             subid: 30,
@@ -61,73 +64,60 @@ pub static GROUP: Group = Group {
             entry: "icmpMsgStatsEntry",
             description: "",
             entry_description: "",
-            index: &[VERSION, standard_column(2, "icmpMsgStatsType", Syntax::Range(0, 255))],
-            columns: &[
-                standard_column(3, "icmpMsgStatsInPkts", Syntax::Counter32),
-                standard_column(4, "icmpMsgStatsOutPkts", Syntax::Counter32),
-            ],
-            rows: &MsgStats,
+            index: &[VERSION, Column::standard(2, "icmpMsgStatsType", Syntax::Range(0, 255))],
+            columns: &Cells::<MsgStats>::of(&[
+                Column::standard(3, "icmpMsgStatsInPkts", Syntax::Counter32)
+                    .cell(|row, _| row.received.map(Value::counter32)),
+                Column::standard(4, "icmpMsgStatsOutPkts", Syntax::Counter32)
+                    .cell(|row, _| row.sent.map(Value::counter32)),
+            ]),
         }),
     ],
 };
 
 /// InetVersion of INET-ADDRESS-MIB.
 const VERSION: Column =
-    standard_column(1, "icmpStatsIPVersion", Syntax::Enumeration(&[(1, "ipv4"), (2, "ipv6")]));
+    Column::standard(1, "icmpStatsIPVersion", Syntax::Enumeration(&[(1, "ipv4"), (2, "ipv6")]));
 
 const fn icmp(subid: u32, name: &'static str, kernel: &'static str) -> Object {
     standard(subid, name, Syntax::Counter32, Read::Counter("Icmp", kernel))
 }
 
-/// The kernel's groups by IP version.
-const GROUPS: [&str; 2] = ["Icmp", "Icmp6"];
-
+/// The IP versions, with the kernel's group of each.
 struct Stats;
 
 impl Rows for Stats {
-    fn len(&self, _: &Context<'_>) -> usize {
-        GROUPS.len()
+    type Row<'a> = (u32, &'static str);
+
+    fn len(_: &Context<'_>) -> usize {
+        VERSIONS.len()
     }
 
-    fn index(&self, _: &Context<'_>, row: usize, name: &mut Oid) {
-        name.push(if row == 0 { 1 } else { 2 });
+    fn row(_: &Context<'_>, position: usize) -> Option<(u32, &'static str)> {
+        VERSIONS.get(position).map(|&(version, group, ..)| (version, group))
     }
 
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let kernel = match column {
-            2 => "InMsgs",
-            3 => "InErrors",
-            4 => "OutMsgs",
-            _ => "OutErrors",
-        };
-        cx.count(GROUPS.get(row)?, kernel).map(Value::counter32)
+    fn index(&(version, _): &(u32, &str), name: &mut Oid) {
+        name.push(version);
     }
 }
 
 /// One row for each type that the kernel counts by name, and one for each other type it has seen.
 struct MsgStats;
 
-impl MsgStats {
-    fn rows<'a>(cx: &Context<'a>) -> &'a [IcmpType] {
-        cx.counters().map_or(&[], Counters::icmp_types)
-    }
-}
-
 impl Rows for MsgStats {
-    fn len(&self, cx: &Context<'_>) -> usize {
-        Self::rows(cx).len()
+    type Row<'a> = &'a IcmpType;
+
+    fn len(cx: &Context<'_>) -> usize {
+        cx.counters().map_or(0, |counters| counters.icmp_types().len())
     }
 
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(row) = Self::rows(cx).get(row) {
-            name.push(row.version);
-            name.push(u32::from(row.number));
-        }
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a IcmpType> {
+        cx.counters()?.icmp_types().get(position)
     }
 
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let row = Self::rows(cx).get(row)?;
-        let count = if column == 3 { row.received } else { row.sent };
-        count.map(Value::counter32)
+    fn index(row: &&IcmpType, name: &mut Oid) {
+        name.push(row.version);
+        name.push(u32::from(row.number));
     }
 }

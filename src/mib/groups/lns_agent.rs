@@ -2,12 +2,13 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
-use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Scalar, Table};
+use crate::mib::object::{Group, Object, Place, Read, Scalar};
 use crate::mib::syntax::Syntax;
+use crate::mib::table::{Cells, Rows, Table, column, component};
 use crate::smi::date_and_time;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use crate::snapshot::SourceId;
+use crate::snapshot::{Health, SourceId};
 
 /// lnsAgent
 pub static GROUP: Group = Group {
@@ -79,58 +80,69 @@ pub static GROUP: Group = Group {
                 and what is wrong with it. A source is read when a manager asks for something from it, and not again before \
                 its max-age is over, nor before nine times the CPU time that the latest reading took.",
             entry_description: "One source.",
-            index: &[Column {
-                subid: 1,
-                name: "lnsAgentSourceName",
-                syntax: Syntax::Text(1, 32),
-                units: "",
-                description: "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat), sockstat \
+            index: &[component(
+                1,
+                "lnsAgentSourceName",
+                Syntax::Text(1, 32),
+                "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat), sockstat \
                     (net/sockstat and limits), tcp (net/tcp, net/tcp6), udp (net/udp, net/udp6; where there are so \
                     many sockets that these are slow, sock_diag or net/sockstat), processes (the descriptors of all \
                     processes), or resets (the kernel's trace events of them), which is there only where it is \
                     configured.",
-            }],
-            columns: &[
-                Column {
-                    subid: 2,
-                    name: "lnsAgentSourceAge",
-                    syntax: Syntax::TimeTicks,
-                    units: "",
-                    description: "How old the figures of the source are at most: the time since their reading began. No \
+            )],
+            columns: &Cells::<Sources>::of(&[
+                column(
+                    2,
+                    "lnsAgentSourceAge",
+                    Syntax::TimeTicks,
+                    "",
+                    "How old the figures of the source are at most: the time since their reading began. No \
                         instance before the first reading.",
-                },
-                Column {
-                    subid: 3,
-                    name: "lnsAgentSourceRefreshTime",
-                    syntax: Syntax::Gauge32,
-                    units: "microseconds",
-                    description: "How long the latest reading took.",
-                },
-                Column {
-                    subid: 4,
-                    name: "lnsAgentSourceRefreshes",
-                    syntax: Syntax::Counter64,
-                    units: "readings",
-                    description: "How many readings of the source there have been since lnsAgentStartTime.",
-                },
-                Column {
-                    subid: 5,
-                    name: "lnsAgentSourceFailures",
-                    syntax: Syntax::Counter64,
-                    units: "readings",
-                    description: "How many of them failed, wholly or in part, since lnsAgentStartTime.",
-                },
-                Column {
-                    subid: 6,
-                    name: "lnsAgentSourceError",
-                    syntax: Syntax::Text(0, 255),
-                    units: "",
-                    description: "What is wrong with the latest reading: file, line and field. Empty when all is well. What \
+                    |source, cx| {
+                        Some(Value::TimeTicks(
+                            u32::try_from(source.timing?.age(cx.now).as_millis() / 10).unwrap_or(u32::MAX),
+                        ))
+                    },
+                ),
+                column(
+                    3,
+                    "lnsAgentSourceRefreshTime",
+                    Syntax::Gauge32,
+                    "microseconds",
+                    "How long the latest reading took.",
+                    |source, _| {
+                        Some(Value::gauge32(
+                            u64::try_from(source.timing?.refresh_time().as_micros()).unwrap_or(u64::MAX),
+                        ))
+                    },
+                ),
+                column(
+                    4,
+                    "lnsAgentSourceRefreshes",
+                    Syntax::Counter64,
+                    "readings",
+                    "How many readings of the source there have been since lnsAgentStartTime.",
+                    |source, _| Some(Value::Counter64(source.refreshes)),
+                ),
+                column(
+                    5,
+                    "lnsAgentSourceFailures",
+                    Syntax::Counter64,
+                    "readings",
+                    "How many of them failed, wholly or in part, since lnsAgentStartTime.",
+                    |source, _| Some(Value::Counter64(source.failures)),
+                ),
+                column(
+                    6,
+                    "lnsAgentSourceError",
+                    Syntax::Text(0, 255),
+                    "",
+                    "What is wrong with the latest reading: file, line and field. Empty when all is well. What \
                         could not be read has no instances until it can be read again. A figure that was below zero, or \
                         went back, is told for ten minutes after the last time; it has an instance as soon as it is one.",
-                },
-            ],
-            rows: &Sources,
+                    |source, _| Some(Value::text(shortened(source.problem.unwrap_or_default(), 255))),
+                ),
+            ]),
         }),
         Object::Scalar(Scalar {
             subid: 9,
@@ -171,27 +183,18 @@ fn sources(cx: &Context<'_>) -> impl Iterator<Item = SourceId> {
 struct Sources;
 
 impl Rows for Sources {
-    fn len(&self, cx: &Context<'_>) -> usize {
+    type Row<'a> = Health<'a>;
+
+    fn len(cx: &Context<'_>) -> usize {
         sources(cx).count()
     }
 
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(source) = sources(cx).nth(row) {
-            push_text(name, source.name());
-        }
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<Health<'a>> {
+        sources(cx).nth(position).map(|source| cx.snapshot.entry(source).health())
     }
 
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let health = cx.snapshot.entry(sources(cx).nth(row)?).health();
-        Some(match column {
-            2 => Value::TimeTicks(
-                u32::try_from(health.timing?.age(cx.now).as_millis() / 10).unwrap_or(u32::MAX),
-            ),
-            3 => Value::gauge32(u64::try_from(health.timing?.refresh_time().as_micros()).unwrap_or(u64::MAX)),
-            4 => Value::Counter64(health.refreshes),
-            5 => Value::Counter64(health.failures),
-            _ => Value::text(shortened(health.problem.unwrap_or_default(), 255)),
-        })
+    fn index(source: &Health<'_>, name: &mut Oid) {
+        push_text(name, source.name);
     }
 }
 
@@ -227,13 +230,12 @@ mod tests {
         snapshot.refresh_now(Touched::default().with(SourceId::Counters), &ProcRoot::new("/nowhere"));
         snapshot.forget();
         let cx = Context::new(&snapshot, Instant::now());
-        let cells = |wanted: SourceId| {
-            let row = sources(&cx).position(|source| source == wanted).unwrap();
-            [2, 4, 5].map(|column| Sources.cell(&cx, row, column))
+        let of = |wanted: SourceId| {
+            let source = cx.snapshot.entry(wanted).health();
+            (source.timing, source.refreshes, source.failures)
         };
-        let count = |count| Some(Value::Counter64(count));
-        assert_eq!(cells(SourceId::Sockstat), [None, count(1), count(0)]);
-        assert_eq!(cells(SourceId::Counters), [None, count(1), count(1)]);
+        assert_eq!(of(SourceId::Sockstat), (None, 1, 0));
+        assert_eq!(of(SourceId::Counters), (None, 1, 1));
     }
 
     #[test]

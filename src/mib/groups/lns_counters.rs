@@ -2,8 +2,9 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
-use crate::mib::object::{Column, Group, Object, Place, Rows, Table};
+use crate::mib::object::{Group, Object, Place};
 use crate::mib::syntax::Syntax;
+use crate::mib::table::{Cells, Rows, Table, column, column_oid, component};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 
@@ -16,13 +17,15 @@ pub static GROUP: Group = Group {
     objects: &[Object::Registry],
 };
 
+const TABLE_NUMBER: u32 = 4;
+
 /// lnsCounterTable sits beside the groups, with no node of its own above it.
 pub static TABLE: Group = Group {
     place: Place::Private(&[1]),
     name: "",
     description: "Every counter by its own name.",
     objects: &[Object::Table(Table {
-        subid: 4,
+        subid: TABLE_NUMBER,
         name: "lnsCounterTable",
         entry: "lnsCounterEntry",
         description: "Every counter in the kernel's files by its own name, those that this module does not know yet \
@@ -30,65 +33,65 @@ pub static TABLE: Group = Group {
             they are scalars.",
         entry_description: "One counter.",
         index: &[
-            Column {
-                subid: 1,
-                name: "lnsCounterGroup",
-                syntax: Syntax::Text(1, 16),
-                units: "",
-                description: "The kernel's group: Ip, Icmp, IcmpMsg, Tcp, Udp, UdpLite, TcpExt, IpExt, MPTcpExt, Ip6, \
+            component(
+                1,
+                "lnsCounterGroup",
+                Syntax::Text(1, 16),
+                "The kernel's group: Ip, Icmp, IcmpMsg, Tcp, Udp, UdpLite, TcpExt, IpExt, MPTcpExt, Ip6, \
                     Icmp6, Udp6, UdpLite6, Sctp or Xfrm, or one that came later. The ICMP types without a name are \
                     InType3 and the like of IcmpMsg and Icmp6.",
-            },
-            Column {
-                subid: 2,
-                name: "lnsCounterName",
-                syntax: Syntax::Text(1, 64),
-                units: "",
-                description: "The kernel's name of the counter, without the group in front of it: ListenDrops. Those of \
+            ),
+            component(
+                2,
+                "lnsCounterName",
+                Syntax::Text(1, 64),
+                "The kernel's name of the counter, without the group in front of it: ListenDrops. Those of \
                     Sctp and Xfrm keep theirs: XfrmInError.",
-            },
+            ),
         ],
-        columns: &[Column {
-            subid: 3,
-            name: "lnsCounterValue",
-            syntax: Syntax::Counter64,
-            units: "",
-            description: "The value of the counter. The scalar of the same counter below lnsCounters says what it means. The \
-                discontinuity time of all rows is lnsAgentCountersSince: until then no counter was seen to fall. One that \
-                is below what it was has no instance until it is back, or for ten minutes, after which it counts anew. \
-                Where the kernel counts in 32 bits, a counter that wraps goes on above 2^32 as long as the subagent runs, \
-                and a fall by more than half of that range is taken for a wrap.",
-        }],
-        rows: &Counters,
+        columns: &Cells::<Counters>::of(&[VALUE]),
     })],
 };
+
+const VALUE: Cells<Counters> = column(
+    3,
+    "lnsCounterValue",
+    Syntax::Counter64,
+    "",
+    "The value of the counter. The scalar of the same counter below lnsCounters says what it means. The \
+        discontinuity time of all rows is lnsAgentCountersSince: until then no counter was seen to fall. One that \
+        is below what it was has no instance until it is back, or for ten minutes, after which it counts anew. \
+        Where the kernel counts in 32 bits, a counter that wraps goes on above 2^32 as long as the subagent runs, \
+        and a fall by more than half of that range is taken for a wrap.",
+    |(.., count), _| Some(Value::Counter64(count)),
+);
 
 /// The instance of lnsCounterValue for a counter, whether or not the running kernel has it; OIDs count from `base`.
 #[must_use]
 pub fn row(base: &Oid, group: &str, name: &str) -> Oid {
-    let mut row = base.clone();
-    row.extend(&[1, 4, 1, 3]);
-    push_text(&mut row, group);
-    push_text(&mut row, name);
+    let column = column_oid(&TABLE.place.oid(base), TABLE_NUMBER, &VALUE.column);
+    let mut row = Oid::from_slice(&column).unwrap_or_default();
+    Counters::index(&(group, name, 0), &mut row);
     row
 }
 
+/// All counters that only grow, by their own names.
 struct Counters;
 
 impl Rows for Counters {
-    fn len(&self, cx: &Context<'_>) -> usize {
+    /// Group, name and value.
+    type Row<'a> = (&'a str, &'a str, u64);
+
+    fn len(cx: &Context<'_>) -> usize {
         cx.counters().map_or(0, crate::snapshot::counters::Counters::rows)
     }
 
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some((group, counter, _)) = cx.counters().and_then(|counters| counters.named(row)) {
-            push_text(name, group);
-            push_text(name, counter);
-        }
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<Self::Row<'a>> {
+        cx.counters()?.named(position)
     }
 
-    fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {
-        let (.., count) = cx.counters()?.named(row)?;
-        Some(Value::Counter64(count))
+    fn index(&(group, counter, _): &Self::Row<'_>, name: &mut Oid) {
+        push_text(name, group);
+        push_text(name, counter);
     }
 }

@@ -2,12 +2,15 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
-use crate::mib::object::{Column, Group, Object, Place, Read, Rows, Scalar, Table};
+use crate::mib::object::{Group, Object, Place, Read, Scalar};
 use crate::mib::syntax::Syntax;
+use crate::mib::table::{Cells, Rows, Table, column, component, sparse};
+use crate::resets::recorder::Row;
 use crate::smi::date_and_time;
+use crate::smi::inet::{AddressType, inet_address};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use std::net::IpAddr;
+use crate::trace::reset::{Direction, Side};
 
 /// lnsResets
 pub static GROUP: Group = Group {
@@ -26,69 +29,76 @@ pub static GROUP: Group = Group {
                 longest time make way, and when one comes back it begins at 0 and lnsResetSince is another. Empty unless lnsResetTracing is on.",
             entry_description: "Resets of one direction, port and reason.",
             index: &[
-                Column {
-                    subid: 1,
-                    name: "lnsResetDirection",
-                    syntax: Syntax::Enumeration(&[(1, "sent"), (2, "received")]),
-                    units: "",
-                    description: "Whether this host sent the reset or received it. Between two programs on this host it is \
+                component(
+                    1,
+                    "lnsResetDirection",
+                    Syntax::Enumeration(&[
+                        (Direction::Sent as u32, "sent"),
+                        (Direction::Received as u32, "received"),
+                    ]),
+                    "Whether this host sent the reset or received it. Between two programs on this host it is \
                         both: sent by one end, and received by the other if that still has the connection.",
-                },
-                Column {
-                    subid: 2,
-                    name: "lnsResetSide",
-                    syntax: Syntax::Enumeration(&[(1, "local"), (2, "remote")]),
-                    units: "",
-                    description: "Whose port lnsResetPort is: that of the end which sent or received the reset here, or \
+                ),
+                component(
+                    2,
+                    "lnsResetSide",
+                    Syntax::Enumeration(&[(Side::Local as u32, "local"), (Side::Remote as u32, "remote")]),
+                    "Whose port lnsResetPort is: that of the end which sent or received the reset here, or \
                         that of its peer.",
-                },
-                Column {
-                    subid: 3,
-                    name: "lnsResetPort",
-                    syntax: Syntax::InetPortNumber,
-                    units: "",
-                    description: "The port of the service: the local port if it lies outside the ephemeral range \
+                ),
+                component(
+                    3,
+                    "lnsResetPort",
+                    Syntax::InetPortNumber,
+                    "The port of the service: the local port if it lies outside the ephemeral range \
                         (net.ipv4.ip_local_port_range), else the remote one if that does, else the local one.",
-                },
-                Column {
-                    subid: 4,
-                    name: "lnsResetReason",
-                    syntax: Syntax::Text(1, 64),
-                    units: "",
-                    description: "The kernel's name for the reason, as it is in enum sk_rst_reason without its prefix: \
+                ),
+                component(
+                    4,
+                    "lnsResetReason",
+                    Syntax::Text(1, 64),
+                    "The kernel's name for the reason, as it is in enum sk_rst_reason without its prefix: \
                         NO_SOCKET where nothing listens, TCP_ABORT_ON_CLOSE where a program closed a connection with \
                         data that it had not read, and others. NOT_SPECIFIED where the kernel gives none: for resets \
                         received, and before Linux 6.10.",
-                },
+                ),
             ],
-            columns: &[
-                Column {
-                    subid: 5,
-                    name: "lnsResetCount",
-                    syntax: Syntax::Counter64,
-                    units: "resets",
-                    description: "How many resets. lnsResetSince is its discontinuity time: a row that made way for another \
+            columns: &Cells::<Resets>::of(&[
+                column(
+                    5,
+                    "lnsResetCount",
+                    Syntax::Counter64,
+                    "resets",
+                    "How many resets. lnsResetSince is its discontinuity time: a row that made way for another \
                         and comes back begins at 0, and lnsResetLostEvents has grown by what it had counted.",
-                },
-                Column {
-                    subid: 6,
-                    name: "lnsResetLastPeerType",
-                    syntax: Syntax::InetAddressType,
-                    units: "",
-                    description: "The type of lnsResetLastPeer, ipv4(1) or ipv6(2). An IPv4 peer of an IPv6 socket is an \
-                        IPv4 one. A link-local address is ipv6(2), not ipv6z(4): the kernel's trace events do not tell \
-                        its zone.",
-                },
-                Column {
-                    subid: 7,
-                    name: "lnsResetLastPeer",
-                    syntax: Syntax::InetAddress,
-                    units: "",
-                    description: "The address of the other end of the connection that was reset last. No instance while \
-                        none is known: the kernel tells none for a reset that a listener sends.",
-                },
-            ],
-            rows: &Resets,
+                    |row, _| Some(Value::Counter64(row.count)),
+                ),
+                sparse(
+                    with_peer,
+                    column(
+                        6,
+                        "lnsResetLastPeerType",
+                        Syntax::InetAddressType,
+                        "",
+                        "The type of lnsResetLastPeer, ipv4(1) or ipv6(2). An IPv4 peer of an IPv6 socket is an \
+                            IPv4 one. A link-local address is ipv6(2), not ipv6z(4): the kernel's trace events do not tell \
+                            its zone.",
+                        |row, _| Some(Value::Integer(AddressType::of(row.peer?) as i32)),
+                    ),
+                ),
+                sparse(
+                    with_peer,
+                    column(
+                        7,
+                        "lnsResetLastPeer",
+                        Syntax::InetAddress,
+                        "",
+                        "The address of the other end of the connection that was reset last. No instance while \
+                            none is known: the kernel tells none for a reset that a listener sends.",
+                        |row, _| row.peer.map(inet_address),
+                    ),
+                ),
+            ]),
         }),
         Object::Scalar(Scalar {
             subid: 2,
@@ -136,35 +146,26 @@ fn tracing(cx: &Context<'_>) -> Option<i32> {
 struct Resets;
 
 impl Rows for Resets {
-    fn len(&self, cx: &Context<'_>) -> usize {
+    type Row<'a> = &'a Row;
+
+    fn len(cx: &Context<'_>) -> usize {
         cx.resets().map_or(0, |resets| resets.rows.len())
     }
 
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(row) = cx.resets().and_then(|resets| resets.rows.get(row)) {
-            name.extend(&[row.direction as u32, row.side as u32, row.port.into()]);
-            push_text(name, &row.reason);
-        }
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a Row> {
+        cx.resets()?.rows.get(position)
     }
 
-    /// After a scan of ports thousands have no peer.
-    fn skip(&self, cx: &Context<'_>, row: usize, column: u32) -> usize {
-        let rows = cx.resets().and_then(|resets| resets.rows.get(row..)).unwrap_or_default();
-        let with_peer = || rows.iter().position(|row| row.peer.is_some()).unwrap_or(rows.len());
-        if column == 5 { row } else { row + with_peer() }
+    fn index(row: &&Row, name: &mut Oid) {
+        name.extend(&[row.direction as u32, row.side as u32, row.port.into()]);
+        push_text(name, &row.reason);
     }
+}
 
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let row = cx.resets()?.rows.get(row)?;
-        Some(match (column, row.peer) {
-            (5, _) => Value::Counter64(row.count),
-            (6, Some(IpAddr::V4(_))) => Value::Integer(1),
-            (6, Some(IpAddr::V6(_))) => Value::Integer(2),
-            (_, Some(IpAddr::V4(peer))) => Value::OctetString(peer.octets().to_vec()),
-            (_, Some(IpAddr::V6(peer))) => Value::OctetString(peer.octets().to_vec()),
-            (_, None) => return None,
-        })
-    }
+/// The next row with a peer: after a scan of ports thousands have none.
+fn with_peer(cx: &Context<'_>, position: usize) -> Option<usize> {
+    let rows = cx.resets()?.rows.get(position..)?;
+    Some(position + rows.iter().position(|row| row.peer.is_some())?)
 }
 
 #[cfg(test)]
@@ -176,7 +177,7 @@ mod tests {
     use crate::resets::recorder::tests::{answering, row};
     use crate::resets::recorder::{self, Handle};
     use crate::snapshot::{Snapshot, SourceId};
-    use crate::trace::reset::Direction::{Received, Sent};
+    use Direction::{Received, Sent};
     use std::time::{Duration, Instant, SystemTime};
 
     /// What is served below B.1.6, and the row of the source.

@@ -2,13 +2,17 @@
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
-use crate::mib::object::{Column, Group, NOTIFICATIONS, Notification, Object, Place, Rows, Table};
+use crate::mib::object::{Group, NOTIFICATIONS, Notification, Object, Place};
 use crate::mib::syntax::Syntax;
+use crate::mib::table::{Cells, Rows, Table, column, column_oid, component};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::thresholds::{Status, Watch};
 
 const PLACE: Place = Place::Private(&[1, 7]);
+
+/// lnsThresholdTable
+const TABLE: u32 = 1;
 
 /// lnsThresholdChange is B.0.1.
 const CHANGE: u32 = 1;
@@ -20,60 +24,39 @@ pub static GROUP: Group = Group {
     description: "Thresholds that are watched on the host itself, and the notification about them.",
     objects: &[
         Object::Table(Table {
-            subid: 1,
+            subid: TABLE,
             name: "lnsThresholdTable",
             entry: "lnsThresholdEntry",
             description: "The thresholds of the subagent's configuration and how they stand. Empty unless some are \
                 configured. They are watched whether or not the subagent has a session with the master agent.",
             entry_description: "One threshold.",
-            index: &[Column {
-                subid: 1,
-                name: "lnsThresholdName",
-                syntax: Syntax::Text(1, 32),
-                units: "",
-                description: "The name of the threshold in the configuration. In the notification the instances of the \
+            index: &[component(
+                1,
+                "lnsThresholdName",
+                Syntax::Text(1, 32),
+                "The name of the threshold in the configuration. In the notification the instances of the \
                     other objects hold it.",
-            }],
-            columns: &[
-                Column {
-                    subid: 2,
-                    name: "lnsThresholdObject",
-                    syntax: Syntax::VariablePointer,
-                    units: "",
-                    description: "The instance that is watched.",
-                },
-                Column {
-                    subid: 3,
-                    name: "lnsThresholdValue",
-                    syntax: Syntax::Text(0, 32),
-                    units: "",
-                    description: "What was compared last, as a decimal number: the value of the instance, or how much it grew \
-                        in a second. Empty while there is none.",
-                },
-                Column {
-                    subid: 4,
-                    name: "lnsThresholdStatus",
-                    syntax: Syntax::Enumeration(&Status::LABELS),
-                    units: "",
-                    description: "How the threshold stands. Unknown until there was a value to compare, which for a rate \
-                        takes two readings, and while the instance does not exist.",
-                },
-                Column {
-                    subid: 5,
-                    name: "lnsThresholdChanges",
-                    syntax: Syntax::Counter64,
-                    units: "changes",
-                    description: "How often the status changed since lnsAgentStartTime, its discontinuity time, the first \
+            )],
+            columns: &Cells::<Thresholds>::of(&[
+                OBJECT,
+                VALUE,
+                STATUS,
+                column(
+                    5,
+                    "lnsThresholdChanges",
+                    Syntax::Counter64,
+                    "changes",
+                    "How often the status changed since lnsAgentStartTime, its discontinuity time, the first \
                         change to ok left out. A threshold that is taken out of the configuration and put in again \
                         begins at 0; with another object it goes on. lnsThresholdChange says which changes are notified.",
-                },
-            ],
-            rows: &Thresholds,
+                    |watch, _| Some(Value::Counter64(watch.changes)),
+                ),
+            ]),
         }),
         Object::Notification(Notification {
             number: CHANGE,
             name: "lnsThresholdChange",
-            objects: &["lnsThresholdObject", "lnsThresholdValue", "lnsThresholdStatus"],
+            objects: &Cells::of(NOTIFIED),
             description: "The status of a threshold changed; the instances of the objects hold lnsThresholdName. A threshold \
                 that is ok when the subagent starts is no change. How often it comes is limited: each threshold is \
                 looked at once in its interval, which the configuration sets to a second or more (30 seconds unless it \
@@ -86,35 +69,54 @@ pub static GROUP: Group = Group {
     ],
 };
 
+const OBJECT: Cells<Thresholds> = column(
+    2,
+    "lnsThresholdObject",
+    Syntax::VariablePointer,
+    "",
+    "The instance that is watched.",
+    |watch, _| Some(Value::ObjectIdentifier(Box::new(watch.threshold.oid.clone()))),
+);
+
+const VALUE: Cells<Thresholds> = column(
+    3,
+    "lnsThresholdValue",
+    Syntax::Text(0, 32),
+    "",
+    "What was compared last, as a decimal number: the value of the instance, or how much it grew \
+        in a second. Empty while there is none.",
+    |watch, _| Some(Value::text(&watch.value)),
+);
+
+const STATUS: Cells<Thresholds> = column(
+    4,
+    "lnsThresholdStatus",
+    Syntax::Enumeration(&Status::LABELS),
+    "",
+    "How the threshold stands. Unknown until there was a value to compare, which for a rate \
+        takes two readings, and while the instance does not exist.",
+    |watch, _| Some(Value::Integer(watch.status as i32)),
+);
+
+/// What lnsThresholdChange carries.
+const NOTIFIED: &[Cells<Thresholds>; 3] = &[OBJECT, VALUE, STATUS];
+
 struct Thresholds;
 
 impl Rows for Thresholds {
-    fn len(&self, cx: &Context<'_>) -> usize {
+    type Row<'a> = &'a Watch;
+
+    fn len(cx: &Context<'_>) -> usize {
         cx.subagent.thresholds.all().len()
     }
 
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(watch) = cx.subagent.thresholds.all().get(row) {
-            push_text(name, &watch.threshold.name);
-        }
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a Watch> {
+        cx.subagent.thresholds.all().get(position)
     }
 
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let watch = cx.subagent.thresholds.all().get(row)?;
-        Some(match column {
-            5 => Value::Counter64(watch.changes),
-            column => cell(watch, column)?,
-        })
+    fn index(watch: &&Watch, name: &mut Oid) {
+        push_text(name, &watch.threshold.name);
     }
-}
-
-fn cell(watch: &Watch, column: u32) -> Option<Value> {
-    Some(match column {
-        2 => Value::ObjectIdentifier(Box::new(watch.threshold.oid.clone())),
-        3 => Value::text(&watch.value),
-        4 => Value::Integer(i32::try_from(watch.status as u32).ok()?),
-        _ => return None,
-    })
 }
 
 /// snmpTrapOID.0, which says what a notification is (RFC 3418).
@@ -123,15 +125,14 @@ const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 /// The variable bindings of lnsThresholdChange (RFC 2741 section 6.2.10): snmpTrapOID.0, then the objects of the
 /// notification, whose instances hold the threshold's name. The master agent puts sysUpTime.0 before them.
 #[must_use]
-pub fn change(base: &Oid, watch: &Watch) -> Vec<(Oid, Value)> {
-    let below = |place: Place, subids: &[u32]| Oid::from_slice(&[&place.oid(base)[..], subids].concat());
-    let notification = below(Place::Private(&NOTIFICATIONS), &[CHANGE]).unwrap_or_default();
+pub fn change<'a>(base: &Oid, cx: &Context<'a>, watch: &'a Watch) -> Vec<(Oid, Value)> {
+    let notification = [&Place::Private(&NOTIFICATIONS).oid(base)[..], &[CHANGE]].concat();
+    let notification = Oid::from_slice(&notification).unwrap_or_default();
     let trap_oid = Oid::from_slice(&SNMP_TRAP_OID).unwrap_or_default();
-    let objects = (2..=4).filter_map(|column| {
-        let mut name = below(PLACE, &[1, 1, column])?;
-        push_text(&mut name, &watch.threshold.name);
-        Some((name, cell(watch, column)?))
-    });
+    let place = PLACE.oid(base);
+    let objects = NOTIFIED
+        .iter()
+        .filter_map(|cells| cells.instance(&column_oid(&place, TABLE, &cells.column), watch, cx));
     let mut varbinds = vec![(trap_oid, Value::ObjectIdentifier(Box::new(notification)))];
     varbinds.extend(objects);
     varbinds

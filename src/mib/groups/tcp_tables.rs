@@ -1,15 +1,16 @@
 //! tcpConnTable (RFC 2012), tcpConnectionTable and tcpListenerTable (RFC 4022).
 
+use super::sockets::{Listeners, Socket, process, states, with_known_process};
 use crate::mib::context::Context;
 use crate::mib::index::{push_inet, push_ipv4};
-use crate::mib::object::{Column, Group, Object, Place, Rows, Table, standard_column};
+use crate::mib::object::{Group, Object, Place};
 use crate::mib::syntax::Syntax;
-use crate::proc::sockets::{Address, V4, V6};
+use crate::mib::table::{Cells, Column, Rows, Table, sparse};
+use crate::proc::sockets::V4;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::snapshot::instances;
 use crate::snapshot::sockets::Row;
-use crate::snapshot::tcp::Listener;
 
 /// The tables below tcp.
 pub static GROUP: Group = Group {
@@ -24,14 +25,14 @@ pub static GROUP: Group = Group {
             description: "",
             entry_description: "",
             index: &[CONN_LOCAL_ADDRESS, CONN_LOCAL_PORT, CONN_REMOTE_ADDRESS, CONN_REMOTE_PORT],
-            columns: &[
-                standard_column(1, "tcpConnState", STATE),
-                CONN_LOCAL_ADDRESS,
-                CONN_LOCAL_PORT,
-                CONN_REMOTE_ADDRESS,
-                CONN_REMOTE_PORT,
-            ],
-            rows: &Conn,
+            columns: &Cells::<Conn>::of(&[
+                Column::standard(1, "tcpConnState", STATE)
+                    .cell(|row, _| Some(Value::Integer(row.state.into()))),
+                CONN_LOCAL_ADDRESS.cell(|row, _| Some(Value::IpAddress(row.local().address))),
+                CONN_LOCAL_PORT.cell(|row, _| Some(Value::Integer(row.local().port.into()))),
+                CONN_REMOTE_ADDRESS.cell(|row, _| Some(Value::IpAddress(row.remote().address))),
+                CONN_REMOTE_PORT.cell(|row, _| Some(Value::Integer(row.remote().port.into()))),
+            ]),
         }),
         Object::Table(Table {
             subid: 19,
@@ -40,18 +41,22 @@ pub static GROUP: Group = Group {
             description: "",
             entry_description: "",
             index: &[
-                standard_column(1, "tcpConnectionLocalAddressType", Syntax::InetAddressType),
-                standard_column(2, "tcpConnectionLocalAddress", Syntax::InetAddress),
-                standard_column(3, "tcpConnectionLocalPort", Syntax::InetPortNumber),
-                standard_column(4, "tcpConnectionRemAddressType", Syntax::InetAddressType),
-                standard_column(5, "tcpConnectionRemAddress", Syntax::InetAddress),
-                standard_column(6, "tcpConnectionRemPort", Syntax::InetPortNumber),
+                Column::standard(1, "tcpConnectionLocalAddressType", Syntax::InetAddressType),
+                Column::standard(2, "tcpConnectionLocalAddress", Syntax::InetAddress),
+                Column::standard(3, "tcpConnectionLocalPort", Syntax::InetPortNumber),
+                Column::standard(4, "tcpConnectionRemAddressType", Syntax::InetAddressType),
+                Column::standard(5, "tcpConnectionRemAddress", Syntax::InetAddress),
+                Column::standard(6, "tcpConnectionRemPort", Syntax::InetPortNumber),
             ],
-            columns: &[
-                standard_column(7, "tcpConnectionState", STATE),
-                standard_column(8, "tcpConnectionProcess", Syntax::Unsigned32),
-            ],
-            rows: &Connection,
+            columns: &Cells::<Connection>::of(&[
+                Column::standard(7, "tcpConnectionState", STATE)
+                    .cell(|socket, _| Some(Value::Integer(socket.state.into()))),
+                sparse(
+                    with_known_process,
+                    Column::standard(8, "tcpConnectionProcess", Syntax::Unsigned32)
+                        .cell(|socket, cx| process(socket.inode, cx)),
+                ),
+            ]),
         }),
         Object::Table(Table {
             subid: 20,
@@ -60,167 +65,68 @@ pub static GROUP: Group = Group {
             description: "",
             entry_description: "",
             index: &[
-                standard_column(1, "tcpListenerLocalAddressType", Syntax::InetAddressType),
-                standard_column(2, "tcpListenerLocalAddress", Syntax::InetAddress),
-                standard_column(3, "tcpListenerLocalPort", Syntax::InetPortNumber),
+                Column::standard(1, "tcpListenerLocalAddressType", Syntax::InetAddressType),
+                Column::standard(2, "tcpListenerLocalAddress", Syntax::InetAddress),
+                Column::standard(3, "tcpListenerLocalPort", Syntax::InetPortNumber),
             ],
-            columns: &[standard_column(4, "tcpListenerProcess", Syntax::Unsigned32)],
-            rows: &Listeners,
+            columns: &Cells::<Listeners>::of(&[sparse(
+                with_known_process,
+                Column::standard(4, "tcpListenerProcess", Syntax::Unsigned32)
+                    .cell(|listener, cx| process(listener.inode, cx)),
+            )]),
         }),
     ],
 };
 
 const STATE: Syntax = Syntax::Enumeration(&STATES);
-const STATES: [(u32, &str); 12] = [
-    (1, "closed"),
-    (2, "listen"),
-    (3, "synSent"),
-    (4, "synReceived"),
-    (5, "established"),
-    (6, "finWait1"),
-    (7, "finWait2"),
-    (8, "closeWait"),
-    (9, "lastAck"),
-    (10, "closing"),
-    (11, "timeWait"),
-    (12, "deleteTCB"),
-];
+const STATES: [(u32, &str); 12] = states();
 const PORT: Syntax = Syntax::Range(0, 65_535);
-const CONN_LOCAL_ADDRESS: Column = standard_column(2, "tcpConnLocalAddress", Syntax::IpAddress);
-const CONN_LOCAL_PORT: Column = standard_column(3, "tcpConnLocalPort", PORT);
-const CONN_REMOTE_ADDRESS: Column = standard_column(4, "tcpConnRemAddress", Syntax::IpAddress);
-const CONN_REMOTE_PORT: Column = standard_column(5, "tcpConnRemPort", PORT);
+const CONN_LOCAL_ADDRESS: Column = Column::standard(2, "tcpConnLocalAddress", Syntax::IpAddress);
+const CONN_LOCAL_PORT: Column = Column::standard(3, "tcpConnLocalPort", PORT);
+const CONN_REMOTE_ADDRESS: Column = Column::standard(4, "tcpConnRemAddress", Syntax::IpAddress);
+const CONN_REMOTE_PORT: Column = Column::standard(5, "tcpConnRemPort", PORT);
 
+/// All sockets of IPv4, listeners included.
 struct Conn;
 
 impl Rows for Conn {
-    fn len(&self, cx: &Context<'_>) -> usize {
+    type Row<'a> = &'a Row<V4>;
+
+    fn len(cx: &Context<'_>) -> usize {
         cx.tcp_rows().map_or(0, |rows| rows.ipv4.len())
     }
 
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        if let Some(row) = cx.tcp_rows().and_then(|rows| rows.ipv4.get(row)) {
-            push_ipv4(name, row.local());
-            push_ipv4(name, row.remote());
-        }
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a Row<V4>> {
+        cx.tcp_rows()?.ipv4.get(position)
     }
 
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let row = cx.tcp_rows()?.ipv4.get(row)?;
-        Some(match column {
-            1 => Value::Integer(i32::from(row.state)),
-            2 => Value::IpAddress(row.local().address),
-            3 => Value::Integer(i32::from(row.local().port)),
-            4 => Value::IpAddress(row.remote().address),
-            _ => Value::Integer(i32::from(row.remote().port)),
-        })
+    fn index(row: &&Row<V4>, name: &mut Oid) {
+        push_ipv4(name, row.local());
+        push_ipv4(name, row.remote());
     }
 }
 
 /// All connections, IPv4 before IPv6.
 struct Connection;
 
-enum Either<'a> {
-    V4(&'a Row<V4>),
-    V6(&'a Row<V6>),
-}
-
-impl Connection {
-    fn row<'a>(cx: &Context<'a>, row: usize) -> Option<Either<'a>> {
-        let rows = cx.tcp_rows()?;
-        let (connections4, connections6) = (rows.connections4(), rows.connections6());
-        match row.checked_sub(connections4.len()) {
-            None => instances::row(&rows.ipv4, connections4, row).map(Either::V4),
-            Some(row) => instances::row(&rows.ipv6, connections6, row).map(Either::V6),
-        }
-    }
-}
-
 impl Rows for Connection {
-    fn len(&self, cx: &Context<'_>) -> usize {
+    type Row<'a> = Socket;
+
+    fn len(cx: &Context<'_>) -> usize {
         cx.tcp_rows().map_or(0, |rows| rows.connections4().len() + rows.connections6().len())
     }
 
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        fn push<A: Address>(name: &mut Oid, row: &Row<A>) {
-            push_inet(name, row.local());
-            push_inet(name, row.remote());
-        }
-        match Self::row(cx, row) {
-            Some(Either::V4(row)) => push(name, row),
-            Some(Either::V6(row)) => push(name, row),
-            None => {}
+    fn row(cx: &Context<'_>, position: usize) -> Option<Socket> {
+        let rows = cx.tcp_rows()?;
+        let (connections4, connections6) = (rows.connections4(), rows.connections6());
+        match position.checked_sub(connections4.len()) {
+            None => instances::row(&rows.ipv4, connections4, position).map(Socket::from),
+            Some(position) => instances::row(&rows.ipv6, connections6, position).map(Socket::from),
         }
     }
 
-    fn skip(&self, cx: &Context<'_>, row: usize, column: u32) -> usize {
-        if column == 8 { skip_unknown_processes(self, cx, row) } else { row }
-    }
-
-    fn cell(&self, cx: &Context<'_>, row: usize, column: u32) -> Option<Value> {
-        let (state, inode) = match Self::row(cx, row)? {
-            Either::V4(row) => (row.state, row.inode),
-            Either::V6(row) => (row.state, row.inode),
-        };
-        match column {
-            7 => Some(Value::Integer(i32::from(state))),
-            _ => cx.process(inode).map(Value::Gauge32),
-        }
-    }
-}
-
-/// Where processes cannot be read no row of a table has a cell in its column of processes.
-pub(super) fn skip_unknown_processes(rows: &dyn Rows, cx: &Context<'_>, row: usize) -> usize {
-    if cx.process(0).is_some() { row } else { rows.len(cx) }
-}
-
-/// Calls something with the listener of a row, IPv4 before IPv6: what tcpListenerTable and lnsListenerTable share.
-pub(super) fn with_listener<T>(
-    cx: &Context<'_>,
-    row: usize,
-    ipv4: impl FnOnce(&Listener<V4>) -> T,
-    ipv6: impl FnOnce(&Listener<V6>) -> T,
-) -> Option<T> {
-    let tcp = cx.tcp()?;
-    match tcp.listeners4.get(row) {
-        Some(listener) => Some(ipv4(listener)),
-        None => tcp.listeners6.get(row - tcp.listeners4.len()).map(ipv6),
-    }
-}
-
-/// How many listeners there are.
-pub(super) fn listeners(cx: &Context<'_>) -> usize {
-    cx.tcp().map_or(0, |tcp| tcp.listeners4.len() + tcp.listeners6.len())
-}
-
-/// Appends the index of a listener.
-pub(super) fn push_listener(cx: &Context<'_>, row: usize, name: &mut Oid) {
-    let endpoint =
-        with_listener(cx, row, |listener| Ok(listener.endpoint), |listener| Err(listener.endpoint));
-    match endpoint {
-        Some(Ok(ipv4)) => push_inet(name, ipv4),
-        Some(Err(ipv6)) => push_inet(name, ipv6),
-        None => {}
-    }
-}
-
-struct Listeners;
-
-impl Rows for Listeners {
-    fn len(&self, cx: &Context<'_>) -> usize {
-        listeners(cx)
-    }
-
-    fn index(&self, cx: &Context<'_>, row: usize, name: &mut Oid) {
-        push_listener(cx, row, name);
-    }
-
-    fn skip(&self, cx: &Context<'_>, row: usize, _: u32) -> usize {
-        skip_unknown_processes(self, cx, row)
-    }
-
-    fn cell(&self, cx: &Context<'_>, row: usize, _: u32) -> Option<Value> {
-        let inode = with_listener(cx, row, |listener| listener.inode, |listener| listener.inode)?;
-        cx.process(inode).map(Value::Gauge32)
+    fn index(socket: &Socket, name: &mut Oid) {
+        push_inet(name, socket.local);
+        push_inet(name, socket.remote);
     }
 }

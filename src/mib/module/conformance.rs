@@ -2,8 +2,9 @@
 
 use super::clauses::clause;
 use crate::mib::groups;
-use crate::mib::object::{Column, Group, Object, Table};
+use crate::mib::object::{Group, Object};
 use crate::mib::syntax::Syntax;
+use crate::mib::table::{Column, Table};
 use crate::registry;
 use std::fmt::Write;
 
@@ -108,14 +109,21 @@ pub(in crate::mib) fn names() -> Vec<String> {
     objects.chain([NOTIFICATIONS_GROUP.to_owned()]).collect()
 }
 
-/// The columns of our own tables.
-pub(in crate::mib) fn columns(
-    of: fn(&'static Table) -> &'static [Column],
-) -> impl Iterator<Item = &'static Column> {
-    groups::private().flat_map(|(group, _)| group.objects).flat_map(move |object| match object {
-        Object::Table(table) => of(table),
+/// The components of the indexes of our own tables.
+fn index() -> impl Iterator<Item = &'static Column> {
+    groups::private().flat_map(|(group, _)| group.objects).flat_map(|object| match object {
+        Object::Table(table) => table.index,
         _ => &[],
     })
+}
+
+/// The columns of our own tables.
+pub(in crate::mib) fn columns() -> impl Iterator<Item = &'static Column> {
+    let tables = groups::private().flat_map(|(group, _)| group.objects).filter_map(|object| match object {
+        Object::Table(table) => Some(table),
+        _ => None,
+    });
+    tables.flat_map(Table::columns)
 }
 
 /// The types of address that there are here, of all that InetAddressType has.
@@ -124,7 +132,7 @@ const ADDRESS_TYPE: &str = "InetAddressType { ipv4(1), ipv6(2) }";
 /// SMIv2 has no OBJECT clause for what is not accessible, so that RFC 4022 and others say the same of an index in the
 /// text.
 fn index_addresses() -> String {
-    let types = columns(|table| table.index).filter(|column| column.syntax == Syntax::InetAddressType);
+    let types = index().filter(|column| column.syntax == Syntax::InetAddressType);
     let clauses: Vec<_> =
         types.map(|column| format!("OBJECT {} SYNTAX {ADDRESS_TYPE}", column.name)).collect();
     format!(
@@ -134,7 +142,7 @@ fn index_addresses() -> String {
 }
 
 fn refined_addresses(out: &mut String) {
-    let types = columns(|table| table.columns).filter(|column| column.syntax == Syntax::InetAddressType);
+    let types = columns().filter(|column| column.syntax == Syntax::InetAddressType);
     for column in types {
         let _ = writeln!(out, "        OBJECT {}\n        SYNTAX {ADDRESS_TYPE}", column.name);
         clause(
@@ -152,7 +160,7 @@ const NOTIFICATIONS_GROUP_NUMBER: u32 = 200;
 pub(super) fn accessible(object: &'static Object) -> Vec<&'static str> {
     match object {
         Object::Scalar(scalar) => vec![scalar.name],
-        Object::Table(table) => table.columns.iter().map(|column| column.name).collect(),
+        Object::Table(table) => table.columns().map(|column| column.name).collect(),
         Object::Registry | Object::Notification(_) => Vec::new(),
     }
 }
@@ -169,7 +177,8 @@ mod tests {
         let readable: BTreeSet<_> = groups.collect();
         for notification in groups::notifications() {
             for object in notification.objects {
-                assert!(readable.contains(object), "{object}");
+                let name = object.column().name;
+                assert!(readable.contains(name), "{name}");
             }
         }
         assert!(!crate::mib::module::text(&"1.2.3".parse().unwrap()).contains("accessible-for-notify"));

@@ -39,7 +39,7 @@ impl Object {
         assert!(oid.as_slice().len() > leaf.oid.len(), "{name} needs an instance");
         let (units, description, counter) = match leaf.kind {
             Kind::Scalar(scalar) => (scalar.units, scalar.description, read_from(scalar.name)),
-            Kind::Column(_, column) => (column.units, column.description, None),
+            Kind::Column(_, cells) => (cells.column().units, cells.column().description, None),
             Kind::Registered(_, entry) => ("", "", Some(entry)),
         };
         let is_sum = matches!(leaf.kind, Kind::Scalar(scalar) if matches!(scalar.read, Read::Sum(..)));

@@ -5,7 +5,8 @@
 
 use crate::consumers::object::Object;
 use netstat_agentx::mib::groups::GROUPS;
-use netstat_agentx::mib::object::{Column, Object as Declared, Read};
+use netstat_agentx::mib::object::{Object as Declared, Read};
+use netstat_agentx::mib::table::Column;
 use netstat_agentx::registry;
 
 /// An instance as a selector, with a matcher put first: `lnsTcpStateSockets{MATCHER,lnsTcpState="closeWait"}`.
@@ -53,7 +54,7 @@ fn index(column: &str) -> &'static [Column] {
         Declared::Table(table) => Some(table),
         _ => None,
     });
-    let table = tables.into_iter().find(|table| table.columns.iter().any(|other| other.name == column));
+    let table = tables.into_iter().find(|table| table.columns().any(|other| other.name == column));
     table.map_or(&[], |table| table.index)
 }
 

@@ -5,8 +5,9 @@ mod metric;
 mod rules;
 
 use netstat_agentx::mib::groups::GROUPS;
-use netstat_agentx::mib::object::{Object, Table};
+use netstat_agentx::mib::object::Object;
 use netstat_agentx::mib::syntax::Syntax;
+use netstat_agentx::mib::table::Table;
 use std::fmt::Write;
 
 pub fn files() -> Vec<(String, String)> {

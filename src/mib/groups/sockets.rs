@@ -1,0 +1,116 @@
+//! What the tables of sockets have in common: rows of IPv4 and IPv6 as one type, IPv4 before IPv6, and their processes.
+
+use crate::mib::context::Context;
+use crate::mib::index::push_inet;
+use crate::mib::table::Rows;
+use crate::proc::sockets::{Address, TcpState};
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
+use crate::snapshot::sockets::Row;
+use crate::snapshot::tcp::Listener;
+use std::net::SocketAddr;
+
+/// A socket of either family.
+pub struct Socket {
+    /// The local endpoint.
+    pub local: SocketAddr,
+    /// The remote endpoint; zeros where there is none.
+    pub remote: SocketAddr,
+    /// TCP: the number of the state in TCP-MIB.
+    pub state: u8,
+    /// Inode; 0 where no process holds the socket.
+    pub inode: u64,
+    /// udpEndpointInstance
+    pub instance: u32,
+}
+
+impl<A: Address> From<&Row<A>> for Socket {
+    fn from(row: &Row<A>) -> Self {
+        Self {
+            local: row.local().into(),
+            remote: row.remote().into(),
+            state: row.state,
+            inode: row.inode,
+            instance: row.instance(),
+        }
+    }
+}
+
+/// The listening sockets of one endpoint of either family.
+pub struct ListenerRow {
+    /// Where they listen.
+    pub endpoint: SocketAddr,
+    /// Connections waiting for accept(2), if known.
+    pub accept_queue: Option<u64>,
+    /// How many sockets they are.
+    pub sockets: u64,
+    /// The inode of one of them.
+    pub inode: u64,
+}
+
+impl<A: Address> From<&Listener<A>> for ListenerRow {
+    fn from(listener: &Listener<A>) -> Self {
+        Self {
+            endpoint: listener.endpoint.into(),
+            accept_queue: listener.accept_queue,
+            sockets: listener.sockets,
+            inode: listener.inode,
+        }
+    }
+}
+
+/// The rows of tcpListenerTable and lnsListenerTable.
+pub struct Listeners;
+
+impl Rows for Listeners {
+    type Row<'a> = ListenerRow;
+
+    fn len(cx: &Context<'_>) -> usize {
+        cx.tcp().map_or(0, |tcp| tcp.listeners4.len() + tcp.listeners6.len())
+    }
+
+    fn row(cx: &Context<'_>, position: usize) -> Option<ListenerRow> {
+        let tcp = cx.tcp()?;
+        either(&tcp.listeners4, &tcp.listeners6, position)
+    }
+
+    fn index(listener: &ListenerRow, name: &mut Oid) {
+        push_inet(name, listener.endpoint);
+    }
+}
+
+/// What stands at a position where all of IPv4 come before all of IPv6.
+pub fn either<'a, A, B, T: From<&'a A> + From<&'a B>>(
+    ipv4: &'a [A],
+    ipv6: &'a [B],
+    position: usize,
+) -> Option<T> {
+    match position.checked_sub(ipv4.len()) {
+        None => ipv4.get(position).map(T::from),
+        Some(position) => ipv6.get(position).map(T::from),
+    }
+}
+
+/// The process that holds a socket.
+pub fn process(inode: u64, cx: &Context<'_>) -> Option<Value> {
+    cx.process(inode).map(Value::Gauge32)
+}
+
+/// The next row whose process may be told: none at all where processes cannot be read.
+pub fn with_known_process(cx: &Context<'_>, position: usize) -> Option<usize> {
+    cx.process(0).map(|_| position)
+}
+
+/// Numbers and labels of the states that sockets can be in, as TCP-MIB has them; and of deleteTCB(12), which is for
+/// managers to set, where there are to be as many as TCP-MIB has.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+pub const fn states<const N: usize>() -> [(u32, &'static str); N] {
+    let mut labels = [(12, "deleteTCB"); N];
+    let mut position = 0;
+    while position < TcpState::ALL.len() {
+        let (state, label) = TcpState::ALL[position];
+        labels[position] = (state as u32, label);
+        position += 1;
+    }
+    labels
+}

@@ -1,0 +1,243 @@
+//! Conceptual tables: rows in the order of their index, columns that carry their cells, and the search for an instance.
+//!
+//! A group declares the columns of a table beside each other, each with the function that makes its value from a row, so
+//! that there is no number by which a cell could be asked for that is not there. [`Cells::of`] is where the type of the
+//! rows is forgotten: what is left of a column are its declaration and its [`Instances`].
+
+use super::context::Context;
+use super::syntax::Syntax;
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
+use std::ops::ControlFlow::{self, Break, Continue};
+
+/// A conceptual table.
+pub struct Table {
+    /// The last sub-identifier.
+    pub subid: u32,
+    /// Descriptor, `lnsListenerTable`.
+    pub name: &'static str,
+    /// Descriptor of the row, `lnsListenerEntry`.
+    pub entry: &'static str,
+    /// DESCRIPTION of the table.
+    pub description: &'static str,
+    /// DESCRIPTION of the row.
+    pub entry_description: &'static str,
+    /// What makes up the index, in order.
+    pub index: &'static [Column],
+    /// The accessible columns, by sub-identifier: [`Cells::of`] the table's rows.
+    pub columns: &'static [&'static dyn Instances],
+}
+
+/// A column, or a component of an index.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// The last sub-identifier.
+    pub subid: u32,
+    /// Descriptor.
+    pub name: &'static str,
+    /// Type.
+    pub syntax: Syntax,
+    /// UNITS; empty where there are none to tell.
+    pub units: &'static str,
+    /// DESCRIPTION; empty for objects of standard modules.
+    pub description: &'static str,
+}
+
+/// The rows of a table: an array in the order of the index, of which rows, indexes and cells are computed when asked for.
+pub trait Rows: 'static {
+    /// What the index and the cells of one row are made from.
+    type Row<'a>;
+    /// How many rows there are now.
+    fn len(cx: &Context<'_>) -> usize;
+    /// The row at a position; there is one at each below [`Self::len`], and none from there on.
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<Self::Row<'a>>;
+    /// Appends the index of a row, which rises from row to row.
+    fn index(row: &Self::Row<'_>, name: &mut Oid);
+}
+
+/// The value that a row has in a column; `None` if there is no such instance.
+pub type Cell<R> = for<'a> fn(<R as Rows>::Row<'a>, &Context<'a>) -> Option<Value>;
+
+/// The first position, at or after one, of a row that may have a cell.
+pub type Skip = fn(&Context<'_>, usize) -> Option<usize>;
+
+/// A column and its cells.
+pub struct Cells<R: Rows> {
+    /// What it is called and what it holds.
+    pub column: Column,
+    cell: Cell<R>,
+    skip: Skip,
+}
+
+/// A column of a table of ours: number, descriptor, type, UNITS, DESCRIPTION, cell.
+#[must_use]
+pub const fn column<R: Rows>(
+    subid: u32,
+    name: &'static str,
+    syntax: Syntax,
+    units: &'static str,
+    description: &'static str,
+    cell: Cell<R>,
+) -> Cells<R> {
+    Column { subid, name, syntax, units, description }.cell(cell)
+}
+
+/// A component of the index of a table of ours: number, descriptor, type, DESCRIPTION.
+#[must_use]
+pub const fn component(subid: u32, name: &'static str, syntax: Syntax, description: &'static str) -> Column {
+    Column { subid, name, syntax, units: "", description }
+}
+
+/// A column in which many rows in succession may have no cell: it must know the next that may have one without looking at
+/// each, since a single request may ask a thousand times.
+#[must_use]
+pub const fn sparse<R: Rows>(skip: Skip, mut cells: Cells<R>) -> Cells<R> {
+    cells.skip = skip;
+    cells
+}
+
+impl Column {
+    /// A column, or a component of an index, of a standard module.
+    #[must_use]
+    pub const fn standard(subid: u32, name: &'static str, syntax: Syntax) -> Self {
+        component(subid, name, syntax, "")
+    }
+
+    /// The column with its cells.
+    #[must_use]
+    pub const fn cell<R: Rows>(self, cell: Cell<R>) -> Cells<R> {
+        Cells { column: self, cell, skip: |_, position| Some(position) }
+    }
+}
+
+/// The OID of a column, given that of the place of its group and the number of its table; the entry is always the 1 below
+/// that (RFC 2578 section 7.1.12).
+#[must_use]
+pub fn column_oid(place: &[u32], table: u32, column: &Column) -> Vec<u32> {
+    [place, &[table, 1, column.subid]].concat()
+}
+
+impl Table {
+    /// The accessible columns, by sub-identifier.
+    pub fn columns(&self) -> impl Iterator<Item = &'static Column> + use<> {
+        self.columns.iter().map(|cells| cells.column())
+    }
+}
+
+impl<R: Rows> Cells<R> {
+    /// The columns of one table.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+    pub const fn of<const N: usize>(columns: &'static [Self; N]) -> [&'static dyn Instances; N] {
+        let mut all = [&columns[0] as &'static dyn Instances; N];
+        let mut position = 1;
+        while position < N {
+            all[position] = &columns[position];
+            position += 1;
+        }
+        all
+    }
+
+    /// The name and the value of the instance in a row, below the OID of the column.
+    pub fn instance<'a>(&self, oid: &[u32], row: R::Row<'a>, cx: &Context<'a>) -> Option<(Oid, Value)> {
+        let mut name = Oid::from_slice(oid)?;
+        R::index(&row, &mut name);
+        Some((name, (self.cell)(row, cx)?))
+    }
+}
+
+/// The instances of a column, whatever its rows are.
+pub trait Instances: Sync {
+    /// What the column is called and what it holds.
+    fn column(&self) -> &Column;
+
+    /// The value of the instance with an index.
+    fn get(&self, cx: &Context<'_>, index: &[u32]) -> Option<Value>;
+
+    /// What there is behind an index, or at it if `include`, and before the end of the range: an instance, nothing before
+    /// the end, or nothing at all, so that the next object type may have something. Names begin with `oid`.
+    fn next(
+        &self,
+        cx: &Context<'_>,
+        oid: &[u32],
+        after: &[u32],
+        include: bool,
+        end: Option<&Oid>,
+    ) -> ControlFlow<Option<(Oid, Value)>>;
+
+    /// The index of the row at a position and its cell, found without a search; `None` behind the last row. For tests of
+    /// the search.
+    fn at(&self, cx: &Context<'_>, position: usize) -> Option<(Oid, Option<Value>)>;
+
+    /// The first position, at or after one, at which a search looks.
+    fn skip(&self, cx: &Context<'_>, position: usize) -> Option<usize>;
+}
+
+impl<R: Rows> Instances for Cells<R> {
+    fn column(&self) -> &Column {
+        &self.column
+    }
+
+    fn get(&self, cx: &Context<'_>, index: &[u32]) -> Option<Value> {
+        let row = R::row(cx, seek::<R>(cx, index, true))?;
+        let mut found = Oid::default();
+        R::index(&row, &mut found);
+        (found.as_slice() == index).then(|| (self.cell)(row, cx)).flatten()
+    }
+
+    fn next(
+        &self,
+        cx: &Context<'_>,
+        oid: &[u32],
+        after: &[u32],
+        include: bool,
+        end: Option<&Oid>,
+    ) -> ControlFlow<Option<(Oid, Value)>> {
+        let Some(mut name) = Oid::from_slice(oid) else { return Continue(()) };
+        let mut position = seek::<R>(cx, after, include);
+        while let Some(at) = self.skip(cx, position) {
+            let Some(row) = R::row(cx, at) else { break };
+            name.truncate(oid.len());
+            R::index(&row, &mut name);
+            if !is_before(&name, end) {
+                return Break(None);
+            }
+            if let Some(value) = (self.cell)(row, cx) {
+                return Break(Some((name, value)));
+            }
+            position = at + 1;
+        }
+        Continue(())
+    }
+
+    fn at(&self, cx: &Context<'_>, position: usize) -> Option<(Oid, Option<Value>)> {
+        let (row, mut index) = (R::row(cx, position)?, Oid::default());
+        R::index(&row, &mut index);
+        Some((index, (self.cell)(row, cx)))
+    }
+
+    fn skip(&self, cx: &Context<'_>, position: usize) -> Option<usize> {
+        (self.skip)(cx, position)
+    }
+}
+
+/// Whether a name lies in a range that ends there, exclusively, or nowhere.
+pub(super) fn is_before(name: &Oid, end: Option<&Oid>) -> bool {
+    end.is_none_or(|end| name < end)
+}
+
+/// The position of the first row whose index is after one, or at it if `include`.
+fn seek<R: Rows>(cx: &Context<'_>, index: &[u32], include: bool) -> usize {
+    let (mut low, mut high) = (0, R::len(cx));
+    let mut found = Oid::default();
+    while low < high {
+        let middle = low + (high - low) / 2;
+        found.truncate(0);
+        if let Some(row) = R::row(cx, middle) {
+            R::index(&row, &mut found);
+        }
+        let before = if include { found.as_slice() < index } else { found.as_slice() <= index };
+        if before { low = middle + 1 } else { high = middle }
+    }
+    low
+}
