@@ -103,12 +103,12 @@ pub static GROUP: Group = Group {
         Object::Scalar(Scalar {
             subid: 2,
             name: "lnsResetTracing",
-            syntax: Syntax::Enumeration(&[(1, "on"), (2, "off"), (3, "notPossible")]),
+            syntax: Syntax::Enumeration(&Tracing::LABELS),
             units: "",
             description: "Whether resets are traced: off unless configured; notPossible where they are configured but \
                 cannot be traced, for the reason in lnsAgentSourceError. Before Linux 6.10 the kernel does not trace \
                 resets that no socket sends, such as for a port where nothing listens, also where this is on.",
-            read: Read::With(|cx| tracing(cx).map(Value::Integer)),
+            read: Read::With(|cx| tracing(cx).map(|tracing| Value::Integer(tracing as i32))),
         }),
         Object::Scalar(Scalar {
             subid: 3,
@@ -134,12 +134,24 @@ pub static GROUP: Group = Group {
     ],
 };
 
-fn tracing(cx: &Context<'_>) -> Option<i32> {
+/// lnsResetTracing
+enum Tracing {
+    On = 1,
+    Off = 2,
+    NotPossible = 3,
+}
+
+impl Tracing {
+    const LABELS: [(u32, &'static str); 3] =
+        [(Self::On as u32, "on"), (Self::Off as u32, "off"), (Self::NotPossible as u32, "notPossible")];
+}
+
+fn tracing(cx: &Context<'_>) -> Option<Tracing> {
     match (cx.snapshot.wants_resets(), cx.resets()) {
-        (false, _) => Some(2),
-        (true, Some(_)) => Some(1),
+        (false, _) => Some(Tracing::Off),
+        (true, Some(_)) => Some(Tracing::On),
         // Nothing is known before the first reading.
-        (true, None) => cx.snapshot.resets.problem().map(|_| 3),
+        (true, None) => cx.snapshot.resets.problem().map(|_| Tracing::NotPossible),
     }
 }
 
