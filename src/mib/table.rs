@@ -193,11 +193,10 @@ impl<R: Rows> Instances for Cells<R> {
         include: bool,
         end: Option<&Oid>,
     ) -> ControlFlow<Option<(Oid, Value)>> {
-        let Some(mut name) = Oid::from_slice(oid) else { return Continue(()) };
         let mut position = seek::<R>(cx, after, include);
         while let Some(at) = self.skip(cx, position) {
             let Some(row) = R::row(cx, at) else { break };
-            name.truncate(oid.len());
+            let Some(mut name) = Oid::from_slice(oid) else { break };
             R::index(&row, &mut name);
             if !is_before(&name, end) {
                 return Break(None);

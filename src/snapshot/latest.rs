@@ -49,8 +49,6 @@ impl<S: Source> Default for Latest<S> {
 /// What lnsAgentSourceTable shows of a source, whatever its data is.
 #[derive(Debug, Clone, Copy)]
 pub struct Health<'a> {
-    /// lnsAgentSourceName
-    pub name: &'static str,
     /// When the latest reading began and ended; `None` before the first one.
     pub timing: Option<Timing>,
     /// How many readings there have been.
@@ -195,7 +193,6 @@ impl<S: Source> Entry for Latest<S> {
 
     fn health(&self) -> Health<'_> {
         Health {
-            name: S::NAME,
             timing: self.timing,
             refreshes: self.refreshes,
             failures: self.failures,

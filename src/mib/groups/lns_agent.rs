@@ -8,7 +8,7 @@ use crate::mib::table::{Cells, Rows, Table, column, component};
 use crate::smi::date_and_time;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use crate::snapshot::{Health, SourceId};
+use crate::snapshot::{Entry, SourceId};
 
 /// lnsAgent
 pub static GROUP: Group = Group {
@@ -100,7 +100,8 @@ pub static GROUP: Group = Group {
                         instance before the first reading.",
                     |source, cx| {
                         Some(Value::TimeTicks(
-                            u32::try_from(source.timing?.age(cx.now).as_millis() / 10).unwrap_or(u32::MAX),
+                            u32::try_from(source.health().timing?.age(cx.now).as_millis() / 10)
+                                .unwrap_or(u32::MAX),
                         ))
                     },
                 ),
@@ -110,9 +111,10 @@ pub static GROUP: Group = Group {
                     Syntax::Gauge32,
                     "microseconds",
                     "How long the latest reading took.",
-                    |source, _| {
+                    |source, cx| {
                         Some(Value::gauge32(
-                            u64::try_from(source.timing?.refresh_time().as_micros()).unwrap_or(u64::MAX),
+                            u64::try_from(source.health().timing?.refresh_time().as_micros())
+                                .unwrap_or(u64::MAX),
                         ))
                     },
                 ),
@@ -122,7 +124,7 @@ pub static GROUP: Group = Group {
                     Syntax::Counter64,
                     "readings",
                     "How many readings of the source there have been since lnsAgentStartTime.",
-                    |source, _| Some(Value::Counter64(source.refreshes)),
+                    |source, _| Some(Value::Counter64(source.health().refreshes)),
                 ),
                 column(
                     5,
@@ -130,7 +132,7 @@ pub static GROUP: Group = Group {
                     Syntax::Counter64,
                     "readings",
                     "How many of them failed, wholly or in part, since lnsAgentStartTime.",
-                    |source, _| Some(Value::Counter64(source.failures)),
+                    |source, _| Some(Value::Counter64(source.health().failures)),
                 ),
                 column(
                     6,
@@ -140,7 +142,9 @@ pub static GROUP: Group = Group {
                     "What is wrong with the latest reading: file, line and field. Empty when all is well. What \
                         could not be read has no instances until it can be read again. A figure that was below zero, or \
                         went back, is told for ten minutes after the last time; it has an instance as soon as it is one.",
-                    |source, _| Some(Value::text(shortened(source.problem.unwrap_or_default(), 255))),
+                    |source, _| {
+                        Some(Value::text(shortened(source.health().problem.unwrap_or_default(), 255)))
+                    },
                 ),
             ]),
         }),
@@ -183,18 +187,18 @@ fn sources(cx: &Context<'_>) -> impl Iterator<Item = SourceId> {
 struct Sources;
 
 impl Rows for Sources {
-    type Row<'a> = Health<'a>;
+    type Row<'a> = &'a dyn Entry;
 
     fn len(cx: &Context<'_>) -> usize {
         sources(cx).count()
     }
 
-    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<Health<'a>> {
-        sources(cx).nth(position).map(|source| cx.snapshot.entry(source).health())
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a dyn Entry> {
+        sources(cx).nth(position).map(|source| cx.snapshot.entry(source))
     }
 
-    fn index(source: &Health<'_>, name: &mut Oid) {
-        push_text(name, source.name);
+    fn index(source: &&dyn Entry, name: &mut Oid) {
+        push_text(name, source.name());
     }
 }
 
