@@ -111,7 +111,7 @@ pub static GROUP: Group = Group {
                     Syntax::Gauge32,
                     "microseconds",
                     "How long the latest reading took.",
-                    |source, cx| {
+                    |source, _| {
                         Some(Value::gauge32(
                             u64::try_from(source.health().timing?.refresh_time().as_micros())
                                 .unwrap_or(u64::MAX),
