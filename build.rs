@@ -106,7 +106,7 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
     // SctpAborteds of group Sctp is lnsSctpAborteds: the kernel's name repeats the group already.
     let descriptor = match counter.name.strip_prefix(&group.group) {
         Some(_) => format!("lns{}", counter.name),
-        None => format!("lns{}{}", group.group, counter.name),
+        None => format!("lns{}{}", group.group, joined(&counter.name)),
     };
     let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     writeln!(out, "Registered {{ group: {:?}, group_number: {},", group.group, group.number)?;
@@ -120,4 +120,13 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
     writeln!(out, "netstat_older: &{:?},", counter.netstat_older)?;
     writeln!(out, "reference: {:?}, since: {:?},", counter.reference, counter.since)?;
     writeln!(out, "retired: {:?} }},", folded(&counter.retired))
+}
+
+/// `time_squeeze` as TimeSqueeze: a descriptor has letters and digits alone (RFC 2578 section 3.1).
+fn joined(name: &str) -> String {
+    let capitalised = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    };
+    name.split('_').map(capitalised).collect()
 }

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Captures what the parsers read of this machine's /proc as a tree for tests: tests/capture-proc.sh FOLDER.
-# Run it in a network namespace of its own ('unshare -n'), so that no address of a real network gets in.
+# Run it in a network namespace of its own ('unshare -n'), so that no address of a real network gets in; softnet_stat is of
+# the whole host all the same.
 set -eu
 to=$1/1/net
 mkdir -p "$to"
-for file in tcp tcp6 udp udp6 snmp netstat snmp6 sockstat sockstat6 xfrm_stat; do
+for file in tcp tcp6 udp udp6 snmp netstat snmp6 sockstat sockstat6 xfrm_stat softnet_stat; do
     [ ! -r "/proc/net/$file" ] || cat "/proc/net/$file" > "$to/$file"
 done
 if [ -r /proc/net/sctp/snmp ]; then

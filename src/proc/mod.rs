@@ -13,11 +13,13 @@ pub mod cpu;
 pub mod diag;
 pub mod figure;
 pub mod netlink;
+pub mod per_cpu;
 pub mod processes;
 pub mod read;
 pub mod seen;
 pub mod sockets;
 pub mod sockstat;
+pub mod unwrapped;
 
 /// What is wrong in a file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -23,6 +23,12 @@ impl Note {
         Self { figure: figure.to_owned(), what: "was below zero".to_owned() }
     }
 
+    /// About what one CPU has counted, which is part of a sum.
+    #[must_use]
+    pub fn of_cpu_went_back(figure: &str, cpu: u32) -> Self {
+        Self { figure: figure.to_owned(), what: format!("of CPU {cpu} went back") }
+    }
+
     /// About a counter that fell.
     #[must_use]
     pub fn went_back(figure: &str, from: u64, to: u64) -> Self {

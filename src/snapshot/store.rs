@@ -111,7 +111,7 @@ impl Snapshot {
     /// Since when no counter has counted anew: lnsAgentCountersSince.
     #[must_use]
     pub fn counters_since(&self) -> SystemTime {
-        self.counters.memory.since()
+        self.counters.memory.history.since()
     }
 
     /// Changes how old the sources may be, from now on.

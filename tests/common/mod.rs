@@ -358,6 +358,24 @@ pub fn proc_counters() -> BTreeMap<(String, String), i128> {
             counters.insert(((*group).to_owned(), name.to_owned()), value.trim().parse().unwrap());
         }
     }
+    // A row for each CPU, in hexadecimal: the columns that Linux has had since 6.4, by position.
+    let softnet = fs::read_to_string("/proc/net/softnet_stat").unwrap_or_default();
+    for (name, column) in [
+        ("processed", 0),
+        ("dropped", 1),
+        ("time_squeeze", 2),
+        ("received_rps", 9),
+        ("flow_limit_count", 10),
+        ("backlog_len", 11),
+        ("input_qlen", 13),
+        ("process_qlen", 14),
+    ] {
+        let figures = softnet.lines().filter_map(|line| line.split_whitespace().nth(column));
+        let figures: Vec<_> = figures.map(|figure| i128::from_str_radix(figure, 16).unwrap()).collect();
+        if !figures.is_empty() {
+            counters.insert(("Softnet".to_owned(), name.to_owned()), figures.iter().sum());
+        }
+    }
     counters
 }
 

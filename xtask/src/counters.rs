@@ -22,7 +22,7 @@ fn index() -> String {
     let mut out = String::from(WRITTEN);
     let _ = writeln!(
         out,
-        "# Every counter of the Linux network stack\n\n{} figures that the kernel names in /proc/net, each with an OID, a \
+        "# Every counter of the Linux network stack\n\n{} figures that the kernel keeps in /proc/net, each with an OID, a \
          name and an explanation. The\nfacts come from the kernel's source, whose version stands with each. On the command \
          line:\n`netstat-agentx explain NAME`; `netstat-agentx explain` alone lists those that are not zero, the worrying \
          ones first.\n\n| group | counters | file | OID |\n| --- | --- | --- | --- |",

@@ -84,7 +84,7 @@ pub static GROUP: Group = Group {
                 1,
                 "lnsAgentSourceName",
                 Syntax::Text(1, 32),
-                "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat), sockstat \
+                "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat, net/softnet_stat), sockstat \
                     (net/sockstat and limits), tcp (net/tcp, net/tcp6), udp (net/udp, net/udp6; where there are so \
                     many sockets that these are slow, sock_diag or net/sockstat), processes (the descriptors of all \
                     processes), or resets (the kernel's trace events of them), which is there only where it is \
@@ -215,6 +215,19 @@ mod tests {
     use crate::proc::read::ProcRoot;
     use crate::snapshot::{Snapshot, Touched};
     use std::time::Instant;
+
+    #[test]
+    fn every_source_is_described() {
+        let table = GROUP.objects.iter().find_map(|object| match object {
+            Object::Table(table) => Some(table),
+            _ => None,
+        });
+        let described = table.unwrap().index[0].description;
+        for source in SourceId::ALL {
+            let entry = format!("{} ({})", source.name(), source.read_from());
+            assert!(described.contains(&entry), "{entry}");
+        }
+    }
 
     #[test]
     fn sources_stand_in_the_order_of_their_index() {

@@ -37,9 +37,8 @@ pub static TABLE: Group = Group {
                 1,
                 "lnsCounterGroup",
                 Syntax::Text(1, 16),
-                "The kernel's group: Ip, Icmp, IcmpMsg, Tcp, Udp, UdpLite, TcpExt, IpExt, MPTcpExt, Ip6, \
-                    Icmp6, Udp6, UdpLite6, Sctp or Xfrm, or one that came later. The ICMP types without a name are \
-                    InType3 and the like of IcmpMsg and Icmp6.",
+                "The kernel's group, such as Ip, TcpExt or Softnet: those of lnsCounters, IcmpMsg, and whatever \
+                    came later. The ICMP types without a name are InType3 and the like of IcmpMsg and Icmp6.",
             ),
             component(
                 2,

@@ -5,7 +5,7 @@
 //! overflow, and each has an interval of its own. So a counter that is below what it was has no value for any of them,
 //! until it is back where it was, or for ten minutes, after which it counts anew and [`History::since`] says so.
 
-use super::read::{Counters, Held};
+use super::read::{Counters, Held, is_per_cpu};
 use crate::proc::figure::Figure;
 use crate::registry::{self, Kind};
 use crate::snapshot::notes::Note;
@@ -82,7 +82,7 @@ impl History {
     /// which of them went back.
     pub fn judge(&mut self, reading: &mut Counters, at: Timing, now: SystemTime) -> Vec<Note> {
         let (mut notes, mut anew) = (Vec::new(), false);
-        let narrow = |group: &str| self.long == 32 && !WIDE.contains(&group);
+        let narrow = |group: &str| self.long == 32 && !WIDE.contains(&group) && !is_per_cpu(group);
         let entries = registry::all().iter().zip(&mut self.registered).zip(&mut reading.registered);
         for ((entry, past), held) in entries.filter(|((entry, _), _)| entry.kind == Kind::Counter) {
             let judged = Judged { group: entry.group, name: entry.name, narrow: narrow(entry.group), at };

@@ -8,20 +8,30 @@ use super::detail::Detail;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use crate::proc::read::ProcRoot;
 use history::History;
+use read::PerCpu;
 pub use read::{Counters, Unregistered};
 use std::time::{Duration, SystemTime};
 
+/// What its readings have to remember.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// What counters were.
+    pub(super) history: History,
+    per_cpu: PerCpu,
+}
+
 impl Source for Counters {
     const NAME: &'static str = "counters";
-    const READ_FROM: &'static str = "net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat";
-    type Memory = History;
+    const READ_FROM: &'static str =
+        "net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat, net/softnet_stat";
+    type Memory = Memory;
     type Known = ();
 
     fn max_age(ages: &MaxAges) -> Duration {
         ages.counters
     }
 
-    fn known(_: Option<&Self>, _: &History, _: &Others<'_>) {}
+    fn known(_: Option<&Self>, _: &Memory, _: &Others<'_>) {}
 
     fn read(root: &ProcRoot, _: Detail, (): ()) -> Reading<Self> {
         let mut this = Self::read(root);
@@ -29,15 +39,17 @@ impl Source for Counters {
         Reading { data: Some(this), problems, notes, memory: None }
     }
 
-    /// A counter that fell has no value.
+    /// What is counted for each CPU is added up; a counter that fell has no value.
     fn follow(
         reading: &mut Reading<Self>,
-        history: &mut History,
+        memory: &mut Memory,
         at: Timing,
         now: SystemTime,
     ) -> Option<String> {
         if let Some(counters) = &mut reading.data {
-            reading.notes.extend(history.judge(counters, at, now));
+            counters.add_up(&mut memory.per_cpu);
+            reading.notes.append(&mut counters.notes);
+            reading.notes.extend(memory.history.judge(counters, at, now));
         }
         None
     }

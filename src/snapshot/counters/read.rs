@@ -1,16 +1,19 @@
-//! Every named counter of the kernel, from five files.
+//! Every named counter of the kernel, from a few files.
 
+use crate::proc::ParseError;
 use crate::proc::counters::{Item, lines, pairs};
 use crate::proc::figure::{Figure, Width};
+use crate::proc::per_cpu::{self, Table};
 use crate::proc::read::{self, ProcRoot};
+use crate::proc::unwrapped::{Sums, Unwrapped};
 use crate::registry::icmp::IcmpType;
 use crate::registry::{self, Kind, Registered, Slot};
 use crate::snapshot::notes::Note;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{LazyLock, OnceLock};
 
 /// How a file names its counters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Form {
     /// Pairs of lines with the group before the colon.
     Pairs,
@@ -18,16 +21,22 @@ enum Form {
     Prefixed,
     /// A name and a value on each line, all of one group.
     Single(&'static str),
+    /// A row for each CPU, all of one group. What its counts come to follows from the readings before.
+    PerCpu(&'static str, Parse),
 }
 
+/// Reads the rows of the CPUs.
+type Parse = fn(&[u8]) -> Result<Table, ParseError>;
+
 /// A file of the source, whether kernels lack it, and its form.
-const FILES: [(&str, bool, Form); 5] = [
+const FILES: [(&str, bool, Form); 6] = [
     ("snmp", false, Form::Pairs),
     ("netstat", false, Form::Pairs),
     // No IPv6, no SCTP module, no CONFIG_XFRM_STATISTICS.
     ("snmp6", true, Form::Prefixed),
     ("sctp/snmp", true, Form::Single("Sctp")),
     ("xfrm_stat", true, Form::Single("Xfrm")),
+    ("softnet_stat", true, Form::PerCpu("Softnet", per_cpu::softnet)),
 ];
 
 /// The groups of net/snmp6, the longer ones first where one begins with another.
@@ -63,12 +72,23 @@ impl Held {
     }
 }
 
+/// What was counted for each CPU up to now, by group.
+#[derive(Debug, Default)]
+pub struct PerCpu(BTreeMap<&'static str, Unwrapped>);
+
+/// Whether a group's counts are added up here, in 64 bits, whatever the kernel's are.
+pub(super) fn is_per_cpu(group: &str) -> bool {
+    FILES.iter().any(|(_, _, form)| matches!(form, Form::PerCpu(of, _) if *of == group))
+}
+
 /// One reading of the source `counters`.
 #[derive(Debug)]
 pub struct Counters {
     pub(in crate::snapshot) registered: Vec<Held>,
     by_name: OnceLock<Vec<Named>>,
     pub(in crate::snapshot) icmp_types: OnceLock<Vec<IcmpType>>,
+    /// What is counted for each CPU, by group: not among the others until it is added up.
+    per_cpu: Vec<(&'static str, Table)>,
     /// All that the registry does not know.
     pub unregistered: Vec<Unregistered>,
     /// Whether net/snmp was read without a problem: then what it lacks is known not to be.
@@ -108,6 +128,7 @@ impl Counters {
             registered: vec![Held::Absent; registry::all().len()],
             by_name: OnceLock::new(),
             icmp_types: OnceLock::new(),
+            per_cpu: Vec::new(),
             unregistered: Vec::new(),
             ipv4_known: true,
             ipv6_known: true,
@@ -125,7 +146,23 @@ impl Counters {
             contents.for_each(|(_, contents)| this.parse(file, form, contents));
         }
         this.drop_repeated();
+        this.add_up(&mut PerCpu::default());
         this
+    }
+
+    /// Adds up what is counted for each CPU, on top of what was counted in the readings before.
+    pub(super) fn add_up(&mut self, before: &mut PerCpu) {
+        for (group, table) in std::mem::take(&mut self.per_cpu) {
+            let is_level =
+                |name: &str| registered(group, name).is_some_and(|(_, entry)| entry.kind == Kind::Gauge);
+            let Sums { figures, fell } = before.0.entry(group).or_default().sums(&table, is_level);
+            for (name, figure) in figures {
+                self.meet(Item::Counter { group, name: &name, figure: Figure::Count(figure) });
+            }
+            self.notes.extend(
+                fell.iter().map(|(name, cpu)| Note::of_cpu_went_back(&format!("{group} {name}"), *cpu)),
+            );
+        }
     }
 
     /// Reads all files of the source.
@@ -223,6 +260,10 @@ impl Counters {
             Form::Pairs => pairs(contents, |item| self.meet(item)),
             Form::Prefixed => lines(contents, |item| self.meet(by_prefix(item))),
             Form::Single(group) => lines(contents, |item| self.meet(within(item, group))),
+            Form::PerCpu(group, parse) => match parse(contents) {
+                Ok(table) => self.per_cpu.push((group, table)),
+                Err(error) => self.problems.push(error.to_string()),
+            },
         }
         if self.problems.len() > known {
             self.has_problem(file);

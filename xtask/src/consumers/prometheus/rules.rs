@@ -161,6 +161,15 @@ const ALERTS: &[Alert] = &[
         object: "lnsSockstatTcpMem",
     },
     Alert {
+        name: "NetstatBacklogDrops",
+        expr: "rate(lnsSoftnetDropped[1m]) > LIMIT",
+        levels: OVERFLOWS,
+        lasts: "1m",
+        summary: "the backlog queue of a CPU is full and drops {{ $value | humanize }} packets a second",
+        about: "",
+        object: "lnsSoftnetDropped",
+    },
+    Alert {
         name: "NetstatUdpReceiveBufferErrors",
         expr: "rate(lnsUdpRcvbufErrors[1m]) + (rate(lnsUdp6RcvbufErrors[1m]) or 0 * rate(lnsUdpRcvbufErrors[1m])) \
             > LIMIT",

@@ -1,0 +1,405 @@
+//! Tables with a row of hexadecimal figures for each CPU: net/softnet_stat, whose columns have no names, and the files of
+//! net/stat (nf_conntrack, arp_cache, ndisc_cache, synproxy), whose first line has them.
+//!
+//! net/softnet_stat has the online CPUs alone (`softnet_get_online` in net/core/net-procfs.c), the files of net/stat all
+//! that are possible (`ct_cpu_seq_start`, `neigh_stat_seq_start`), so that their rows neither come nor go.
+
+use super::figure::Width;
+use super::{ParseError, excerpt, words};
+
+/// CONFIG_NR_CPUS is 8,192 at most (arch/x86/Kconfig; less elsewhere).
+const MOST_CPUS: usize = 8192;
+
+/// The longest line, the header of arp_cache, takes some 170 octets, a row of it with 16 digits a figure some 270.
+const LONGEST_LINE: usize = 1024;
+
+/// The columns of net/softnet_stat (`softnet_seq_show`), which only ever grew: 9 up to Linux 2.6.34, 10 from 2.6.35,
+/// 11 from 3.11, 13 from 5.10, 15 from 6.4. An empty name is a column that has been 0 for longer than that.
+const SOFTNET: Columns<'_> = Columns::Known {
+    names: &[
+        "processed",
+        "dropped",
+        "time_squeeze",
+        "",
+        "",
+        "",
+        "",
+        "",
+        CPU_COLLISION,
+        "received_rps",
+        "flow_limit_count",
+        "backlog_len",
+        "index",
+        "input_qlen",
+        "process_qlen",
+    ],
+    least: 9,
+    index: Some(12),
+};
+
+/// Linux 4.7 has it no more and prints 0 in its place.
+const CPU_COLLISION: &str = "cpu_collision";
+
+/// What the columns of a file are called.
+#[derive(Debug, Clone, Copy)]
+pub enum Columns<'a> {
+    /// The first line says so.
+    Header,
+    /// Always these. Kernels have fewer or more of them; what is behind the last name is not read.
+    Known {
+        /// By position; one with an empty name is not read.
+        names: &'a [&'a str],
+        /// No kernel has fewer columns.
+        least: usize,
+        /// The position of the CPU's index, in kernels that have so many columns.
+        index: Option<usize>,
+    },
+}
+
+/// What stands in such a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The names of the figures of every row.
+    pub names: Vec<String>,
+    /// A row for each CPU, in the order of their indexes.
+    pub rows: Vec<Row>,
+    /// Whether the rows tell their CPU; otherwise they have their position, which is another CPU's once one goes.
+    pub indexed: bool,
+    /// How many bits a counter has before it goes on from 0.
+    pub width: Width,
+}
+
+/// The figures of one CPU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its index, or the position of the row, from 0.
+    pub cpu: u32,
+    /// In the order of [`Table::names`].
+    pub figures: Vec<u64>,
+}
+
+/// net/softnet_stat
+///
+/// A kernel whose rows have the index of their CPU has no cpu_collision any more, so that the 0 in its place is left out.
+///
+/// # Errors
+/// As [`table`].
+pub fn softnet(contents: &[u8]) -> Result<Table, ParseError> {
+    let mut table = table(contents, SOFTNET, Width::Int)?;
+    let retired = table.names.iter().position(|name| name == CPU_COLLISION);
+    if let Some(at) = retired.filter(|_| table.indexed) {
+        table.names.remove(at);
+        for row in &mut table.rows {
+            row.figures.remove(at);
+        }
+    }
+    Ok(table)
+}
+
+/// A file of such a form, whose figures have so many bits in the kernel.
+///
+/// # Errors
+/// If a figure is none or too long, a row has another number of columns than the first or fewer than there are names in
+/// the header, the CPUs are not in order, there is no row, or more of them than CPUs that a kernel can have.
+pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<Table, ParseError> {
+    let lines = contents.split(|&b| b == b'\n').enumerate().map(|(at, line)| (at + 1, line));
+    let mut lines = lines.filter(|(_, line)| !line.is_empty());
+    let (names, least, index) = match columns {
+        Columns::Known { names, least, index } => (names.to_vec(), least, index),
+        Columns::Header => {
+            let (number, line) = lines.next().ok_or_else(|| ParseError::new(0, "no header"))?;
+            let names = header(line).map_err(|problem| ParseError::new(number, problem))?;
+            (names.clone(), names.len(), None)
+        }
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    let mut first = None;
+    for (number, line) in lines {
+        let problem = |text: String| ParseError::new(number, text);
+        if rows.len() == MOST_CPUS {
+            return Err(problem(format!("more than {MOST_CPUS} rows, one for each CPU")));
+        }
+        let line = Line { line, least, first, width };
+        let all = line.figures(&names).map_err(problem)?;
+        first = Some(all.len());
+        let cpu = match index.and_then(|at| all.get(at)) {
+            Some(&cpu) => cpu,
+            None => u64::try_from(rows.len()).unwrap_or(u64::MAX),
+        };
+        let follows = rows.last().is_none_or(|last| cpu > u64::from(last.cpu));
+        let cpu = u32::try_from(cpu).ok().filter(|cpu| follows && (*cpu as usize) < MOST_CPUS);
+        let cpu = cpu.ok_or_else(|| problem("the CPUs are not in the order of their indexes".into()))?;
+        rows.push(Row { cpu, figures: kept(&names, index, &all).map(|(_, figure)| figure).collect() });
+    }
+    let width_of_first = first.ok_or_else(|| ParseError::new(0, "no row"))?;
+    let columns = vec![0; width_of_first];
+    let names = kept(&names, index, &columns).map(|(name, _)| name.to_owned()).collect();
+    Ok(Table { names, rows, indexed: index.is_some_and(|at| at < width_of_first), width })
+}
+
+/// The columns that have a name and are not the CPU's index, with their figures.
+fn kept<'a>(
+    names: &'a [&'a str],
+    index: Option<usize>,
+    figures: &'a [u64],
+) -> impl Iterator<Item = (&'a str, u64)> {
+    let named = names.iter().zip(figures).enumerate();
+    let named = named.filter(move |(at, (name, _))| !name.is_empty() && Some(*at) != index);
+    named.map(|(_, (name, figure))| (*name, *figure))
+}
+
+/// The names of a header: words that no other of it is equal to.
+fn header(line: &[u8]) -> Result<Vec<&str>, String> {
+    let mut names = Vec::new();
+    for word in words(within_bounds(line)?) {
+        let name = match std::str::from_utf8(word) {
+            Ok(name) if word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') => name,
+            _ => return Err(format!("{} is no name", excerpt(word))),
+        };
+        if names.contains(&name) {
+            return Err(format!("{name} stands twice"));
+        }
+        names.push(name);
+    }
+    if names.is_empty() {
+        return Err("no names".into());
+    }
+    Ok(names)
+}
+
+fn within_bounds(line: &[u8]) -> Result<&[u8], String> {
+    if line.len() > LONGEST_LINE {
+        return Err(format!("a line of {} bytes, over {LONGEST_LINE}", line.len()));
+    }
+    Ok(line)
+}
+
+/// A row before it is read.
+struct Line<'a> {
+    line: &'a [u8],
+    /// How many columns it must have at least.
+    least: usize,
+    /// How many the first row has, if this is another one.
+    first: Option<usize>,
+    width: Width,
+}
+
+impl Line<'_> {
+    /// All its figures, those without a name included.
+    fn figures(&self, names: &[&str]) -> Result<Vec<u64>, String> {
+        let mut figures = Vec::new();
+        for (at, word) in words(within_bounds(self.line)?).enumerate() {
+            let figure = hexadecimal(word, self.digits()).ok_or_else(|| {
+                let name = names.get(at).filter(|name| !name.is_empty());
+                let name = name.map_or_else(|| format!("column {}", at + 1), |name| (*name).to_owned());
+                format!(
+                    "{name} is {}, which is no hexadecimal number of {} bits",
+                    excerpt(word),
+                    self.digits() * 4
+                )
+            })?;
+            figures.push(figure);
+        }
+        match self.first {
+            _ if figures.len() < self.least => {
+                Err(format!("{} columns, which must be {} at least", figures.len(), self.least))
+            }
+            Some(first) if figures.len() != first => {
+                Err(format!("{} columns, where the first row has {first}", figures.len()))
+            }
+            _ => Ok(figures),
+        }
+    }
+
+    fn digits(&self) -> usize {
+        match self.width {
+            Width::Int => 8,
+            Width::Long => 16,
+        }
+    }
+}
+
+/// A number of so many digits at most, 16 of which fit.
+fn hexadecimal(word: &[u8], digits: usize) -> Option<u64> {
+    if word.is_empty() || word.len() > digits {
+        return None;
+    }
+    word.iter().try_fold(0_u64, |number, &b| {
+        let digit = char::from(b).to_digit(16)?;
+        Some(number << 4 | u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::array::uniform12;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// A tree of tests/proc, and what stands in it: columns, CPUs, processed.
+    type Tree = (&'static str, usize, [u32; 2], [u64; 2]);
+
+    const TREES: [Tree; 5] = [
+        ("2.6.32", 9, [0, 1], [3201, 3202]),
+        ("3.10", 10, [0, 1], [31001, 31002]),
+        ("4.18", 11, [0, 1], [41801, 41802]),
+        ("5.15", 13, [0, 2], [51501, 51502]),
+        ("6.18", 15, [0, 1], [0x2063_a313, 0x2305_78b2]),
+    ];
+
+    fn column(table: &Table, name: &str) -> Vec<u64> {
+        let at = table.names.iter().position(|other| other == name).unwrap();
+        table.rows.iter().map(|row| row.figures[at]).collect()
+    }
+
+    #[test]
+    fn softnet_of_every_kernel() {
+        for (version, columns, cpus, processed) in TREES {
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proc");
+            let contents = std::fs::read(format!("{root}/{version}/1/net/softnet_stat")).unwrap();
+            let table = softnet(&contents).unwrap();
+            assert_eq!(table.rows.iter().map(|row| row.cpu).collect::<Vec<_>>(), cpus, "{version}");
+            assert_eq!(column(&table, "processed"), processed, "{version}");
+            assert_eq!(table.indexed, columns >= 13, "{version}");
+            let has = |name: &str| table.names.iter().any(|other| other == name);
+            let names = [
+                ("cpu_collision", columns < 13),
+                ("received_rps", columns >= 10),
+                ("flow_limit_count", columns >= 11),
+                ("backlog_len", columns >= 13),
+                ("input_qlen", columns >= 15),
+                ("process_qlen", columns >= 15),
+                ("index", false),
+                ("", false),
+            ];
+            for (name, is) in names {
+                assert_eq!(has(name), is, "{version} {name}");
+            }
+            assert!(table.rows.iter().all(|row| row.figures.len() == table.names.len()), "{version}");
+        }
+    }
+
+    #[test]
+    fn every_column_is_its_own() {
+        let row: Vec<_> = (1..=17).map(|column| format!("{column:08x}")).collect();
+        let of = |columns: usize| softnet(row[..columns].join(" ").as_bytes()).unwrap();
+        let figures = |columns| {
+            let table = of(columns);
+            let row = table.rows[0].clone();
+            (
+                row.cpu,
+                table.names.into_iter().zip(row.figures).map(|(name, at)| format!("{name} {at}")).collect(),
+            )
+        };
+        let some = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let old = some(&["processed 1", "dropped 2", "time_squeeze 3", "cpu_collision 9"]);
+        assert_eq!(figures(9), (0, old));
+        let all = some(&[
+            "processed 1",
+            "dropped 2",
+            "time_squeeze 3",
+            "received_rps 10",
+            "flow_limit_count 11",
+            "backlog_len 12",
+            "input_qlen 14",
+            "process_qlen 15",
+        ]);
+        assert_eq!(figures(15), (13, all.clone()));
+        // A kernel to come.
+        assert_eq!(figures(17), (13, all));
+    }
+
+    #[test]
+    fn names_from_a_header() {
+        let synproxy =
+            "entries\t\tsyn_received\tcookie_invalid\n00000000\t0000000a\tffffffff\n00000000\t0\t1\n";
+        let read = table(synproxy.as_bytes(), Columns::Header, Width::Int).unwrap();
+        assert_eq!(read.names, ["entries", "syn_received", "cookie_invalid"]);
+        assert_eq!(column(&read, "cookie_invalid"), [u64::from(u32::MAX), 1]);
+        assert_eq!((read.rows[1].cpu, read.indexed), (1, false));
+        // The neighbour caches count in an unsigned long.
+        let arp = b"entries  allocs\n00000001 1ffffffff  \n";
+        assert!(table(arp, Columns::Header, Width::Int).is_err());
+        assert_eq!(column(&table(arp, Columns::Header, Width::Long).unwrap(), "allocs"), [0x1_ffff_ffff]);
+        // What a row has behind the last name is not read.
+        let more = table(b"entries a\n1 2 3\n", Columns::Header, Width::Int).unwrap();
+        assert_eq!(more.rows[0].figures, [1, 2]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_line_and_field() {
+        let row = |processed: &str, index: &str| format!("{processed} 0 0 0 0 0 0 0 0 0 0 0 {index} 0 0\n");
+        let problem = |contents: String| softnet(contents.as_bytes()).unwrap_err().to_string();
+        for bad in ["", "x", "-1", "0x1", "+1", "100000000", "00000000a", "\0", "1\r"] {
+            let told = problem(row("0", "0") + &row(&format!("{bad}\t"), "1"));
+            let text = if bad.is_empty() { "14 columns" } else { "processed is '" };
+            assert!(told.starts_with(&format!("line 2: {text}")), "{bad:?}: {told}");
+        }
+        let told = problem(row("0", "0").replacen(" 0 0 0 0", " 0 0 y 0", 1));
+        assert_eq!(told, "line 1: column 4 is 'y', which is no hexadecimal number of 32 bits");
+        let order = "line 2: the CPUs are not in the order of their indexes";
+        for (first, second) in [("0", "0"), ("3", "2"), ("0", "2000"), ("0", "ffffffff")] {
+            assert_eq!(problem(row("0", first) + &row("0", second)), order);
+        }
+        assert!(
+            problem(row("0", "0") + "0 0 0\n").starts_with("line 2: 3 columns, which must be 9 at least")
+        );
+        // Two rows without the newline between them.
+        assert_eq!(
+            problem(row("0", "0") + row("0", "1").trim() + " " + &row("0", "2")),
+            "line 2: 30 columns, where the first row has 15"
+        );
+        assert_eq!(problem(String::new()), "line 0: no row");
+        assert!(problem("0 ".repeat(600)).starts_with("line 1: a line of 1200 bytes"));
+        let most: String = (0..MOST_CPUS).map(|cpu| row("0", &format!("{cpu:x}"))).collect();
+        assert_eq!(softnet(most.as_bytes()).unwrap().rows.len(), MOST_CPUS);
+        assert!(problem(most + &row("0", "2000")).starts_with("line 8193: more than 8192 rows"));
+        let header =
+            |contents: &str| table(contents.as_bytes(), Columns::Header, Width::Int).unwrap_err().to_string();
+        for (contents, told) in [
+            ("", "line 0: no header"),
+            (" \n0\n", "line 1: no names"),
+            ("a b a\n0 0 0\n", "line 1: a stands twice"),
+            ("a b/\n0 0\n", "line 1: 'b/' is no name"),
+            ("a b\n", "line 0: no row"),
+            ("a b\n0\n", "line 2: 1 columns, which must be 2 at least"),
+            ("a b\n0 0\n0 0 0\n", "line 3: 3 columns, where the first row has 2"),
+            ("a b\n0 z\n", "line 2: b is 'z', which is no hexadecimal number of 32 bits"),
+        ] {
+            assert_eq!(header(contents), told, "{contents:?}");
+        }
+    }
+
+    fn config() -> ProptestConfig {
+        ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    /// What is printed as the kernel does is read as it was, whatever the figures.
+    #[test]
+    fn any_row_is_read_as_it_is() {
+        let hex = |figures: &[u32]| figures.iter().map(|figure| format!("{figure:08x} ")).collect::<String>();
+        proptest!(config(), |(rows in vec(uniform12(any::<u32>()), 1..20))| {
+            let print = |(cpu, row): (usize, &[u32; 12])| {
+                format!("{}{:08x} {}\n", hex(row), cpu * 2, hex(&[7, 8]).trim_end())
+            };
+            let contents: String = rows.iter().enumerate().map(print).collect();
+            let table = softnet(contents.as_bytes()).unwrap();
+            prop_assert_eq!(table.rows.len(), rows.len());
+            for (at, (row, printed)) in table.rows.iter().zip(&rows).enumerate() {
+                prop_assert_eq!(row.cpu as usize, at * 2);
+                let printed = [0, 1, 2, 9, 10, 11].map(|at| u64::from(printed[at]));
+                prop_assert_eq!(&row.figures[..6], &printed[..]);
+                prop_assert_eq!(&row.figures[6..], &[7, 8]);
+            }
+        });
+    }
+
+    #[test]
+    fn any_bytes_are_no_trouble() {
+        proptest!(config(), |(contents in vec(any::<u8>(), 0..300))| {
+            let _ = softnet(&contents);
+            let _ = table(&contents, Columns::Header, Width::Long);
+        });
+    }
+}

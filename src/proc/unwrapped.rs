@@ -1,0 +1,264 @@
+//! Counts of single CPUs that go on from 0 behind 2^32, as one count of 64 bits that never falls.
+//!
+//! A sum of what is printed would fall by 2^32 with every wrap, and by what a CPU has counted when it goes offline. So each
+//! CPU's difference to the reading before is added, modulo the width of the kernel's figure. Whoever reads so seldom that a
+//! CPU counts on by half of that width in between loses that difference: a million packets a second fill 2^31 in 36 minutes.
+//!
+//! The kernel keeps what a CPU has counted while it is offline: softnet_data is static for each possible CPU, and
+//! `dev_cpu_dead` in net/core/dev.c takes queues from it and no count. So a CPU that comes back goes on where it was. One
+//! that is seen for the first time later than others may have counted before they were; nobody can tell how much of it is
+//! new, so that it counts from then on.
+
+use super::figure::Width;
+use super::per_cpu::{Row, Table};
+use std::collections::BTreeMap;
+
+/// What a reading comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// By name: a count since boot, or a level as it is.
+    pub figures: Vec<(String, u64)>,
+    /// Counts that went back without a wrap, with the CPU. They keep what they were and go on from there. The kernel does
+    /// so to flow_limit_count when a CPU is taken out of net.core.flow_limit_cpu_bitmap.
+    pub fell: Vec<(String, u32)>,
+}
+
+/// What was counted so far, by name.
+#[derive(Debug, Default)]
+pub struct Unwrapped {
+    counts: BTreeMap<String, Count>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    total: u64,
+    /// The latest figure of each CPU that was ever seen: as many as a kernel can have.
+    latest: BTreeMap<u32, u64>,
+    /// Whether those are CPUs or positions of rows.
+    indexed: bool,
+}
+
+impl Unwrapped {
+    /// Adds a reading up. What was not in the reading before counts as it is.
+    pub fn sums(&mut self, table: &Table, is_level: impl Fn(&str) -> bool) -> Sums {
+        let mut sums = Sums::default();
+        let mut before = std::mem::take(&mut self.counts);
+        for (at, name) in table.names.iter().enumerate() {
+            let figure = |row: &Row| Some((row.cpu, *row.figures.get(at)?));
+            let figures: BTreeMap<u32, u64> = table.rows.iter().filter_map(figure).collect();
+            let sum = if is_level(name) {
+                sum(&figures)
+            } else {
+                let count = match before.remove(name) {
+                    None => Count { total: sum(&figures), latest: figures, indexed: table.indexed },
+                    Some(mut count) => {
+                        let fell = count.add(figures, table);
+                        sums.fell.extend(fell.into_iter().map(|cpu| (name.clone(), cpu)));
+                        count
+                    }
+                };
+                let total = count.total;
+                self.counts.insert(name.clone(), count);
+                total
+            };
+            sums.figures.push((name.clone(), sum));
+        }
+        sums
+    }
+}
+
+fn sum(figures: &BTreeMap<u32, u64>) -> u64 {
+    figures.values().fold(0, |sum, figure| sum.saturating_add(*figure))
+}
+
+impl Count {
+    /// Adds what each CPU has counted since; says which have less than they had.
+    fn add(&mut self, figures: BTreeMap<u32, u64>, table: &Table) -> Vec<u32> {
+        let mut fell = Vec::new();
+        let rows_are_the_same =
+            self.indexed == table.indexed && (table.indexed || self.latest.len() == figures.len());
+        if !rows_are_the_same {
+            // Which CPU a row is cannot be known.
+            self.latest.clear();
+        }
+        for (cpu, figure) in figures {
+            let Some(before) = self.latest.insert(cpu, figure) else {
+                continue;
+            };
+            match since(before, figure, table.width) {
+                Some(difference) => self.total = self.total.saturating_add(difference),
+                None => fell.push(cpu),
+            }
+        }
+        self.indexed = table.indexed;
+        fell
+    }
+}
+
+/// How much a figure has counted on; `None` if it went back, which is a step of more than half the way round.
+fn since(before: u64, now: u64, width: Width) -> Option<u64> {
+    let largest = match width {
+        // As in `figure`: a program of 64 bits runs on no kernel of 32.
+        Width::Long if usize::BITS > 32 => u64::MAX,
+        Width::Int | Width::Long => u64::from(u32::MAX),
+    };
+    let difference = now.wrapping_sub(before) & largest;
+    (difference <= largest / 2).then_some(difference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proc::per_cpu::softnet;
+    use proptest::array::uniform4;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    const RANGE: u64 = 1 << 32;
+
+    /// A table as Linux 5.10 and later print it, with the index of each CPU, or as 4.18 does: dropped and, from 5.10 on,
+    /// backlog_len.
+    fn printed(rows: &[(u32, u32)], indexed: bool) -> Table {
+        let row = |(cpu, dropped): &(u32, u32)| match indexed {
+            true => format!("0 {dropped:08x} 0 0 0 0 0 0 0 0 0 {:08x} {cpu:08x}\n", cpu + 1),
+            false => format!("0 {dropped:08x} 0 0 0 0 0 0 0 0 0\n"),
+        };
+        softnet(rows.iter().map(row).collect::<String>().as_bytes()).unwrap()
+    }
+
+    struct Reader(Unwrapped, bool);
+
+    impl Reader {
+        fn figures(&mut self, rows: &[(u32, u32)]) -> Sums {
+            self.0.sums(&printed(rows, self.1), |name| name == "backlog_len")
+        }
+
+        fn dropped(&mut self, rows: &[(u32, u32)]) -> u64 {
+            figure(&self.figures(rows), "dropped")
+        }
+    }
+
+    fn figure(sums: &Sums, wanted: &str) -> u64 {
+        sums.figures.iter().find(|(name, _)| name == wanted).unwrap().1
+    }
+
+    fn with_index() -> Reader {
+        Reader(Unwrapped::default(), true)
+    }
+
+    fn without_index() -> Reader {
+        Reader(Unwrapped::default(), false)
+    }
+
+    #[test]
+    fn wraps_are_added() {
+        for mut reader in [with_index(), without_index()] {
+            let near = u32::MAX - 4;
+            assert_eq!(reader.dropped(&[(0, near), (1, 7)]), RANGE - 5 + 7);
+            assert_eq!(reader.dropped(&[(0, 3), (1, 7)]), RANGE + 3 + 7);
+            assert_eq!(reader.dropped(&[(0, 3), (1, 7)]), RANGE + 3 + 7);
+            assert_eq!(reader.dropped(&[(0, 3 + (1 << 31) - 1), (1, 8)]), RANGE + RANGE / 2 + 2 + 8);
+            assert_eq!(reader.dropped(&[(0, 0), (1, 8)]), 2 * RANGE + 8);
+        }
+    }
+
+    #[test]
+    fn a_cpu_that_goes_keeps_its_part_and_goes_on_when_it_comes_back() {
+        let mut reader = with_index();
+        assert_eq!(reader.dropped(&[(0, 10), (1, 20), (2, 30)]), 60);
+        assert_eq!(reader.dropped(&[(0, 11), (2, 30)]), 61);
+        assert_eq!(reader.dropped(&[(0, 11), (2, 31)]), 62);
+        assert_eq!(reader.dropped(&[(0, 11), (1, 25), (2, 31)]), 67);
+    }
+
+    /// What it counted before it was seen may be from before the first reading.
+    #[test]
+    fn a_cpu_that_is_new_counts_from_then_on() {
+        let mut reader = with_index();
+        assert_eq!(reader.dropped(&[(0, 10)]), 10);
+        assert_eq!(reader.dropped(&[(0, 10), (1, 1_000_000)]), 10);
+        assert_eq!(reader.dropped(&[(0, 10), (1, 1_000_003)]), 13);
+    }
+
+    #[test]
+    fn rows_that_cannot_be_told_apart_count_from_the_next_reading_on() {
+        let mut reader = without_index();
+        assert_eq!(reader.dropped(&[(0, 10), (1, 20), (2, 30)]), 60);
+        // CPU 1 has gone: what was row 2 is row 1.
+        assert_eq!(reader.dropped(&[(0, 11), (2, 35)]), 60);
+        assert_eq!(reader.dropped(&[(0, 12), (2, 35)]), 61);
+        assert_eq!(reader.dropped(&[(0, 12), (1, 21), (2, 35)]), 61);
+        assert_eq!(reader.dropped(&[(0, 12), (1, 22), (2, 36)]), 63);
+        // Another kernel below the same root.
+        reader.1 = true;
+        assert_eq!(reader.dropped(&[(0, 5), (1, 5), (2, 5)]), 63);
+        assert_eq!(reader.dropped(&[(0, 5), (1, 5), (2, 6)]), 64);
+    }
+
+    #[test]
+    fn what_goes_back_keeps_what_it_was_and_is_told() {
+        let mut reader = with_index();
+        assert_eq!(reader.dropped(&[(0, 1000), (1, 5)]), 1005);
+        let sums = reader.figures(&[(0, 0), (1, 6)]);
+        assert_eq!(figure(&sums, "dropped"), 1006);
+        assert_eq!(sums.fell, [("dropped".to_owned(), 0)]);
+        let sums = reader.figures(&[(0, 3), (1, 6)]);
+        assert_eq!((figure(&sums, "dropped"), sums.fell), (1009, vec![]));
+    }
+
+    #[test]
+    fn levels_are_sums_of_what_is_there() {
+        let mut reader = with_index();
+        let level = |sums: &Sums| figure(sums, "backlog_len");
+        assert_eq!(level(&reader.figures(&[(0, 0), (3, 0)])), 1 + 4);
+        assert_eq!(level(&reader.figures(&[(3, 0)])), 4);
+        assert_eq!(level(&reader.figures(&[(0, 0)])), 1);
+    }
+
+    #[test]
+    fn a_column_that_comes_later_counts_as_it_is() {
+        let mut unwrapped = Unwrapped::default();
+        let mut sums = |contents: &str| unwrapped.sums(&softnet(contents.as_bytes()).unwrap(), |_| false);
+        assert_eq!(figure(&sums("1 0 0 0 0 0 0 0 0\n"), "processed"), 1);
+        let later = sums("2 0 0 0 0 0 0 0 0 9\n");
+        assert_eq!((figure(&later, "processed"), figure(&later, "received_rps")), (2, 9));
+        assert_eq!(sums("2 0 0 0 0 0 0 0 0\n").figures.len(), 4);
+    }
+
+    #[test]
+    fn counts_of_a_long_go_on_above_32_bits() {
+        let step = |before, now| since(before, now, Width::Long);
+        if usize::BITS > 32 {
+            assert_eq!(step(RANGE - 1, RANGE + 4), Some(5));
+            assert_eq!(step(5, 4), None);
+            assert_eq!(step(u64::MAX, 1), Some(2));
+        }
+        assert_eq!(since(RANGE - 1, 4, Width::Int), Some(5));
+        assert_eq!(since(4, RANGE - 1, Width::Int), None);
+    }
+
+    /// Against a host that counts in 64 bits: whatever CPUs go and come, the sum is that of all that they counted, but for
+    /// what each had when it was first seen.
+    #[test]
+    fn the_sum_is_what_was_counted() {
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        let step = || (uniform4(0..1_u64 << 31), uniform4(any::<bool>()));
+        proptest!(config, |(start in uniform4(any::<u32>()), steps in vec(step(), 1..40))| {
+            let mut reader = with_index();
+            let mut counted = start.map(u64::from);
+            let mut expected = reader.dropped(&[(0, start[0])]);
+            let mut seen = [Some(counted[0]), None, None, None];
+            for (step, online) in steps {
+                let mut rows = Vec::new();
+                // An offline CPU counts nothing; the first is always there.
+                for cpu in (0..4_usize).filter(|cpu| *cpu == 0 || online[*cpu]) {
+                    counted[cpu] += step[cpu];
+                    expected += seen[cpu].replace(counted[cpu]).map_or(0, |before| counted[cpu] - before);
+                    let printed = u32::try_from(counted[cpu] % RANGE).unwrap();
+                    rows.push((u32::try_from(cpu).unwrap(), printed));
+                }
+                prop_assert_eq!(reader.dropped(&rows), expected);
+            }
+        });
+    }
+}
