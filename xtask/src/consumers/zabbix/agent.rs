@@ -5,12 +5,12 @@ use super::item::{INTERVAL, asked, gauge, heartbeat, rate, step};
 use super::keys::{SNMPD_UPTIME, value_key};
 use crate::consumers::object::Object;
 use netstat_agentx::mib::syntax::Syntax;
+use netstat_agentx::snapshot::SourceId;
 
-/// Sources of the subagent, without those that no item reads from.
-pub const SOURCES: [&str; 5] = ["counters", "sockstat", "tcp", "udp", RESETS];
-
-/// The source that is there only where it is enabled.
-const RESETS: &str = "resets";
+/// Sources of the subagent, without the processes, which no item reads from.
+pub fn sources() -> impl Iterator<Item = SourceId> {
+    SourceId::ALL.iter().copied().filter(|source| *source != SourceId::Processes)
+}
 
 /// The subagent about itself, and snmpd.
 pub fn items() -> Vec<Item> {
@@ -50,18 +50,19 @@ pub fn items() -> Vec<Item> {
     ] {
         items.push(rate(&Object::named(name), format!("netstat-agentx: {shown}"), "agent"));
     }
-    for source in SOURCES {
-        let quoted = |column: &str| format!("{column}.\"{source}\"").leak();
-        let shown = format!("netstat-agentx: what is wrong with the source {source}");
+    for source in sources() {
+        let name = source.name();
+        let quoted = |column: &str| format!("{column}.\"{name}\"").leak();
+        let shown = format!("netstat-agentx: what is wrong with the source {name}");
         let mut error = text(quoted("lnsAgentSourceError"), &shown);
-        if source == RESETS {
+        if source == SourceId::Resets {
             // A discarded value would leave the last error standing after tracing was switched off.
             error
                 .preprocessing
                 .push(Step { error_handler: "CUSTOM_VALUE", ..step("CHECK_NOT_SUPPORTED", "") });
         }
         items.push(error);
-        let shown = format!("netstat-agentx: time to read the source {source}");
+        let shown = format!("netstat-agentx: time to read the source {name}");
         let mut time = gauge(quoted("lnsAgentSourceRefreshTime"), shown, "agent");
         // From microseconds to a time that Zabbix can write.
         time.units = "s".into();

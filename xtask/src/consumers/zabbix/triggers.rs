@@ -1,10 +1,11 @@
 //! Triggers: when it is a problem and when it is over. Every threshold is a user macro.
 
-use super::agent::SOURCES;
+use super::agent::sources;
 use super::alarm::{Alarm, at_once, lasting, resolved};
 use super::export::Trigger;
 use super::keys::{SNMPD_UPTIME, at, percent_key, rate_key, value_key};
 use super::macros::m;
+use netstat_agentx::snapshot::SourceId;
 
 /// All triggers, their dependencies written out.
 pub fn triggers() -> Vec<Trigger> {
@@ -70,7 +71,7 @@ fn agent() -> Vec<Alarm> {
         )
         .scope("notice"),
     ];
-    for source in SOURCES {
+    for source in sources().map(SourceId::name) {
         let error = at(&value_key(&format!("lnsAgentSourceError.{source}")));
         alarms.push(
             Alarm::new(
