@@ -1,9 +1,9 @@
-//! LINUX-NETSTAT-CAPS-MIB: which groups of which modules are served, and how they differ from their modules; and what
-//! sysORTable has of it (RFC 2741 section 6.2.14).
+//! LINUX-NETSTAT-CAPS-MIB: which groups of which modules are served, how they deviate from their modules, and what
+//! sysORTable shows of that (RFC 2741 section 6.2.14).
 //!
-//! It is a module of its own, so that a tool that loads LINUX-NETSTAT-MIB needs none of the IETF's modules. Since
-//! sysORID is to say what is true of the agent as it runs (RFC 3418), there is a statement for each set of modules that
-//! the configuration can have served.
+//! This module stands apart so that a tool that loads LINUX-NETSTAT-MIB needs none of the IETF's modules. sysORID must
+//! describe the agent as it runs (RFC 3418), so there is one statement for each set of modules that the configuration
+//! can enable.
 
 use super::groups::lns_sockets::TCP_STATE;
 use super::module::clauses::{about, clause};
@@ -13,13 +13,13 @@ use super::view::Layout;
 use crate::smi::oid::Oid;
 use std::fmt::Write;
 
-/// The revisions of the module, newest first. A release that serves more, or something else, has a new one.
+/// Revisions of the module, newest first. A release that serves more, or something else, adds one.
 const REVISIONS: [(&str, &str); 1] = [("202611250000Z", "The first version.")];
 
 /// Where the module sits below the base.
 const NUMBER: u32 = 3;
 
-/// What the statements are about.
+/// The product that the statements describe.
 const PRODUCT: &str = concat!("netstat-agentx ", env!("CARGO_PKG_VERSION"));
 
 /// One AGENT-CAPABILITIES value.
@@ -30,9 +30,9 @@ struct Statement {
     name: &'static str,
     mib_2: bool,
     private: bool,
-    /// What is served and what not, in a line, for sysORDescr.
+    /// What is served and what is not, in one line, for sysORDescr.
     summary: &'static str,
-    /// Which configuration it is true of.
+    /// The configuration for which it is true.
     when: &'static str,
 }
 
@@ -63,33 +63,33 @@ static STATEMENTS: [Statement; 3] = [
     },
 ];
 
-/// A module that is supported, in part or wholly.
+/// A module that is supported in part or in full.
 struct Supported {
     module: &'static str,
     groups: &'static [&'static str],
     variations: &'static [Variation],
 }
 
-/// An object that differs from its declaration.
+/// An object that deviates from its declaration.
 struct Variation {
     object: &'static str,
     /// The values it can have.
     values: Values,
-    /// Of an object that its module lets be written.
+    /// Whether an object that its module declares as writable is read-only here.
     read_only: bool,
     description: &'static str,
 }
 
-/// Of the values of its declaration.
+/// A subset of the declared values.
 enum Values {
     All,
-    /// Those that a socket can be in.
+    /// The states that a socket can be in.
     TcpStates,
-    /// Those that the kernel tells.
+    /// The address types that the kernel reports.
     AddressTypes,
 }
 
-/// The parts of the IETF's modules.
+/// The supported parts of the IETF's modules.
 static STANDARD: [Supported; 3] = [
     Supported { module: "IP-MIB", groups: &["icmpStatsGroup", "icmpGroup"], variations: &[] },
     Supported {
@@ -128,7 +128,7 @@ const fn process(object: &'static str) -> Variation {
     }
 }
 
-/// What hangs on the configuration in our own module.
+/// Variations in our own module that depend on the configuration.
 static OWN: [Variation; 2] = [
     Variation {
         object: "lnsResetCount",
@@ -145,7 +145,7 @@ static OWN: [Variation; 2] = [
     },
 ];
 
-/// The OID and the text that sysORTable is to have; none where nothing is served.
+/// The OID and the text for sysORTable; `None` if nothing is served.
 #[must_use]
 pub fn of(layout: &Layout) -> Option<(Oid, String)> {
     let served =
@@ -155,7 +155,7 @@ pub fn of(layout: &Layout) -> Option<(Oid, String)> {
     Some((id, format!("{PRODUCT}: {}", statement.summary)))
 }
 
-/// The text of the module. It says where it sits by the name of LINUX-NETSTAT-MIB, so that it does for every base.
+/// The text of the module. It refers to LINUX-NETSTAT-MIB by name, so it holds for every base.
 #[must_use]
 pub fn text() -> String {
     let mut out = String::new();
@@ -163,7 +163,7 @@ pub fn text() -> String {
     out
 }
 
-/// Writing to a `String` cannot fail; the results of `write!` are dropped for that reason alone.
+/// Writing to a `String` cannot fail, so the results of `write!` are dropped.
 fn write_module(out: &mut String) {
     let _ = writeln!(out, "LINUX-NETSTAT-CAPS-MIB DEFINITIONS ::= BEGIN\n");
     let _ = writeln!(out, "IMPORTS\n    MODULE-IDENTITY\n        FROM SNMPv2-SMI");
@@ -250,7 +250,7 @@ mod tests {
         of(&layout).map(|(id, description)| (id.to_string(), description))
     }
 
-    /// RFC 3418: a statement of what is served, not of what could be.
+    /// RFC 3418: the statement describes what is served, not what could be.
     #[test]
     fn what_is_not_served_is_not_claimed() {
         let base = "1.3.6.1.4.1.8072.9999.9999.2741";
@@ -283,7 +283,7 @@ mod tests {
         assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 90 && line == line.trim_end()));
     }
 
-    /// DisplayString of sysORDescr.
+    /// sysORDescr is a DisplayString.
     #[test]
     fn descriptions_fit() {
         for statement in &STATEMENTS {

@@ -1,4 +1,4 @@
-//! What an answer is computed from, with a note of every source it touched.
+//! What an answer is computed from. It records every source that the answer touches.
 
 use crate::proc::counters::Figure;
 use crate::resets::recorder::Resets;
@@ -15,9 +15,9 @@ use std::time::Instant;
 
 /// A snapshot at one moment. All variable bindings of one PDU are answered from one context.
 pub struct Context<'a> {
-    /// For what needs no reading of `/proc`: the statistics of the sources.
+    /// For values that need no reading of `/proc`: the statistics of the sources.
     pub snapshot: &'a Snapshot,
-    /// The subagent about itself.
+    /// The subagent's own state.
     pub subagent: &'a Subagent,
     /// When the answer is made.
     pub now: Instant,
@@ -27,14 +27,14 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// A context that has touched nothing yet, of a subagent that has served nothing yet either: what a command answers.
+    /// A context that has touched nothing, of a subagent that has served nothing: what the commands answer from.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, now: Instant) -> Self {
         static NEW: LazyLock<Subagent> = LazyLock::new(Subagent::default);
         Self::of(snapshot, &NEW, now)
     }
 
-    /// The same of this subagent.
+    /// The same for a given subagent.
     #[must_use]
     pub fn of(snapshot: &'a Snapshot, subagent: &'a Subagent, now: Instant) -> Self {
         Self {
@@ -47,13 +47,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// How often a source was asked for anything.
+    /// How often any source was asked.
     #[cfg(test)]
     pub fn times_touched(&self) -> u32 {
         self.times.get()
     }
 
-    /// The sources that were asked for anything so far, whether or not they had it.
+    /// The sources that were asked so far, whether or not they had an answer.
     #[must_use]
     pub fn touched(&self) -> Touched {
         self.touched.get()
@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
         self.counters()?.count(crate::registry::find(group, name)?)
     }
 
-    /// Sockets in use, memory, limits.
+    /// Sockets in use, memory and limits.
     pub fn sockstat(&self) -> Option<&'a Sockstat> {
         self.touch(SourceId::Sockstat);
         self.snapshot.sockstat.data()
@@ -99,7 +99,7 @@ impl<'a> Context<'a> {
         self.snapshot.tcp.data()?.rows.as_ref()
     }
 
-    /// How many UDP sockets there are, and what is in them.
+    /// The number of UDP sockets and what they hold.
     pub fn udp(&self) -> Option<&'a Udp> {
         self.touch(SourceId::Udp);
         self.snapshot.udp.data()
@@ -111,7 +111,7 @@ impl<'a> Context<'a> {
         self.snapshot.udp.data()?.rows.as_ref()
     }
 
-    /// Resets by port and reason; none where they are not recorded.
+    /// Resets by port and reason; `None` if they are not recorded.
     pub fn resets(&self) -> Option<&'a Resets> {
         if !self.snapshot.wants_resets() {
             return None;
@@ -120,9 +120,9 @@ impl<'a> Context<'a> {
         self.snapshot.resets.data()
     }
 
-    /// The process that holds a socket, 0 where none does, none may be seen, or none is known yet (RFC 4022,
-    /// tcpConnectionProcess): the processes are read when they are first asked for, and managers find the sockets
-    /// themselves by walking this column.
+    /// The process that holds a socket; 0 if none does, if none may be seen, or if none is known yet (RFC 4022,
+    /// tcpConnectionProcess). Processes are read when they are first asked for, and managers discover the sockets by
+    /// walking this very column.
     pub fn process(&self, inode: u64) -> Option<u32> {
         self.touch(SourceId::Processes);
         let processes = &self.snapshot.processes;

@@ -1,11 +1,11 @@
-//! The objects we serve: what they are called, where they sit, where their values come from.
+//! The objects we serve: their names, their places, and the sources of their values.
 //!
-//! [`object`], [`table`] and [`syntax`] have the vocabulary of declarations; each MIB group is declared in a file of its own below
-//! [`groups`]; [`view`] answers Get and GetNext from the declarations; [`module`] writes the MIB module from the
-//! same declarations, [`capabilities`] the one that says what of it is served; [`names`] turns names into OIDs and back.
+//! [`object`], [`table`] and [`syntax`] define the vocabulary of declarations; each MIB group has a file below
+//! [`groups`]. [`view`] answers Get and GetNext from the declarations; [`module`] writes the MIB module from them,
+//! [`capabilities`] the module that says what of it is served; [`names`] converts names to OIDs and back.
 //!
-//! A new scalar is a row in its group's table. A new table is an implementation of [`table::Rows`], which says what a row is,
-//! and a declaration, whose columns each make their cell from a row. A new group is a file and a line in [`groups::GROUPS`].
+//! A new scalar is a row in its group's table. A new table is an implementation of [`table::Rows`] and a declaration
+//! whose columns make their cells from a row. A new group is a file and a line in [`groups::GROUPS`].
 
 pub mod capabilities;
 pub mod context;

@@ -1,4 +1,4 @@
-//! Writes LINUX-NETSTAT-MIB from the declarations, so that module and answers cannot differ.
+//! Writes LINUX-NETSTAT-MIB from the declarations, so that the module and the answers cannot differ.
 
 pub(super) mod clauses;
 pub(super) mod conformance;
@@ -13,7 +13,7 @@ use clauses::{about, bare, clause, labels, syntax};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// The revisions of the module, newest first: date and time in UTC, and what changed.
+/// Revisions of the module, newest first: date and time in UTC, and what changed.
 const REVISIONS: [(&str, &str); 1] = [("202611250000Z", "The first version.")];
 
 const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, live from /proc: sockets by state, by \
@@ -29,7 +29,7 @@ pub fn text(base: &Oid) -> String {
     out
 }
 
-/// Writing to a `String` cannot fail; the results of `write!` are dropped for that reason alone.
+/// Writing to a `String` cannot fail, so the results of `write!` are dropped.
 fn write_module(out: &mut String, base: &Oid) {
     let (root, rest) = root(base);
     let _ = writeln!(out, "LINUX-NETSTAT-MIB DEFINITIONS ::= BEGIN\n");
@@ -69,7 +69,7 @@ fn write_module(out: &mut String, base: &Oid) {
     let _ = writeln!(out, "END");
 }
 
-/// The node that the module hangs below, which every tool knows, and the numbers from there.
+/// The well-known node above the module, and the numbers from there.
 fn root(base: &Oid) -> (&'static str, String) {
     let (root, rest) = match base.as_slice() {
         [1, 3, 6, 1, 4, 1, rest @ ..] if !rest.is_empty() => ("enterprises", rest),
@@ -88,7 +88,7 @@ fn node(out: &mut String, name: &str, parent: &str, number: u32) {
 /// Where [`SUBAGENT`] sits below the base.
 const SUBAGENT_NUMBER: u32 = 4;
 
-/// What o.id of the AgentX Open says: which program this is (RFC 2741 section 6.2.1). It is no object and has no
+/// The o.id of the AgentX Open, which identifies the program (RFC 2741 section 6.2.1). It is no object and has no
 /// instance.
 #[must_use]
 pub fn subagent_id(base: &Oid) -> Oid {
@@ -102,7 +102,7 @@ fn subagent(out: &mut String) {
     let _ = writeln!(out, "    ::= {{ linuxNetstatMIB {SUBAGENT_NUMBER} }}");
 }
 
-/// Names by module that the declarations need.
+/// The names that the declarations need, by module.
 fn imports(out: &mut String, root: &'static str) {
     let mut modules: BTreeMap<(u8, &str), BTreeSet<&str>> = BTreeMap::new();
     let mut need = |order, module, name| {
@@ -216,7 +216,7 @@ fn capitalised(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A counter: what it counts, when, and what follows from it.
+/// A counter: what it counts, when, and what a growing value means.
 fn write_registered(out: &mut String, entry: &Registered) {
     let mut description = entry.counts.to_owned();
     if !entry.retired.is_empty() {

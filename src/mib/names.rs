@@ -1,4 +1,4 @@
-//! Names of objects, and how people write instances: `tcpCurrEstab.0`, `lnsTcpStateSockets.all.closeWait`,
+//! Names of objects, and instances as people write them: `tcpCurrEstab.0`, `lnsTcpStateSockets.all.closeWait`,
 //! `1.3.6.1.2.1.6`.
 
 use super::MIB_2;
@@ -13,7 +13,7 @@ use crate::text::nearest;
 /// Why a name has no OID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Neither numbers nor the descriptor of an object of ours.
+    /// Neither numbers nor the descriptor of one of our objects.
     #[error("there is no object named '{name}'{}", suggestion.as_ref().map(|other| format!("; did you mean {other}?")).unwrap_or_default())]
     Unknown {
         /// What was asked for.
@@ -28,10 +28,10 @@ pub enum NameError {
         object: String,
         /// What was asked for.
         label: String,
-        /// What may stand there.
+        /// The labels that are allowed there.
         labels: &'static [(u32, &'static str)],
     },
-    /// Numbers that are no OID.
+    /// Numbers that are not an OID.
     #[error("{0}")]
     Oid(#[from] OidError),
 }
@@ -44,7 +44,7 @@ fn allowed(labels: &[(u32, &str)]) -> String {
     format!("; allowed: {}", names.join(", "))
 }
 
-/// A node that has a name: an object type, a table or its entry, or a group.
+/// A named node: an object type, a table or its entry, or a group.
 struct Node {
     name: &'static str,
     oid: Vec<u32>,
@@ -87,12 +87,12 @@ fn nodes(base: &Oid) -> Vec<Node> {
     nodes
 }
 
-/// The OID that somebody means who writes dotted numbers, or a descriptor with an instance behind it.
+/// The OID for dotted numbers, or for a descriptor followed by an instance.
 ///
 /// # Errors
-/// Says what is wrong and what is allowed.
+/// What is wrong and what is allowed.
 pub fn resolve(text: &str, base: &Oid) -> Result<Oid, NameError> {
-    // A module in front is what Net-SNMP's tools print.
+    // Net-SNMP's tools print the module in front.
     let text = text.rsplit_once("::").map_or(text, |(_, object)| object);
     let bare = text.strip_prefix('.').unwrap_or(text);
     if bare.starts_with(|c: char| c.is_ascii_digit()) {
@@ -108,7 +108,7 @@ pub fn resolve(text: &str, base: &Oid) -> Result<Oid, NameError> {
     };
     let mut oid = Oid::from_slice(&node.oid).ok_or(OidError::TooLong)?;
     for (position, part) in instance.into_iter().flat_map(parts).enumerate() {
-        // A text in quotes stands for its length and its octets, as in Net-SNMP's tools.
+        // A quoted text stands for its length and its octets, as in Net-SNMP's tools.
         if let Some(text) = part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             push_text(&mut oid, text);
             continue;
@@ -127,7 +127,7 @@ pub fn resolve(text: &str, base: &Oid) -> Result<Oid, NameError> {
     Ok(oid)
 }
 
-/// Splits an instance at its dots, but not within quotes.
+/// Splits an instance at its dots, except within quotes.
 fn parts(instance: &str) -> Vec<&str> {
     let mut quoted = false;
     let split = |c: char| {

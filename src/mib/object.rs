@@ -30,7 +30,7 @@ impl Place {
 
 /// A group of objects that sit side by side.
 pub struct Group {
-    /// Where.
+    /// The place.
     pub place: Place,
     /// Private groups: the descriptor of the node and of the conformance group, `lnsSockstat`; empty for a single
     /// table that has no node above it.
@@ -49,20 +49,20 @@ pub enum Object {
     Table(Table),
     /// A scalar for every counter of [`crate::registry`], at G.N.
     Registry,
-    /// Something that is told without being asked for.
+    /// Something that is sent unasked.
     Notification(Notification),
 }
 
 /// Where notifications sit, below the base of the private module.
 pub const NOTIFICATIONS: [u32; 1] = [0];
 
-/// A notification; it sits below the module's B.0 whatever its group.
+/// A notification; it sits below the module's B.0, whatever its group.
 pub struct Notification {
     /// The last sub-identifier.
     pub number: u32,
     /// Descriptor.
     pub name: &'static str,
-    /// The objects that go with it, in order. No component of an index is among them: the instances hold it (RFC 2578
+    /// The objects that it carries, in order. Index components are not among them: the instances carry those (RFC 2578
     /// section 7.7).
     pub objects: &'static [&'static dyn Instances],
     /// DESCRIPTION
@@ -77,7 +77,7 @@ pub struct Scalar {
     pub name: &'static str,
     /// Type.
     pub syntax: Syntax,
-    /// UNITS; empty where there are none to tell.
+    /// UNITS; empty if there are none.
     pub units: &'static str,
     /// DESCRIPTION; empty for objects of standard modules, whose text is not ours.
     pub description: &'static str,
@@ -90,8 +90,8 @@ pub struct Scalar {
 pub enum Read {
     /// A kernel counter, by group and name.
     Counter(&'static str, &'static str),
-    /// The sum of a kernel counter for IPv4 and its sister for IPv6, in 64 bits before any truncation; the first
-    /// alone on a host without IPv6.
+    /// The sum of a kernel counter for IPv4 and its IPv6 sister, in 64 bits before any truncation; the first alone on a
+    /// host without IPv6.
     Sum(&'static str, &'static str, &'static str),
     /// A figure of net/sockstat, by section and key.
     Sockstat(&'static str, &'static str),
@@ -123,12 +123,12 @@ fn sum(cx: &Context<'_>, group: &str, sister: &str, name: &str) -> Option<u64> {
     let own = cx.count(group, name)?;
     match cx.count(sister, name) {
         Some(other) => Some(own.wrapping_add(other)),
-        // The sum is known only if it is known that there is nothing to add.
+        // The sum is known only if it is certain that there is nothing to add.
         None => cx.counters()?.lacks_ipv6(crate::registry::find(sister, name)?).then_some(own),
     }
 }
 
-/// A row of a standard module's scalars: number, name, type, source.
+/// A scalar of a standard module: number, name, type, source.
 #[must_use]
 pub const fn standard(subid: u32, name: &'static str, syntax: Syntax, read: Read) -> Object {
     Object::Scalar(Scalar { subid, name, syntax, units: "", description: "", read })

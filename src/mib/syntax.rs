@@ -1,4 +1,4 @@
-//! The types of objects, and which values are of them.
+//! The types of objects, and the values that belong to them.
 
 use crate::proc::counters::Figure;
 use crate::registry::Kind;
@@ -54,7 +54,7 @@ pub struct Labels {
 }
 
 impl Syntax {
-    /// The labels of the numbers, if it has any.
+    /// The labels of the numbers; empty if the type has none.
     #[must_use]
     pub fn labels(self) -> &'static [(u32, &'static str)] {
         match self {
@@ -95,16 +95,16 @@ impl Syntax {
     }
 }
 
-/// A figure as a value of a numeric type.
+/// A figure as a value of a numeric type; `None` if the type cannot hold it.
 #[must_use]
 pub fn typed(syntax: Syntax, figure: Figure) -> Option<Value> {
     match (syntax, figure) {
         (Syntax::Counter32, Figure::Count(count)) => Some(Value::counter32(count)),
         (Syntax::Counter64, Figure::Count(count)) => Some(Value::Counter64(count)),
         (Syntax::Gauge32, Figure::Count(count)) => Some(Value::gauge32(count)),
-        // Only a gauge may stay at its maximum: of a setting that would be another setting.
+        // Only a gauge may stay at its maximum: for a setting that would be a different setting.
         (Syntax::Unsigned32, Figure::Count(count)) => u32::try_from(count).ok().map(Value::Gauge32),
-        // A number that has no label would be a value that the MIB module forbids.
+        // A number without a label would be a value that the MIB module forbids.
         (Syntax::Enumeration(labels), Figure::Count(count)) => {
             let &(number, _) = labels.iter().find(|(number, _)| u64::from(*number) == count)?;
             i32::try_from(number).ok().map(Value::Integer)

@@ -1,8 +1,8 @@
 //! Conceptual tables: rows in the order of their index, columns that carry their cells, and the search for an instance.
 //!
-//! A group declares the columns of a table beside each other, each with the function that makes its value from a row, so
-//! that there is no number by which a cell could be asked for that is not there. [`Cells::of`] is where the type of the
-//! rows is forgotten: what is left of a column are its declaration and its [`Instances`].
+//! A group declares the columns of a table side by side, each with the function that makes its value from a row, so no
+//! number can name a cell that does not exist. [`Cells::of`] erases the type of the rows: what remains of a column is
+//! its declaration and its [`Instances`].
 
 use super::context::Context;
 use super::syntax::Syntax;
@@ -22,7 +22,7 @@ pub struct Table {
     pub description: &'static str,
     /// DESCRIPTION of the row.
     pub entry_description: &'static str,
-    /// What makes up the index, in order.
+    /// The components of the index, in order.
     pub index: &'static [Column],
     /// The accessible columns, by sub-identifier: [`Cells::of`] the table's rows.
     pub columns: &'static [&'static dyn Instances],
@@ -37,39 +37,39 @@ pub struct Column {
     pub name: &'static str,
     /// Type.
     pub syntax: Syntax,
-    /// UNITS; empty where there are none to tell.
+    /// UNITS; empty if there are none.
     pub units: &'static str,
     /// DESCRIPTION; empty for objects of standard modules.
     pub description: &'static str,
 }
 
-/// The rows of a table: an array in the order of the index, of which rows, indexes and cells are computed when asked for.
+/// The rows of a table: an array in the order of the index, whose rows, indexes and cells are computed on demand.
 pub trait Rows: 'static {
     /// What the index and the cells of one row are made from.
     type Row<'a>;
-    /// How many rows there are now.
+    /// The number of rows now.
     fn len(cx: &Context<'_>) -> usize;
-    /// The row at a position; there is one at each below [`Self::len`], and none from there on.
+    /// The row at a position; every position below [`Self::len`] has one, and none from there on.
     fn row<'a>(cx: &Context<'a>, position: usize) -> Option<Self::Row<'a>>;
-    /// Appends the index of a row, which rises from row to row.
+    /// Appends the index of a row. Indexes rise from row to row.
     fn index(row: &Self::Row<'_>, name: &mut Oid);
 }
 
-/// The value that a row has in a column; `None` if there is no such instance.
+/// The value of a row in a column; `None` if there is no such instance.
 pub type Cell<R> = for<'a> fn(<R as Rows>::Row<'a>, &Context<'a>) -> Option<Value>;
 
-/// The first position, at or after one, of a row that may have a cell.
+/// The first position at or after the given one whose row may have a cell.
 pub type Skip = fn(&Context<'_>, usize) -> Option<usize>;
 
 /// A column and its cells.
 pub struct Cells<R: Rows> {
-    /// What it is called and what it holds.
+    /// Its name and type.
     pub column: Column,
     cell: Cell<R>,
     skip: Skip,
 }
 
-/// A column of a table of ours: number, descriptor, type, UNITS, DESCRIPTION, cell.
+/// A column of our own tables: number, descriptor, type, UNITS, DESCRIPTION, cell.
 #[must_use]
 pub const fn column<R: Rows>(
     subid: u32,
@@ -82,14 +82,14 @@ pub const fn column<R: Rows>(
     Column { subid, name, syntax, units, description }.cell(cell)
 }
 
-/// A component of the index of a table of ours: number, descriptor, type, DESCRIPTION.
+/// An index component of our own tables: number, descriptor, type, DESCRIPTION.
 #[must_use]
 pub const fn component(subid: u32, name: &'static str, syntax: Syntax, description: &'static str) -> Column {
     Column { subid, name, syntax, units: "", description }
 }
 
-/// A column in which many rows in succession may have no cell: it must know the next that may have one without looking at
-/// each, since a single request may ask a thousand times.
+/// A column in which many rows in succession may have no cell. It must find the next that may have one without looking
+/// at each, since a single request may ask a thousand times.
 #[must_use]
 pub const fn sparse<R: Rows>(skip: Skip, mut cells: Cells<R>) -> Cells<R> {
     cells.skip = skip;
@@ -97,7 +97,7 @@ pub const fn sparse<R: Rows>(skip: Skip, mut cells: Cells<R>) -> Cells<R> {
 }
 
 impl Column {
-    /// A column, or a component of an index, of a standard module.
+    /// A column, or an index component, of a standard module.
     #[must_use]
     pub const fn standard(subid: u32, name: &'static str, syntax: Syntax) -> Self {
         component(subid, name, syntax, "")
@@ -110,7 +110,7 @@ impl Column {
     }
 }
 
-/// The OID of a column, given that of the place of its group and the number of its table; the entry is always the 1 below
+/// The OID of a column, given the OID of its group's place and the number of its table; the entry is always the 1 below
 /// that (RFC 2578 section 7.1.12).
 #[must_use]
 pub fn column_oid(place: &[u32], table: u32, column: &Column) -> Vec<u32> {
@@ -138,7 +138,7 @@ impl<R: Rows> Cells<R> {
         all
     }
 
-    /// The name and the value of the instance in a row, below the OID of the column.
+    /// The name and the value of a row's instance, below the OID of the column.
     pub fn instance<'a>(&self, oid: &[u32], row: R::Row<'a>, cx: &Context<'a>) -> Option<(Oid, Value)> {
         let mut name = Oid::from_slice(oid)?;
         R::index(&row, &mut name);
@@ -148,14 +148,14 @@ impl<R: Rows> Cells<R> {
 
 /// The instances of a column, whatever its rows are.
 pub trait Instances: Sync {
-    /// What the column is called and what it holds.
+    /// The column's name and type.
     fn column(&self) -> &Column;
 
-    /// The value of the instance with an index.
+    /// The value of the instance with the given index.
     fn get(&self, cx: &Context<'_>, index: &[u32]) -> Option<Value>;
 
-    /// What there is behind an index, or at it if `include`, and before the end of the range: an instance, nothing before
-    /// the end, or nothing at all, so that the next object type may have something. Names begin with `oid`.
+    /// The next instance after an index, or at it if `include`, and before the end of the range: an instance, nothing
+    /// before the end, or nothing at all, so that the next object type may have one. Names begin with `oid`.
     fn next(
         &self,
         cx: &Context<'_>,
@@ -165,11 +165,11 @@ pub trait Instances: Sync {
         end: Option<&Oid>,
     ) -> ControlFlow<Option<(Oid, Value)>>;
 
-    /// The index of the row at a position and its cell, found without a search; `None` behind the last row. For tests of
+    /// The index of the row at a position and its cell, found without a search; `None` past the last row. For tests of
     /// the search.
     fn at(&self, cx: &Context<'_>, position: usize) -> Option<(Oid, Option<Value>)>;
 
-    /// The first position, at or after one, at which a search looks.
+    /// The first position at or after the given one where a search looks.
     fn skip(&self, cx: &Context<'_>, position: usize) -> Option<usize>;
 }
 
@@ -220,12 +220,12 @@ impl<R: Rows> Instances for Cells<R> {
     }
 }
 
-/// Whether a name lies in a range that ends there, exclusively, or nowhere.
+/// Whether a name lies before the exclusive end of a range, if it has one.
 pub(super) fn is_before(name: &Oid, end: Option<&Oid>) -> bool {
     end.is_none_or(|end| name < end)
 }
 
-/// The position of the first row whose index is after one, or at it if `include`.
+/// The position of the first row whose index is after the given one, or at it if `include`.
 fn seek<R: Rows>(cx: &Context<'_>, index: &[u32], include: bool) -> usize {
     let (mut low, mut high) = (0, R::len(cx));
     let mut found = Oid::default();

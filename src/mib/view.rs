@@ -53,7 +53,7 @@ impl Kind {
         }
     }
 
-    /// The value of `.0`, if it is no column.
+    /// The value of `.0`, unless this is a column.
     fn scalar_value(self, cx: &Context<'_>) -> Option<Value> {
         match self {
             Self::Scalar(scalar) => scalar.value(cx),
@@ -73,11 +73,11 @@ impl Kind {
     }
 }
 
-/// All object types that are served, by OID.
+/// All served object types, by OID.
 pub struct View {
     layout: Layout,
     leaves: Vec<Leaf>,
-    /// Behind the last of the registered counters, which stand together.
+    /// The position after the last registered counter; they stand together.
     after_registered: usize,
 }
 
@@ -119,7 +119,7 @@ impl View {
     /// The value of an instance.
     ///
     /// # Errors
-    /// Which of the two kinds of absence it is.
+    /// Which of the two kinds of absence applies.
     pub fn get(&self, cx: &Context<'_>, name: &Oid) -> Result<Value, Missing> {
         let (leaf, instance) = self.covering(name, self.after(name)).ok_or(Missing::Object)?;
         let value = match leaf.kind {
@@ -141,8 +141,8 @@ impl View {
         end: Option<&Oid>,
     ) -> Option<(Oid, Value)> {
         let after = self.after(start);
-        // Within the object type that `start` is or is below, the search begins behind `start`; in those after it,
-        // with their first instance.
+        // Within the object type that covers `start`, the search begins after `start`; in later ones, at their first
+        // instance.
         let (mut position, mut from, mut include) = match self.covering(start, after) {
             Some((_, instance)) => (after - 1, instance, include),
             None => (after, &[][..], true),
@@ -160,8 +160,8 @@ impl View {
         None
     }
 
-    /// Where a search goes on behind an object type that has nothing for it: where counters cannot be read, behind all of
-    /// the registered ones, of which there are hundreds.
+    /// Where a search continues after an object type without a match: if counters cannot be read, after all registered
+    /// ones, of which there are hundreds.
     fn behind(&self, cx: &Context<'_>, position: usize) -> usize {
         let registered =
             self.leaves.get(position).is_some_and(|leaf| matches!(leaf.kind, Kind::Registered(..)));
@@ -173,8 +173,8 @@ impl View {
         self.leaves.partition_point(|leaf| *leaf.oid <= *name.as_slice())
     }
 
-    /// The object type that `name` is or is below, which stands before the first one `after` it, and what follows its
-    /// OID in `name`.
+    /// The object type that `name` is or is below, which precedes the first one `after` it, and what follows its OID in
+    /// `name`.
     fn covering<'a>(&self, name: &'a Oid, after: usize) -> Option<(&Leaf, &'a [u32])> {
         let leaf = self.leaves.get(after.checked_sub(1)?)?;
         Some((leaf, name.strip_prefix(&leaf.oid)?))
@@ -190,7 +190,7 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
                 oid: column_oid(prefix, table.subid, cells.column()).into(),
                 kind: Kind::Column(table, *cells),
             })),
-            // Nothing to ask for.
+            // Nothing can be asked of it.
             Object::Notification(_) => {}
             Object::Registry => leaves.extend(registry::all().iter().enumerate().map(|(slot, entry)| Leaf {
                 oid: [prefix, &[entry.group_number, entry.number]].concat().into(),
@@ -200,8 +200,8 @@ fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
     }
 }
 
-/// What an object type has behind a name and before the end of the range: an instance, nothing before the end, or nothing at
-/// all, so that the next object type may have something.
+/// What an object type has after a name and before the end of the range: an instance, nothing before the end, or
+/// nothing at all, so that the next object type may have one.
 fn next_in(
     leaf: &Leaf,
     cx: &Context<'_>,
@@ -213,7 +213,7 @@ fn next_in(
         return cells.next(cx, &leaf.oid, from, include, end);
     }
     let reached = from.is_empty() || (include && from == [0]);
-    // The name last: of many scalars in succession there may be none.
+    // The name last: many scalars in succession may have no value.
     let Some(value) = reached.then(|| leaf.kind.scalar_value(cx)).flatten() else { return Continue(()) };
     let Some(mut name) = Oid::from_slice(&leaf.oid) else { return Continue(()) };
     name.push(0);
@@ -234,7 +234,7 @@ mod tests {
         View::new(Layout { base, mib_2: true, private: true })
     }
 
-    /// A snapshot of a captured tree, with everything read.
+    /// A snapshot of a captured tree, read completely.
     fn snapshot(tree: &str) -> Snapshot {
         snapshot_of(&ProcRoot::new(format!("{}/tests/proc/{tree}", env!("CARGO_MANIFEST_DIR"))))
     }
@@ -311,7 +311,7 @@ mod tests {
         }
     }
 
-    /// Of UDP sockets on one endpoint the first may be in the middle of connect(2), with a state but no peer yet.
+    /// The first of several UDP sockets on an endpoint may be in the middle of connect(2): a state but no peer yet.
     #[test]
     fn get_finds_what_getnext_finds_where_indexes_are_equal() {
         let folder = tempfile::tempdir().unwrap();
@@ -331,8 +331,8 @@ mod tests {
         assert_eq!(view.get(&cx, &name), Ok(value));
     }
 
-    /// Others decide how many sockets of which kind there are, and one PDU may search thousands of times: no search may look
-    /// at row after row that has no instance.
+    /// Others decide how many sockets of each kind exist, and one PDU may search thousands of times: no search may look
+    /// at one row after another without an instance.
     #[test]
     fn a_search_never_looks_at_two_rows_without_an_instance() {
         let folder = tempfile::tempdir().unwrap();
@@ -359,7 +359,7 @@ mod tests {
         let mut large = 0;
         for leaf in view.leaves() {
             let Kind::Column(_, cells) = leaf.kind else { continue };
-            // Those with a fixed number of rows are searched through.
+            // Tables with a fixed number of rows are searched row by row.
             let rows = rows(cells);
             if rows > 40 {
                 large += 1;
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(instances("1.3.6.1.2.1.7.5.1.1"), 1, "udpTable has one row for each local endpoint");
     }
 
-    /// One GetNext looked at all 482 of them, and one PDU may have seven hundred ranges.
+    /// One GetNext used to look at all 482 of them, and one PDU may have seven hundred ranges.
     #[test]
     fn counters_that_cannot_be_read_are_passed_at_once() {
         let (view, snapshot) = (view(), Snapshot::new(crate::config::Config::default().max_ages()));
@@ -395,7 +395,7 @@ mod tests {
             assert!(found.is_some_and(|(name, _)| name.as_slice() > &*first.oid));
             assert!(cx.times_touched() < 10, "{} times", cx.times_touched());
         }
-        // And where the range ends before them, they are not asked for at all.
+        // A range that ends before them does not ask for them at all.
         let (cx, end) = (Context::new(&snapshot, Instant::now()), Oid::from_slice(&first.oid));
         let found = view.next(&cx, &Oid::from_slice(&before.oid).unwrap(), false, end.as_ref());
         let of_its_own = Touched::default().with(SourceId::Sockstat);

@@ -179,7 +179,7 @@ const fn count(
     })
 }
 
-/// Those that are wanted, in the order of their names as an index has them.
+/// The wanted sources, in the order of their names as indexes.
 fn sources(cx: &Context<'_>) -> impl Iterator<Item = SourceId> {
     SourceId::by_name().iter().copied().filter(move |id| cx.snapshot.entry(*id).is_wanted())
 }
@@ -202,7 +202,7 @@ impl Rows for Sources {
     }
 }
 
-/// At most the first `octets` of a text, cut between characters.
+/// The first `octets` of a text at most, cut between characters.
 fn shortened(text: &str, octets: usize) -> &str {
     let end = (0..=octets.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
@@ -239,7 +239,7 @@ mod tests {
         assert!(indexes.is_sorted());
     }
 
-    /// Counters of the subagent fall at lnsAgentStartTime alone: not where it begins to read elsewhere (SIGHUP).
+    /// The subagent's counters fall only at lnsAgentStartTime, not when it begins to read elsewhere (SIGHUP).
     #[test]
     fn readings_go_on_being_counted_when_another_root_is_read() {
         let mut snapshot = Snapshot::new(Config::default().max_ages());

@@ -19,7 +19,7 @@ pub static GROUP: Group = Group {
 
 const TABLE_NUMBER: u32 = 4;
 
-/// lnsCounterTable sits beside the groups, with no node of its own above it.
+/// lnsCounterTable sits beside the groups and has no node of its own above it.
 pub static TABLE: Group = Group {
     place: Place::Private(&[1]),
     name: "",
@@ -65,7 +65,7 @@ const VALUE: Cells<Counters> = column(
     |(.., count), _| Some(Value::Counter64(count)),
 );
 
-/// The instance of lnsCounterValue for a counter, whether or not the running kernel has it; OIDs count from `base`.
+/// The instance of lnsCounterValue for a counter, whether or not the running kernel has it; its OID starts at `base`.
 #[must_use]
 pub fn row(base: &Oid, group: &str, name: &str) -> Oid {
     let column = column_oid(&TABLE.place.oid(base), TABLE_NUMBER, &VALUE.column);

@@ -1,4 +1,4 @@
-//! B.1.6: which port resets, which way and why.
+//! B.1.6: which port resets, in which direction and why.
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
@@ -174,7 +174,7 @@ impl Rows for Resets {
     }
 }
 
-/// The next row with a peer: after a scan of ports thousands have none.
+/// The next row with a peer: after a port scan thousands of rows have none.
 fn with_peer(cx: &Context<'_>, position: usize) -> Option<usize> {
     let rows = cx.resets()?.rows.get(position..)?;
     Some(position + rows.iter().position(|row| row.peer.is_some())?)

@@ -214,7 +214,7 @@ const fn gauge<R: Rows>(
     column(subid, name, Syntax::Gauge32, units, description, cell)
 }
 
-/// What both families have, one of them, or their sum.
+/// The figure of one family, or the sum of both.
 fn of_family<T: std::ops::Add<Output = T>>(family: Family, ipv4: Option<T>, ipv6: Option<T>) -> Option<T> {
     match family {
         Family::All => Some(ipv4? + ipv6?),
@@ -223,7 +223,7 @@ fn of_family<T: std::ops::Add<Output = T>>(family: Family, ipv4: Option<T>, ipv6
     }
 }
 
-/// TCP sockets by state of a family, as in the state table.
+/// TCP sockets of a family by state, as in the state table.
 #[must_use]
 pub fn tcp_of_family(tcp: &Tcp, family: Family) -> Option<StateCounts> {
     of_family(family, tcp.ipv4, tcp.ipv6)
@@ -239,7 +239,7 @@ fn udp(cx: &Context<'_>, family: Family) -> Option<UdpCounts> {
     udp_of_family(cx.udp()?, family)
 }
 
-/// What the rows before the last component of an index are of, and the state, where that component runs through all states.
+/// The row and the state at a position of a table whose last index component runs through all states.
 fn by_state<T>(rows: &[T], position: usize) -> Option<(&T, TcpState)> {
     let (state, _) = TcpState::ALL.get(position % TcpState::ALL.len())?;
     Some((rows.get(position / TcpState::ALL.len())?, *state))

@@ -1,4 +1,4 @@
-//! B.1.7: thresholds that are watched on the host itself, and the notification about them.
+//! B.1.7: the thresholds watched on this host, and the notification about them.
 
 use crate::mib::context::Context;
 use crate::mib::index::push_text;
@@ -119,11 +119,11 @@ impl Rows for Thresholds {
     }
 }
 
-/// snmpTrapOID.0, which says what a notification is (RFC 3418).
+/// snmpTrapOID.0, which identifies a notification (RFC 3418).
 const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 
-/// The variable bindings of lnsThresholdChange (RFC 2741 section 6.2.10): snmpTrapOID.0, then the objects of the
-/// notification, whose instances hold the threshold's name. The master agent puts sysUpTime.0 before them.
+/// The variable bindings of lnsThresholdChange (RFC 2741 section 6.2.10): snmpTrapOID.0, then the notification's
+/// objects, whose instances carry the threshold's name. The master agent puts sysUpTime.0 before them.
 #[must_use]
 pub fn change<'a>(base: &Oid, cx: &Context<'a>, watch: &'a Watch) -> Vec<(Oid, Value)> {
     let notification = [&Place::Private(&NOTIFICATIONS).oid(base)[..], &[CHANGE]].concat();

@@ -1,5 +1,5 @@
-//! The groups of objects, a file for each: what they are called, where they sit, where their values come from. Nothing of
-//! how a request is answered stands here.
+//! The groups of objects, one file each: their names, their places, the sources of their values. How a request is
+//! answered is not their business.
 
 mod icmp;
 mod lns_agent;
@@ -15,7 +15,7 @@ mod udp;
 
 use super::object::{Group, Notification, Object, Place};
 
-/// Every group there is, the standard ones first.
+/// All groups, the standard ones first.
 pub static GROUPS: &[&Group] = &[
     &icmp::GROUP,
     &tcp::GROUP,
@@ -30,9 +30,8 @@ pub static GROUPS: &[&Group] = &[
     &lns_thresholds::GROUP,
 ];
 
-/// The subtrees that take over from snmpd's own modules: each must be exactly as long as the module's own
-/// registration, since a longer registration wins whatever its priority (RFC 2741 section 7.1.4.1).
-/// They are relative to [`super::MIB_2`].
+/// The subtrees that take over from snmpd's own modules, relative to [`super::MIB_2`]. Each must be exactly as long as
+/// the module's own registration, since a longer registration wins whatever its priority (RFC 2741 section 7.1.4.1).
 pub static MIB_2_SUBTREES: &[&[u32]] =
     &[&[5], &[5, 29], &[5, 30], &[6], &[6, 13], &[6, 19], &[6, 20], &[7], &[7, 5], &[7, 7]];
 
@@ -86,7 +85,7 @@ mod tests {
         })
     }
 
-    /// What is asked is asked of a snapshot in which every table has rows.
+    /// Asks a snapshot in which every table has rows.
     fn with_rows(ask: impl Fn(&View, &Context<'_>, &Oid)) {
         let config = Config::parse(CONFIGURATION).unwrap();
         let mut snapshot = Snapshot::new(config.max_ages());
@@ -144,7 +143,7 @@ mod tests {
         });
     }
 
-    /// The value of one component at the beginning of an index, and what is behind it.
+    /// The value of the component at the beginning of an index, and the rest of the index.
     fn component<'a>(syntax: Syntax, before: Option<&Value>, index: &'a [u32]) -> (Value, &'a [u32]) {
         let octets = |octets: &[u32]| -> Vec<u8> {
             octets.iter().map(|&octet| u8::try_from(octet).expect("an octet")).collect()
@@ -169,7 +168,7 @@ mod tests {
         }
     }
 
-    /// RFC 2578 section 7.7: the index of every row is that of the types that are declared, to its last sub-identifier.
+    /// RFC 2578 section 7.7: the index of every row matches the declared types, to its last sub-identifier.
     #[test]
     fn indexes_are_of_the_types_that_are_declared() {
         with_rows(|_, cx, _| {
@@ -191,7 +190,7 @@ mod tests {
                         last = Some(value);
                     }
                     assert_eq!(rest, [0; 0], "{} {index}", table.name);
-                    // Of the tables of SMIv1 the index can be read, too.
+                    // The tables of SMIv1 also let the index be read.
                     for cells in table.columns {
                         if let Some(value) = values.get(&cells.column().subid) {
                             let (_, cell) = cells.at(cx, position).unwrap();
@@ -205,7 +204,7 @@ mod tests {
         });
     }
 
-    /// No component of an index is a column but the same one, and both rise.
+    /// An index component shares its number only with its own column, and both rise.
     #[test]
     fn a_table_uses_a_number_once() {
         for (_, table) in tables() {

@@ -1,4 +1,4 @@
-//! What the tables of sockets have in common: rows of IPv4 and IPv6 as one type, IPv4 before IPv6, and their processes.
+//! What the socket tables share: IPv4 and IPv6 rows as one type, IPv4 before IPv6, and their processes.
 
 use crate::mib::context::Context;
 use crate::mib::index::push_inet;
@@ -14,11 +14,11 @@ use std::net::SocketAddr;
 pub struct Socket {
     /// The local endpoint.
     pub local: SocketAddr,
-    /// The remote endpoint; zeros where there is none.
+    /// The remote endpoint; zeros if there is none.
     pub remote: SocketAddr,
     /// TCP: the number of the state in TCP-MIB.
     pub state: u8,
-    /// Inode; 0 where no process holds the socket.
+    /// Inode; 0 if no process holds the socket.
     pub inode: u64,
     /// udpEndpointInstance
     pub instance: u32,
@@ -38,11 +38,11 @@ impl<A: Address> From<&Row<A>> for Socket {
 
 /// The listening sockets of one endpoint of either family.
 pub struct ListenerRow {
-    /// Where they listen.
+    /// The local endpoint.
     pub endpoint: SocketAddr,
-    /// Connections waiting for accept(2), if known.
+    /// Connections that wait for accept(2), if known.
     pub accept_queue: Option<u64>,
-    /// How many sockets they are.
+    /// The number of sockets.
     pub sockets: u64,
     /// The inode of one of them.
     pub inode: u64,
@@ -79,7 +79,7 @@ impl Rows for Listeners {
     }
 }
 
-/// What stands at a position where all of IPv4 come before all of IPv6.
+/// The item at a position, with all of IPv4 before all of IPv6.
 pub fn either<'a, A, B, T: From<&'a A> + From<&'a B>>(
     ipv4: &'a [A],
     ipv6: &'a [B],
@@ -96,13 +96,12 @@ pub fn process(inode: u64, cx: &Context<'_>) -> Option<Value> {
     cx.process(inode).map(Value::Gauge32)
 }
 
-/// The next row whose process may be told: none at all where processes cannot be read.
+/// The next row whose process may be known; `None` if processes cannot be read.
 pub fn with_known_process(cx: &Context<'_>, position: usize) -> Option<usize> {
     cx.process(0).map(|_| position)
 }
 
-/// Numbers and labels of the states that sockets can be in, as TCP-MIB has them; and of deleteTCB(12), which is for
-/// managers to set, where there are to be as many as TCP-MIB has.
+/// Numbers and labels of the socket states as in TCP-MIB; for a larger `N` also deleteTCB(12), which only managers set.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
 pub const fn states<const N: usize>() -> [(u32, &'static str); N] {
     let mut labels = [(12, "deleteTCB"); N];

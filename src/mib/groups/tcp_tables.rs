@@ -86,7 +86,7 @@ const CONN_LOCAL_PORT: Column = Column::standard(3, "tcpConnLocalPort", PORT);
 const CONN_REMOTE_ADDRESS: Column = Column::standard(4, "tcpConnRemAddress", Syntax::IpAddress);
 const CONN_REMOTE_PORT: Column = Column::standard(5, "tcpConnRemPort", PORT);
 
-/// All sockets of IPv4, listeners included.
+/// All IPv4 sockets, listeners included.
 struct Conn;
 
 impl Rows for Conn {

@@ -1,4 +1,4 @@
-//! Clauses of SMIv2 as text: what the modules, and their parts, are written with.
+//! SMIv2 clauses as text, from which the modules and their parts are written.
 
 use crate::mib::syntax::Syntax;
 use crate::text::folded;
@@ -22,11 +22,11 @@ pub(in crate::mib) fn about(out: &mut String, description: &str, revisions: &[(&
     }
 }
 
-/// A clause whose text is folded to lines.
+/// A clause whose text is folded into lines.
 pub(in crate::mib) fn clause(out: &mut String, name: &str, text: &str) {
     let _ = writeln!(out, "    {name}");
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // The last line ends with a quotation mark more.
+    // The last line is longer by a quotation mark.
     let folded = folded(&text, TEXT_WIDTH - 1, "        \"", "        ");
     let _ = writeln!(out, "{folded}\"");
 }
@@ -36,7 +36,7 @@ pub(super) fn labels(labels: &[(u32, &str)]) -> String {
     format!("INTEGER {{\n            {}\n        }}", labels.join(",\n            "))
 }
 
-/// A type, as the SYNTAX clause has it.
+/// A type as it appears in a SYNTAX clause.
 pub(super) fn syntax(syntax: Syntax) -> String {
     match syntax {
         Syntax::Integer32 => "Integer32".into(),
@@ -53,13 +53,13 @@ pub(super) fn syntax(syntax: Syntax) -> String {
         Syntax::Text(low, high) => format!("SnmpAdminString (SIZE ({low}..{high}))"),
         Syntax::DateAndTime => "DateAndTime".into(),
         Syntax::InetAddressType => "InetAddressType".into(),
-        // All the index may hold: RFC 4001 asks for a limit that keeps names within 128 sub-identifiers.
+        // Everything the index may hold: RFC 4001 asks for a limit that keeps names within 128 sub-identifiers.
         Syntax::InetAddress => "InetAddress (SIZE (4|16))".into(),
         Syntax::InetPortNumber => "InetPortNumber".into(),
     }
 }
 
-/// The type as a SEQUENCE has it: without ranges, sizes and labels.
+/// A type as it appears in a SEQUENCE: without ranges, sizes and labels.
 pub(super) fn bare(of: Syntax) -> String {
     match of {
         Syntax::Enumeration(_) => "INTEGER".into(),

@@ -1,4 +1,4 @@
-//! lnsConformance: what is mandatory, under which condition, and the groups of objects.
+//! lnsConformance: what is mandatory, under which condition, and the object groups.
 
 use super::clauses::clause;
 use crate::mib::groups;
@@ -8,7 +8,7 @@ use crate::mib::table::{Column, Table};
 use crate::registry;
 use std::fmt::Write;
 
-/// What a conformance group is named after.
+/// The name that a conformance group derives from.
 pub(super) fn label(group: &Group) -> &'static str {
     match group.objects.first() {
         Some(Object::Table(table)) if group.name.is_empty() => table.name,
@@ -16,17 +16,17 @@ pub(super) fn label(group: &Group) -> &'static str {
     }
 }
 
-/// A conformance group: its descriptor, its number below lnsGroups, its members, what it holds.
+/// A conformance group: its descriptor, its number below lnsGroups, its members, its description.
 pub(super) struct Members {
     pub name: String,
     pub number: u32,
     pub objects: Vec<&'static str>,
     pub description: String,
-    /// On what it depends that the group is mandatory; empty where it always is.
+    /// The condition under which the group is mandatory; empty if it always is.
     pub condition: String,
 }
 
-/// The groups that every subagent serves, and those that hang on what the kernel has.
+/// The groups that every subagent serves, and those that depend on the kernel.
 pub(super) fn members() -> (Vec<Members>, Vec<Members>) {
     let declared = groups::private().filter_map(|(group, number)| {
         let objects: Vec<_> = group.objects.iter().flat_map(accessible).collect();
@@ -46,7 +46,7 @@ pub(super) fn members() -> (Vec<Members>, Vec<Members>) {
     });
     let counters = registry::groups().map(|(group, number, file)| Members {
         name: format!("lns{group}CountersGroup"),
-        // Behind those of the declared groups, which have the numbers below 100.
+        // Above those of the declared groups, whose numbers are below 100.
         number: 300 + number,
         objects: registry::of_group(number).map(|entry| entry.descriptor).collect(),
         description: format!("The counters of the kernel's group {group}, from /proc/{file}."),
@@ -109,7 +109,7 @@ pub(in crate::mib) fn names() -> Vec<String> {
     objects.chain([NOTIFICATIONS_GROUP.to_owned()]).collect()
 }
 
-/// The components of the indexes of our own tables.
+/// The index components of our own tables.
 fn index() -> impl Iterator<Item = &'static Column> {
     groups::private().flat_map(|(group, _)| group.objects).flat_map(|object| match object {
         Object::Table(table) => table.index,
@@ -126,11 +126,11 @@ pub(in crate::mib) fn columns() -> impl Iterator<Item = &'static Column> {
     tables.flat_map(Table::columns)
 }
 
-/// The types of address that there are here, of all that InetAddressType has.
+/// The address types in use, out of those that InetAddressType defines.
 const ADDRESS_TYPE: &str = "InetAddressType { ipv4(1), ipv6(2) }";
 
-/// SMIv2 has no OBJECT clause for what is not accessible, so that RFC 4022 and others say the same of an index in the
-/// text.
+/// SMIv2 has no OBJECT clause for what is not accessible, so the text refines an index instead, as in RFC 4022 and
+/// others.
 fn index_addresses() -> String {
     let types = index().filter(|column| column.syntax == Syntax::InetAddressType);
     let clauses: Vec<_> =
@@ -153,7 +153,7 @@ fn refined_addresses(out: &mut String) {
     }
 }
 
-/// Behind those of the objects; see [`members`].
+/// Above those of the objects; see [`members`].
 const NOTIFICATIONS_GROUP: &str = "lnsNotificationsGroup";
 const NOTIFICATIONS_GROUP_NUMBER: u32 = 200;
 
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// RFC 2578 section 7.7: a component of an index is not accessible; a notification's instances hold it.
+    /// RFC 2578 section 7.7: an index component is not accessible; the instances in a notification carry it.
     #[test]
     fn notifications_carry_what_can_be_read() {
         let groups = groups::private().flat_map(|(group, _)| group.objects).flat_map(accessible);
@@ -184,7 +184,7 @@ mod tests {
         assert!(!crate::mib::module::text(&"1.2.3".parse().unwrap()).contains("accessible-for-notify"));
     }
 
-    /// A group that is not mandatory everywhere says where it is (RFC 2580 section 5.4.2).
+    /// A group that is not mandatory everywhere says when it is (RFC 2580 section 5.4.2).
     #[test]
     fn conditional_groups_have_a_condition() {
         let (always, by_kernel) = members();
