@@ -1,5 +1,5 @@
-//! From what a person writes or pastes to the counter that is meant: a kernel name, a symbol of the kernel's source, a
-//! descriptor, an OID, a phrase of `netstat -s`, a part of any of them.
+//! Finds the counter that a person means by what they write or paste: a kernel name, a symbol of the kernel's source, a
+//! descriptor, an OID, a phrase of `netstat -s`, or a part of any of them.
 
 use super::icmp::numbered;
 use super::lines::Mention;
@@ -10,12 +10,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// A counter that is meant.
+/// A counter that somebody means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meant {
-    /// One that the registry explains.
+    /// A counter that the registry explains.
     Known(&'static Registered),
-    /// One that it does not, by group and name.
+    /// A counter that it does not, by group and name.
     Other(String, String),
 }
 
@@ -32,29 +32,29 @@ impl fmt::Display for Meant {
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The counters that are meant: one, or several that share a name or a phrase.
+    /// The matching counters: one, or several that share a name or a phrase.
     Counters(Vec<Meant>),
-    /// Counters whose name or phrase holds what was written; too many to be meant all.
+    /// Counters whose name or phrase contains the text; too many to all be meant.
     Parts(Vec<Meant>),
-    /// Nothing; the names nearest to it.
+    /// No counter; the nearest names.
     Nothing(Vec<String>),
 }
 
-/// More than so many counters with a part in common are a list to choose from.
+/// If more counters than this contain the text, they are a list to choose from.
 const FEW: usize = 3;
-/// lnsCounterGroup and lnsCounterName allow no longer ones.
+/// The largest sizes that lnsCounterGroup and lnsCounterName allow.
 const LONGEST: (usize, usize) = (16, 64);
 
-/// Finds counters among those of the registry and those that the running kernel has besides.
+/// Finds counters in the registry and among the others that the running kernel has.
 pub struct Finder<'a> {
-    /// OIDs count from here.
+    /// OIDs start here.
     pub base: &'a Oid,
-    /// Group and name of what the running kernel has and the registry has not.
+    /// Group and name of the counters that the running kernel has and the registry lacks.
     pub others: &'a [(String, String)],
 }
 
 impl Finder<'_> {
-    /// What somebody means who writes this, and nothing else.
+    /// The counters that somebody means by writing this, and no others.
     #[must_use]
     pub fn written(&self, mention: &Mention) -> Found {
         let found = self.pasted(mention);
@@ -76,8 +76,8 @@ impl Finder<'_> {
         }
     }
 
-    /// What a line means that a program printed: it has whole names and phrases, and a counter that nobody knows may be
-    /// among them. Empty if it mentions no counter.
+    /// The counters that a line of a program's output means. Such a line has whole names and phrases, possibly of an
+    /// unknown counter. Empty if it mentions no counter.
     #[must_use]
     pub fn pasted(&self, mention: &Mention) -> Vec<Meant> {
         let text = mention.text.trim();
@@ -116,8 +116,8 @@ impl Finder<'_> {
         found.unwrap_or_else(|| self.unknown(text, mention).into_iter().collect())
     }
 
-    /// A counter that neither the registry nor the running kernel has, of a line that says which one it is: that of
-    /// another host, or one that a kernel shows no sooner than it counts.
+    /// A counter that neither the registry nor the running kernel has, from a line that says which: it belongs to
+    /// another host, or the kernel shows it only once it counts.
     fn unknown(&self, text: &str, mention: &Mention) -> Option<Meant> {
         let split = match (&mention.group, text.split_once('.')) {
             (Some(group), _) => Some((group.as_str(), text)),
@@ -134,7 +134,7 @@ impl Finder<'_> {
         is_other.then(|| Meant::Other(group.to_owned(), name.to_owned()))
     }
 
-    /// `IcmpMsgInType3` is InType3 of group IcmpMsg: the longest group that it begins with.
+    /// Splits `IcmpMsgInType3` into group IcmpMsg and InType3, by the longest group that it begins with.
     fn by_prefix<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
         let groups = groups().map(|(group, ..)| group).chain(["IcmpMsg"]);
         let groups = groups.chain(self.others.iter().map(|(group, _)| group.as_str()));
@@ -191,7 +191,7 @@ impl Finder<'_> {
     }
 }
 
-/// The counters of the registry by what they are called in full, by name and by phrase, all in lower case.
+/// The registry's counters by full name, by name and by phrase, all in lower case, and by symbol.
 struct Index {
     full: HashMap<String, Vec<Slot>>,
     names: HashMap<String, Vec<Slot>>,
@@ -222,25 +222,25 @@ fn known(slots: Option<&Vec<Slot>>) -> Vec<Meant> {
     slots.into_iter().flatten().filter_map(|&slot| all().get(slot)).map(Meant::Known).collect()
 }
 
-/// So many of [`names`] name one counter alone.
+/// This many of [`names`] name one counter alone.
 const FULL: usize = 3;
 
-/// The ways to name a counter, in lower case: `tcpext.listendrops`, `tcpextlistendrops` (as nstat and the standard MIBs
-/// do), the descriptor, and the symbol of the kernel's source, which several may share.
+/// The ways to name a counter, in lower case: `tcpext.listendrops`, `tcpextlistendrops` (as in nstat and the standard
+/// MIBs), the descriptor, and the symbol of the kernel's source, which several counters may share.
 fn names(entry: &Registered) -> [String; FULL + 1] {
     let (group, name) = (entry.group.to_lowercase(), entry.name.to_lowercase());
     let symbol = entry.symbol.to_lowercase();
     [format!("{group}.{name}"), format!("{group}{name}"), entry.descriptor.to_lowercase(), symbol]
 }
 
-/// The counters whose symbol stands in a text, `NET_INC_STATS(net, LINUX_MIB_LISTENDROPS);`.
+/// The counters whose symbol a text contains: `NET_INC_STATS(net, LINUX_MIB_LISTENDROPS);`.
 fn symbols(text: &str) -> Vec<Meant> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let words = words.map(str::to_uppercase).filter(|word| word.contains("_MIB_"));
     words.flat_map(|word| known(INDEX.symbols.get(&*word))).collect()
 }
 
-/// Those that count what was received, or sent, if there are any: netstat has one phrase for both.
+/// Those that count received or sent messages, if any: netstat has one phrase for both.
 fn towards(inbound: Option<bool>, found: Vec<Meant>) -> Vec<Meant> {
     let Some(inbound) = inbound else {
         return found;
@@ -250,7 +250,7 @@ fn towards(inbound: Option<bool>, found: Vec<Meant>) -> Vec<Meant> {
     if of_direction.is_empty() { found } else { of_direction }
 }
 
-/// What netstat says of a counter, now and formerly.
+/// The phrases of netstat for a counter, now and formerly.
 fn phrases_of(entry: &'static Registered) -> impl Iterator<Item = &'static str> {
     let now = Some(entry.netstat).filter(|written| !written.is_empty());
     now.into_iter().chain(entry.netstat_older.iter().copied())
@@ -267,7 +267,7 @@ fn is_numeric(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-/// The texts of an index, each behind its length.
+/// The texts of an index, each preceded by its length.
 fn texts(mut index: &[u32]) -> Option<Vec<String>> {
     let mut texts = Vec::new();
     while let [length, rest @ ..] = index {
@@ -295,7 +295,7 @@ mod tests {
         }
     }
 
-    /// What a text means that somebody writes, in a line of its own.
+    /// What a text on a line of its own means.
     fn found(text: &str) -> Vec<String> {
         let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
         let mentions = lines::read(text);
@@ -309,7 +309,7 @@ mod tests {
         }
     }
 
-    /// What each line of a text means that some program prints.
+    /// What each line of a program's output means.
     fn pasted(text: &str) -> Vec<Vec<String>> {
         let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
         let finder = Finder { base: &base, others: &others() };
@@ -385,7 +385,7 @@ mod tests {
         );
     }
 
-    /// Below its heading each phrase, also one of older versions, means one counter.
+    /// Below its heading each phrase, also of older versions, means one counter.
     #[test]
     fn phrases_are_plain_below_their_headings() {
         for entry in all() {
@@ -404,7 +404,7 @@ mod tests {
         );
     }
 
-    /// Lines that are cut anywhere mean something or nothing.
+    /// A line that is cut anywhere means something or nothing.
     #[test]
     fn cut_lines_are_no_trouble() {
         let text = include_str!("../../tests/pasted/7.3/netstat-s.txt");
@@ -425,7 +425,7 @@ mod tests {
         }
         let row = "1.3.6.1.4.1.8072.9999.9999.2741.1.4.1.3.7.81.117.105.99.69.120.116.8.84.111.109.111.114.114.111.119";
         assert_eq!(found(row), ["QuicExt Tomorrow"]);
-        // Those of another host have a name too, if their line says which one.
+        // A counter of another host has a name too, if its line says which.
         assert_eq!(pasted("MPTcpExt:\n Unheard: 5\n"), [["MPTcpExt Unheard"]]);
         assert_eq!(found("MPTcpExtUnheard 5 0.0"), ["MPTcpExt Unheard"]);
         assert_eq!(found("MPTcpExt.Unheard: 5"), ["MPTcpExt Unheard"]);

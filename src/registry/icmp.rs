@@ -1,6 +1,6 @@
-//! The types of ICMP messages that the kernel counts by name, and those that it numbers.
+//! The ICMP message types that the kernel counts by name, and those that it numbers.
 
-/// A type of ICMP message.
+/// An ICMP message type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IcmpType {
     /// InetVersion of INET-ADDRESS-MIB: ipv4(1), ipv6(2).
@@ -13,14 +13,14 @@ pub struct IcmpType {
     pub sent: Option<u64>,
 }
 
-/// A type, and the names of its counters, received and sent.
+/// A type, and the names of its counters for received and sent messages.
 pub type Named = (u8, &'static str, &'static str);
 
-/// An IP version (InetVersion of INET-ADDRESS-MIB), the group of its named types, those types, and the group of the numbered ones.
+/// IP version (InetVersion of INET-ADDRESS-MIB), group of its named types, those types, group of the numbered ones.
 pub const VERSIONS: [(u32, &str, &[Named], &str); 2] =
     [(1, "Icmp", &NAMED4, "IcmpMsg"), (2, "Icmp6", &NAMED6, "Icmp6")];
 
-/// The types that the kernel always counts by name (net/ipv4/proc.c, icmpmibmap), with that name.
+/// The types that the kernel always counts by name (net/ipv4/proc.c, icmpmibmap), with those names.
 const NAMED4: [(u8, &str, &str); 11] = [
     (0, "InEchoReps", "OutEchoReps"),
     (3, "InDestUnreachs", "OutDestUnreachs"),
@@ -54,10 +54,10 @@ const NAMED6: [(u8, &str, &str); 15] = [
     (143, "InMLDv2Reports", "OutMLDv2Reports"),
 ];
 
-/// A counter that the kernel names by the number of an ICMP type alone.
+/// A counter that the kernel names only by the number of an ICMP type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Numbered {
-    /// Received or sent.
+    /// Whether it counts received messages.
     pub inbound: bool,
     /// The type.
     pub number: u8,
@@ -65,7 +65,7 @@ pub struct Numbered {
     pub named: Option<(&'static str, &'static str)>,
 }
 
-/// What `InType3` of group IcmpMsg, or of Icmp6, counts; `None` for every other counter.
+/// What `InType3` of group IcmpMsg or Icmp6 counts; `None` for every other counter.
 #[must_use]
 pub fn numbered(group: &str, name: &str) -> Option<Numbered> {
     let (_, of_named, types, _) = VERSIONS.iter().find(|(.., numbered)| *numbered == group)?;

@@ -1,25 +1,25 @@
-//! From what people paste to the counters that it mentions, with the values that it shows: lines of `netstat -s`, of
-//! `nstat` as text or JSON, of files below `/proc/net`, of `snmpwalk`.
+//! Extracts from pasted text the counters that it mentions and their values: lines of `netstat -s`, of `nstat` as text
+//! or JSON, of files below `/proc/net`, of `snmpwalk`.
 //!
 //! Nothing is looked up here: [`super::find`] says what a mention means.
 
 use crate::proc::counters::{Figure, Item, pairs};
 use serde_json::Value;
 
-/// One counter as a text mentions it.
+/// A counter as a text mentions it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// Where it stands, for messages.
+    /// The line it is on, for messages.
     pub line: String,
-    /// Its name, or a phrase; without a group that stands above it.
+    /// Its name, or a phrase; without the group in the heading above it.
     pub text: String,
-    /// The group that a heading above it names, `Tcp`.
+    /// The group in the heading above it, `Tcp`.
     pub group: Option<String>,
-    /// Whether it counts what was received, where a heading says so: netstat has one phrase for both.
+    /// Whether it counts received messages, if a heading says so: netstat has one phrase for both.
     pub inbound: Option<bool>,
-    /// The value that stands beside it.
+    /// The value beside it.
     pub figure: Option<Figure>,
-    /// Name and value, as programs print what they have no phrase for: the name is whole.
+    /// Whether it is a name and a value, as programs print counters without a phrase: the name is whole.
     pub whole: bool,
 }
 
@@ -45,7 +45,7 @@ pub fn read(text: &str) -> Vec<Mention> {
     mentions
 }
 
-/// What the headings say of the lines below them.
+/// What the headings say about the lines below them.
 #[derive(Default)]
 struct Above {
     group: Option<String>,
@@ -53,12 +53,12 @@ struct Above {
 }
 
 impl Above {
-    /// Takes a line that is a heading, or empty, and says whether it is.
+    /// Takes a line that is a heading or empty; returns whether it is one.
     fn take(&mut self, line: &str) -> bool {
         if line.is_empty() {
             return true;
         }
-        // '#kernel' of nstat begins a listing of its own.
+        // nstat's '#kernel' begins a new listing.
         if line.starts_with('#') {
             *self = Self::default();
             return true;
@@ -81,9 +81,9 @@ fn is_name(word: &str) -> bool {
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
 }
 
-/// A number as programs print it, or `None` if it is anything else or does not fit 64 bits.
+/// A number as programs print it; `None` if it is anything else or does not fit 64 bits.
 fn figure(word: &str) -> Option<Figure> {
-    // The parser of the standard library would take a leading '+'.
+    // The standard library's parser would accept a leading '+'.
     let digits = word.strip_prefix('-').unwrap_or(word);
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -109,7 +109,7 @@ fn mention(line: &str, above: &Above) -> Mention {
         let object = object.rsplit_once("::").map_or(object, |(_, object)| object);
         return mention(object.trim(), value.split_whitespace().find_map(figure), true);
     }
-    // 'TCPBacklogDrop: 12' and, with a rate behind it, 'TcpExtListenDrops  12  0.0'.
+    // 'TCPBacklogDrop: 12' and, followed by a rate, 'TcpExtListenDrops  12  0.0'.
     if let [name, value, rest @ ..] = &words[..] {
         let name = name.strip_suffix(':').unwrap_or(name);
         let is_rate = |word: &&str| word.parse::<f64>().is_ok() || *word == "(overflow)";
@@ -125,7 +125,7 @@ fn mention(line: &str, above: &Above) -> Mention {
     mention(line, value, false)
 }
 
-/// Names and, below them, values, as in `/proc/net/snmp`.
+/// Whether the lines are names and, below them, values, as in `/proc/net/snmp`.
 fn is_pair(names: &str, values: &str) -> bool {
     let (mut names, mut values) = (names.split_whitespace(), values.split_whitespace());
     let (prefix, same) = (names.next(), values.next());
@@ -148,14 +148,14 @@ fn of_pair(names: &str, values: &str) -> Vec<Mention> {
                 figure: Some(figure),
                 whole: true,
             },
-            // As a line that means nothing, so that it is told.
+            // As a line without a meaning, so that it is reported.
             Item::Problem(_) => mention(names, &Above::default()),
         });
     });
     mentions
 }
 
-/// What `nstat -j` prints: `{"kernel":{"IpInReceives":5}}`.
+/// The output of `nstat -j`: `{"kernel":{"IpInReceives":5}}`.
 fn json(text: &str) -> Option<Vec<Mention>> {
     let Value::Object(sources) = serde_json::from_str(text).ok()? else {
         return None;

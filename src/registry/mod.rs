@@ -1,7 +1,7 @@
-//! The registry of kernel counters: group and number for good, the kernel's name, and what it means.
+//! The registry of kernel counters: permanent group and number, the kernel's name, and what it means.
 //!
-//! The data stands in the TOML files beside this one, a file for each group and an entry for each counter;
-//! `build.rs` makes [`all`] of them. A new counter is a new entry with the next number of its group.
+//! The data is in the TOML files beside this one, one file for each group and one entry for each counter; `build.rs`
+//! makes [`all`] of them. A new counter is a new entry with the next number of its group.
 
 pub mod find;
 pub mod icmp;
@@ -10,12 +10,12 @@ pub mod lines;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// What a figure is.
+/// The kind of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only ever grows: Counter64.
     Counter,
-    /// A level, which rises and falls by what happens: Gauge32.
+    /// A level, which rises and falls with activity: Gauge32.
     Gauge,
     /// A setting or a constant: Unsigned32.
     Setting,
@@ -48,7 +48,7 @@ impl Concern {
     }
 }
 
-/// One entry of the registry; src/registry/README.md says more of its fields.
+/// One entry of the registry; src/registry/README.md says more about its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     /// `TcpExt`, as in the kernel's files.
@@ -59,14 +59,14 @@ pub struct Registered {
     pub file: &'static str,
     /// N of B.1.3.G.N: given out once, never moved or reused.
     pub number: u32,
-    /// `ListenDrops`, as in the kernel's files; `time_squeeze`, as in its source, where a file has no names.
+    /// `ListenDrops`, as in the kernel's files; `time_squeeze`, as in its source, if a file has no names.
     pub name: &'static str,
-    /// `LINUX_MIB_LISTENDROPS`, as in the kernel's source; empty where it has none (the ICMPv6 types, two settings,
+    /// `LINUX_MIB_LISTENDROPS`, as in the kernel's source; empty if it has none (the ICMPv6 types, two settings,
     /// Softnet).
     pub symbol: &'static str,
     /// `lnsTcpExtListenDrops`
     pub descriptor: &'static str,
-    /// What it is.
+    /// What kind of figure it is.
     pub kind: Kind,
     /// How much a growing value should worry.
     pub concern: Concern,
@@ -78,19 +78,19 @@ pub struct Registered {
     pub source: &'static [&'static str],
     /// The kernel version whose source was read.
     pub checked: &'static str,
-    /// What a growing value means, and what to look at or tune.
+    /// What a growing value means, and what to check or tune.
     pub means: &'static str,
     /// Counters that belong with it, `Group.Name`.
     pub related: &'static [&'static str],
-    /// The phrase of `netstat -s`; empty where it has none.
+    /// The phrase of `netstat -s`; empty if it has none.
     pub netstat: &'static str,
-    /// The phrases that older versions had instead.
+    /// The phrases of older versions.
     pub netstat_older: &'static [&'static str],
     /// The standard object or kernel document that defines it; may be empty.
     pub reference: &'static str,
-    /// The kernel version it came with; empty where that was not checked.
+    /// The kernel version that introduced it; empty if that was not checked.
     pub since: &'static str,
-    /// When it went and what replaced it; empty while it is there.
+    /// When it was removed and what replaced it; empty while it exists.
     pub retired: &'static str,
 }
 
@@ -116,7 +116,7 @@ pub fn find(group: &str, name: &str) -> Option<Slot> {
     BY_NAME.get(&(group, name)).copied()
 }
 
-/// The groups, by number, with their name and the file they stand in.
+/// The groups by number, each with its name and its file.
 pub fn groups() -> impl Iterator<Item = (&'static str, u32, &'static str)> {
     let groups = REGISTRY.chunk_by(|a, b| a.group_number == b.group_number);
     groups.filter_map(|group| group.first()).map(|entry| (entry.group, entry.group_number, entry.file))
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!((numbers.len(), names.len(), descriptors.len()), (all().len(), all().len(), all().len()));
     }
 
-    /// The numbers that were given out, for good: whoever changes this file moves OIDs that people poll.
+    /// Numbers are permanent: changing counter-numbers.tsv moves OIDs that people poll.
     #[test]
     fn numbers_never_move() {
         let pinned = include_str!("../../tests/counter-numbers.tsv");
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(ours.len(), given.len(), "append the new ones to tests/counter-numbers.tsv");
     }
 
-    /// What the registry says of kernels that have a counter, and of those that have it no more, is what was seen.
+    /// The kernels that have a counter, or no longer have it, are those that the registry names.
     #[test]
     fn kernels_have_what_the_registry_says() {
         let seen = include_str!("../../tests/counter-kernels.tsv");
@@ -209,7 +209,7 @@ mod tests {
         let of_kind = |wanted: fn(Kind) -> bool| -> Vec<_> {
             others.iter().filter(|entry| wanted(entry.kind)).map(|entry| entry.descriptor).collect()
         };
-        // What happens on the host moves these; the others change when somebody sets them, or never.
+        // Activity on the host moves these; the others change only when somebody sets them, or never.
         assert_eq!(
             of_kind(|kind| kind == Kind::Gauge),
             [
@@ -232,7 +232,7 @@ mod tests {
         );
     }
 
-    /// What SMI can hold: ASCII without double quotes, and no more than Net-SNMP's parser takes for one text.
+    /// SMI limits: ASCII without double quotes, and no more than Net-SNMP's parser accepts in one text.
     #[test]
     fn explanations_are_whole() {
         for entry in all() {
