@@ -1,4 +1,4 @@
-//! Completions for shells. They are checked in, so that installing needs no toolchain.
+//! Shell completions. They are checked in, so that installing needs no toolchain.
 
 use crate::file::File;
 use clap_complete::Shell;

@@ -1,11 +1,11 @@
-//! The pages of docs/counters, one for each group, written from the registry.
+//! The pages of docs/counters, one per group, written from the registry.
 
 use crate::file::File;
 use netstat_agentx::registry::{Concern, Registered, all, groups, of_group};
 use netstat_agentx::text::first_sentence;
 use std::fmt::Write;
 
-/// An index, and a page for each group.
+/// An index and one page per group.
 pub fn files() -> Vec<File> {
     let mut pages = vec![("README.md".to_owned(), index())];
     pages.extend(groups().map(|(group, number, file)| (page_name(group), page(group, number, file))));
@@ -61,7 +61,7 @@ fn page(group: &str, number: u32, file: &str) -> String {
     out
 }
 
-/// A link to a counter, from its own page or from elsewhere.
+/// A link to a counter, from its own page or from another.
 fn link(entry: &Registered, elsewhere: bool) -> String {
     let page = if elsewhere { page_name(entry.group) } else { String::new() };
     let text = if elsewhere { format!("{}.{}", entry.group, entry.name) } else { entry.name.to_owned() };

@@ -1,14 +1,14 @@
-//! A file that is made, and what may go wrong with one.
+//! A generated file, and the errors it may cause.
 
 use std::io;
 use std::path::Path;
 
-/// What a file says of itself by which one is known that is not made any more.
+/// The text in a generated file by which a file that is no longer generated is recognized.
 pub const MARK: &str = "by 'make generate'";
 
 /// A generated file.
 pub struct File {
-    /// From the root of the repository, with slashes.
+    /// Relative to the root of the repository, with slashes.
     pub path: String,
     pub text: String,
 }

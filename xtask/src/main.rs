@@ -1,7 +1,7 @@
-//! `cargo xtask generate`: writes every file of this repository that follows from its source, so that none can drift. Each
-//! kind has a module here, and [`made`] a line for it.
+//! `cargo xtask generate`: writes every file of this repository that follows from its source, so that none can drift.
+//! Each kind has a module here and a line in [`made`].
 //!
-//! It is no part of the program, and meets no input but ours: what contradicts itself may stop it.
+//! It is not part of the program and meets only our own input: a contradiction there may stop it.
 #![allow(missing_docs, reason = "nobody uses it from elsewhere")]
 #![allow(
     clippy::unwrap_used,
@@ -31,10 +31,10 @@ use std::process::ExitCode;
 enum Arguments {
     /// Write every file that follows from the source
     Generate {
-        /// Write nothing, and fail where a file is not what would be written
+        /// Write nothing; fail if a file is out of date
         #[arg(long)]
         check: bool,
-        /// The modules of snmp_exporter too, which its generators make
+        /// Also the modules of snmp_exporter, which its generators make
         #[arg(long)]
         snmp_exporter: bool,
     },
@@ -74,7 +74,7 @@ fn generate(root: &Path, check: bool, snmp_exporter: bool) -> Result<(), Error> 
     Ok(())
 }
 
-/// Everything that needs no other program.
+/// Every file that needs no other program.
 fn made(root: &Path) -> Result<Vec<File>, Error> {
     let mut files = modules::files();
     files.extend(counters::files());
@@ -89,7 +89,7 @@ fn no_file_has_drifted() {
     generate(&root(), true, false).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Which files these are depends on the source: one that goes must be known by what it says.
+/// Which files these are depends on the source, so a stale one must be recognizable by its text.
 #[test]
 fn pages_and_plugins_say_what_they_are() {
     let files = made(&root()).unwrap();

@@ -1,4 +1,4 @@
-//! The MIB modules, as `netstat-agentx mib` prints them where nothing is configured.
+//! The MIB modules, as `netstat-agentx mib` prints them without a configuration.
 
 use crate::file::File;
 use netstat_agentx::config::Config;

@@ -1,5 +1,4 @@
-//! The modules of snmp_exporter, which its own generators make of ours: of the only files here for which other programs
-//! are needed.
+//! The modules of snmp_exporter, which its own generators make of ours: the only files here that need other programs.
 
 use crate::file::{Error, File};
 use crate::modules::MODULE;
@@ -7,13 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The two forms of its configuration: the folder of the generator that writes it, what that reads, what it makes.
+/// The two forms of its configuration: the folder of the generator, its input, its output.
 const FORMS: [(&str, &str, &str); 2] = [
     ("/usr/bin", "config/prometheus/generator-0.21.yml", "config/prometheus/snmp-0.21.yml"),
     ("target/snmp-exporter", "config/prometheus/generator.yml", "config/prometheus/snmp.yml"),
 ];
 
-/// The modules, from the generators' files and the MIB module among `made`, whether they are written yet or not.
+/// The modules, from the generators' files and the MIB module in `made`, whether or not those are written yet.
 pub fn files(root: &Path, made: &[File]) -> Result<Vec<File>, Error> {
     FORMS.into_iter().map(|form| modules(root, made, form)).collect()
 }
@@ -26,7 +25,7 @@ fn modules(root: &Path, made: &[File], (folder, reads, makes): (&str, &str, &str
     fs::write(at("generator.yml"), text(reads)).map_err(failed)?;
     fs::create_dir(at("mibs")).map_err(failed)?;
     fs::write(at("mibs/LINUX-NETSTAT-MIB.txt"), text(MODULE)).map_err(failed)?;
-    // An absolute folder stays as it is.
+    // An absolute folder is kept.
     let program = root.join(folder).join("prometheus-snmp-generator");
     let name = program.display().to_string();
     let output = Command::new(&program)
@@ -36,7 +35,7 @@ fn modules(root: &Path, made: &[File], (folder, reads, makes): (&str, &str, &str
         .output()
         .map_err(|error| Error::Program(name.clone(), error))?;
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    // It says what it could not find and ends well all the same.
+    // The generator reports what it could not find and still exits with success.
     let complains = ["level=error", "level=warn"].iter().any(|level| said.to_lowercase().contains(level));
     if !output.status.success() || complains {
         return Err(Error::Refused(name, said));
@@ -51,7 +50,7 @@ mod tests {
     use netstat_agentx::mib::view::{Layout, View};
     use std::collections::BTreeSet;
 
-    /// Without the generators nobody can tell whether the text is theirs, but what we serve of what is walked must be in it.
+    /// Without the generators the text cannot be compared, but it must contain every walked object that we serve.
     #[test]
     fn every_object_is_in_the_modules_under_its_number() {
         let base = netstat_agentx::config::Config::default().mib.base_oid;
@@ -74,7 +73,7 @@ mod tests {
                 let subids: Vec<_> = leaf.oid.iter().map(ToString::to_string).collect();
                 let (name, oid) = (leaf.kind.name().to_owned(), subids.join("."));
                 let is_walked = walks.iter().any(|walk| oid.starts_with(&format!("{walk}.")));
-                // The one that is the label of its row, and so no metric.
+                // This object is the label of its row and so has no metric.
                 if is_walked && name != "lnsListenerEndpoint" {
                     let metric = (name, oid);
                     assert!(

@@ -1,4 +1,4 @@
-//! Generated files in a working tree: written, or compared with what is there.
+//! Generated files in a working tree: written, or compared with the existing ones.
 
 use crate::file::{Error, File, MARK, read};
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Writes what is not as it should be below `root`, and removes what is not made any more: the paths of both.
+/// Writes what is out of date below `root` and removes what is no longer generated; returns the paths of both.
 pub fn write(root: &Path, files: &[File]) -> Result<Vec<String>, Error> {
     let mut changed = Vec::new();
     for file in files.iter().filter(|file| !is_there(root, file)) {
@@ -38,7 +38,7 @@ fn put(path: &Path, file: &File) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(file.mode()))
 }
 
-/// Whether the file has its text, and can be run if it is to be.
+/// Whether the file has its text, and is executable if it should be.
 fn is_there(root: &Path, file: &File) -> bool {
     let mode = fs::metadata(root.join(&file.path)).map(|metadata| metadata.permissions().mode());
     let is_program = |mode: u32| mode & 0o111 != 0;
@@ -46,7 +46,7 @@ fn is_there(root: &Path, file: &File) -> bool {
         && read(root, &file.path).is_ok_and(|text| text == file.text)
 }
 
-/// Files beside the generated ones that say that they are generated, and are not among them.
+/// Files beside the generated ones that claim to be generated but are not among them.
 fn left_over(root: &Path, files: &[File]) -> Result<Vec<String>, Error> {
     let made: BTreeSet<_> = files.iter().map(|file| file.path.as_str()).collect();
     let folders: BTreeSet<_> =
@@ -55,7 +55,7 @@ fn left_over(root: &Path, files: &[File]) -> Result<Vec<String>, Error> {
     for folder in folders {
         let entries = match fs::read_dir(root.join(folder)) {
             Ok(entries) => entries,
-            // All that belongs into it is missing, and is told by itself.
+            // All its files are missing, and each is reported by itself.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(Error::File(folder.to_owned(), error)),
         };

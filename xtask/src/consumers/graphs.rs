@@ -1,4 +1,4 @@
-//! What a person wants to see of a host's network, drawn by every consumer in its own way: one row is one graph.
+//! What people want to see of a host's network. Every consumer draws it in its own way; one row is one graph.
 
 use crate::consumers::object::Object;
 
@@ -7,14 +7,14 @@ pub struct Graph {
     /// For files and identifiers: lower case, digits and underscores.
     pub name: &'static str,
     pub title: &'static str,
-    /// What the axis counts; of counters it is the rate per second.
+    /// What the axis counts; for counters, the rate per second.
     pub unit: &'static str,
-    /// Whether the lines add up to something and may stand on each other.
+    /// Whether the lines add up to something and may be stacked.
     pub stacked: bool,
-    /// What to see in it, in a sentence or two.
+    /// What the graph shows, in a sentence or two.
     pub about: &'static str,
-    /// The objects and a short label for each; all of them counters or all of them gauges. Two that belong together
-    /// follow each other: some consumers draw no more than two in one picture.
+    /// The objects and a short label for each; either all counters or all gauges. Related pairs follow each other,
+    /// since some consumers draw only two lines in a picture.
     pub lines: &'static [(&'static str, &'static str)],
 }
 

@@ -1,5 +1,5 @@
-//! What consumers load, made from the declarations and the registry so that it cannot drift: templates, plugins,
-//! dashboards. A consumer is one file here and one row in [`CONSUMERS`]; what all of them draw stands in graphs.rs.
+//! The files that consumers load (templates, plugins, dashboards), made from the declarations and the registry so that
+//! they cannot drift. A consumer is one file here and one row in [`CONSUMERS`]; graphs.rs has what all of them draw.
 
 mod graphs;
 mod mrtg;
@@ -10,7 +10,7 @@ mod zabbix;
 
 use crate::file::File;
 
-/// A folder below config and the files in it, by name.
+/// A folder below config and its files by name.
 type Consumer = (&'static str, fn() -> Vec<(String, String)>);
 
 const CONSUMERS: &[Consumer] = &[

@@ -1,4 +1,4 @@
-//! MRTG: it draws two figures in one picture, so each graph becomes as many targets as it has pairs.
+//! MRTG draws two figures in a picture, so each graph becomes one target per pair.
 
 use crate::consumers::graphs::{GRAPHS, Graph};
 use crate::consumers::object::Object;
@@ -48,8 +48,8 @@ fn target(out: &mut String, graph: &Graph, name: &str, pair: &[(Object, &str)]) 
     }
 }
 
-/// The option, what the axis says and what stands behind figures. MRTG keeps whole numbers: troubles are rare, and
-/// one of them in five minutes is nothing in a second or a minute, but 12 in an hour.
+/// The option, the axis title and the unit after figures. MRTG keeps whole numbers: troubles are rare, and one in five
+/// minutes is 0 per second or minute, but 12 per hour.
 fn scale(graph: &Graph) -> (&'static str, &'static str, &'static str) {
     let is_trouble =
         |(object, _): (Object, _)| object.counter.is_some_and(|counter| counter.concern > Concern::None);

@@ -1,10 +1,10 @@
-//! Munin: a wildcard SNMP plugin for each graph, which says what to draw; LinuxNetstat.pm beside them draws.
+//! Munin: one wildcard SNMP plugin per graph, which says what to draw; LinuxNetstat.pm beside them draws it.
 
 use crate::consumers::graphs::{GRAPHS, Graph};
 use crate::consumers::object::Object;
 use std::fmt::Write;
 
-/// From when on Munin warns, by object.
+/// The level from which Munin warns, by object.
 const THRESHOLDS: &[(&str, Threshold)] = &[
     ("lnsSockstatTcpTimeWait", Threshold::Percent("lnsLimitTcpMaxTwBuckets", 80, 95)),
     ("lnsSockstatTcpOrphan", Threshold::Percent("lnsLimitTcpMaxOrphans", 25, 50)),
@@ -22,7 +22,7 @@ const THRESHOLDS: &[(&str, Threshold)] = &[
 /// Warning and critical.
 enum Threshold {
     PerSecond(u32, Option<u32>),
-    /// Of a limit that the host itself tells.
+    /// Of a limit that the host itself reports.
     Percent(&'static str, u32, u32),
 }
 
@@ -111,7 +111,7 @@ fn line(out: &mut String, object: &Object, label: &str) {
     out.push_str("        },\n");
 }
 
-/// A string of Perl.
+/// A Perl string.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -1,4 +1,4 @@
-//! Objects by the names that people write: their OIDs, types and explanations.
+//! Objects by the names that people write, with their OIDs, types and explanations.
 
 use netstat_agentx::mib::groups::GROUPS;
 use netstat_agentx::mib::names::resolve;
@@ -10,15 +10,15 @@ use netstat_agentx::smi::oid::Oid;
 
 /// One instance that a consumer asks for.
 pub struct Object {
-    /// As it is written, without the `.0` of a scalar: `tcpActiveOpens`, `lnsTcpStateSockets.all.closeWait`.
+    /// The name as people write it, without the `.0` of a scalar: `tcpActiveOpens`, `lnsTcpStateSockets.all.closeWait`.
     pub name: &'static str,
-    /// Of the instance, without a leading dot.
+    /// The OID of the instance, without a leading dot.
     pub oid: String,
     pub syntax: Syntax,
     pub units: &'static str,
-    /// DESCRIPTION of the declaration; empty for standard objects and counters of the kernel.
+    /// DESCRIPTION of the declaration; empty for standard objects and kernel counters.
     pub description: &'static str,
-    /// The kernel's counter behind it; of a sum over IPv4 and IPv6 the first.
+    /// The kernel counter behind it; for a sum over IPv4 and IPv6, the first.
     pub counter: Option<&'static Registered>,
     /// Whether it is a sum over IPv4 and IPv6.
     pub is_sum: bool,
@@ -46,7 +46,7 @@ impl Object {
         Self { name, oid: oid.to_string(), syntax: leaf.kind.syntax(), units, description, counter, is_sum }
     }
 
-    /// What it counts, for a person who sees it drawn, in a sentence or more.
+    /// What it counts, in a sentence or more, for a person who sees the graph.
     pub fn explanation(&self) -> String {
         let state = self.name.strip_prefix("lnsTcpStateSockets.all.").and_then(state);
         let text = state.or(self.counter.map(|entry| entry.counts)).unwrap_or(self.description);
@@ -56,7 +56,7 @@ impl Object {
         format!("{text}{note}")
     }
 
-    /// Whether it only grows, so that its rate is what matters.
+    /// Whether it only grows, so that its rate matters.
     pub fn is_counter(&self) -> bool {
         matches!(self.syntax, Syntax::Counter32 | Syntax::Counter64)
     }
@@ -66,7 +66,7 @@ pub fn base() -> Oid {
     netstat_agentx::config::Config::default().mib.base_oid.into()
 }
 
-/// The kernel's counter that a standard scalar is read from.
+/// The kernel counter that a standard scalar is read from.
 fn read_from(name: &str) -> Option<&'static Registered> {
     let scalars = GROUPS.iter().flat_map(|group| group.objects).filter_map(|object| match object {
         Declared::Scalar(scalar) => Some(scalar),
@@ -81,7 +81,7 @@ fn read_from(name: &str) -> Option<&'static Registered> {
     }
 }
 
-/// What a TCP state is, by its label in TCP-MIB.
+/// What a TCP state means, by its label in TCP-MIB.
 fn state(label: &str) -> Option<&'static str> {
     Some(match label {
         "established" => "Connections that are open both ways.",

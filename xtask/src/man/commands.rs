@@ -1,11 +1,11 @@
-//! The commands and their arguments, for the manual of the program.
+//! The commands and their arguments, for the program's manual.
 
 use super::mdoc::{prose, sentence};
 use clap::{Arg, Command};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// The command line with what clap adds to it.
+/// The command line, including what clap adds.
 fn root() -> Command {
     let mut root = netstat_agentx::cli::command().disable_help_subcommand(true);
     root.build();
@@ -17,14 +17,14 @@ fn value_name(name: &str) -> String {
     if name.contains(' ') { format!("Ar \"{name}\"") } else { format!("Ar {name}") }
 }
 
-/// An option or argument as it is typed, on a line of macros.
+/// An option or argument as it is typed, on an mdoc macro line.
 fn typed(arg: &Arg) -> String {
     let value = arg.get_value_names().filter(|_| arg.get_action().takes_values());
     let value = value.and_then(<[_]>::first).map(|name| value_name(name));
     [flag(arg)].into_iter().chain(value).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The option without its value; nothing for what is no option.
+/// The option without its value; empty for an argument that is no option.
 fn flag(arg: &Arg) -> String {
     arg.get_long().map(|long| format!("Fl Fl {long}")).unwrap_or_default()
 }
@@ -56,7 +56,7 @@ fn describe(out: &mut String, arg: &Arg) {
     }
 }
 
-/// The commands with their arguments, those that several have last.
+/// The commands with their arguments; arguments that several share come last.
 pub fn written() -> String {
     let root = &root();
     let commands: Vec<_> = root.get_subcommands().filter(|command| !command.is_hide_set()).collect();

@@ -1,13 +1,13 @@
-//! The keys of the configuration as the example describes them, for the manual of the file.
+//! The configuration keys as the example describes them, for the manual of the file.
 
 use super::mdoc::sentence;
 use netstat_agentx::config::EXAMPLE;
 use std::fmt::Write;
 
-/// What a line of the example is, be it commented out or not.
+/// What a line of the example is, commented out or not.
 enum Line<'a> {
     Section(&'a str),
-    /// A key, its default, and a comment behind them.
+    /// A key, its default, and the comment after them.
     Key(&'a str, &'a str, &'a str),
     Comment(&'a str),
     Empty,
@@ -32,8 +32,8 @@ fn line(line: &str) -> Line<'_> {
 struct Section {
     name: &'static str,
     about: String,
-    /// Keys with their defaults, and what is said of them: keys that follow each other share the comment above them,
-    /// one with a comment behind it has that for itself.
+    /// Keys with their defaults, and their description: consecutive keys share the comment above them; a key followed
+    /// by a comment has that one to itself.
     keys: Vec<(Vec<(&'static str, &'static str)>, String)>,
 }
 
@@ -88,8 +88,8 @@ mod tests {
     use netstat_agentx::config::Config;
     use std::collections::BTreeSet;
 
-    /// The names that serde knows in a section, from what it says of one that it does not know; the sections themselves
-    /// without one.
+    /// The names that serde knows in a section, taken from its error about an unknown one; without a section, the
+    /// sections themselves.
     fn known(section: Option<&str>) -> BTreeSet<String> {
         let attempts = match section {
             None => vec!["nonsense = 1".to_owned()],

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-/// A line of text for mdoc(7): no escape and no macro is made of it.
+/// A line of text for mdoc(7), in which nothing is an escape or a macro.
 pub fn text(out: &mut String, line: &str) {
     let line = line.replace('\\', "\\e");
     let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
     writeln!(out, "{guard}{line}").unwrap();
 }
 
-/// Paragraphs, a sentence a line as mdoc(7) wants it.
+/// Paragraphs, one sentence per line as mdoc(7) wants it.
 pub fn paragraphs(out: &mut String, all: &str) {
     for (position, paragraph) in all.split("\n\n").enumerate() {
         if position > 0 {
@@ -22,7 +22,7 @@ pub fn paragraphs(out: &mut String, all: &str) {
     }
 }
 
-/// What help says, which ends with no full stop, as a sentence.
+/// A help text, which has no full stop, as a sentence.
 pub fn sentence(out: &mut String, help: &str) {
     if help.is_empty() {
         return;
@@ -38,7 +38,7 @@ pub fn sentence(out: &mut String, help: &str) {
     }
 }
 
-/// Paragraphs, of which some lines are indented and stay as they are.
+/// Paragraphs in which indented lines stay as they are.
 pub fn prose(out: &mut String, all: &str) {
     let lines: Vec<_> = all.lines().collect();
     for block in lines.chunk_by(|a, b| a.starts_with("  ") == b.starts_with("  ")) {

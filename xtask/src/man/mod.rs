@@ -1,4 +1,4 @@
-//! The man pages: by hand, but for what follows from the command line and from the example of the configuration.
+//! The man pages: written by hand, except what follows from the command line and the example configuration.
 
 mod commands;
 mod configuration;
@@ -14,7 +14,7 @@ const PAGES: [Page; 2] = [
     ("docs/man/netstat-agentx.toml.5", configuration::written),
 ];
 
-/// The pages as they stand below `root`, with what is between the marks written anew.
+/// The pages below `root`, with the text between the marks rewritten.
 pub fn files(root: &Path) -> Result<Vec<File>, Error> {
     let page = |(path, written): Page| {
         let page = read(root, path)?;

@@ -1,6 +1,6 @@
-//! The Grafana dashboard: figures that matter on top, then a panel for each graph, services, the monitoring itself.
+//! The Grafana dashboard: key figures on top, then a panel for each graph, services, and the monitoring itself.
 //!
-//! The schema is Grafana 9's; later versions bring it up to date when they load it.
+//! The schema is that of Grafana 9; later versions upgrade it on import.
 
 use super::metric::{expression, selector, sister};
 use crate::consumers::graphs::{GRAPHS, Graph};
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 const INSTANCE: &str = "instance=\"$instance\"";
-/// Grafana's own window: four scrapes at least, whatever the interval.
+/// Grafana's own window: at least four scrapes, whatever the interval.
 const WINDOW: &str = "$__rate_interval";
 /// Columns of Grafana's grid.
 const WIDTH: u32 = 24;
 
-/// Figures on top: title, expression, unit, where it turns orange and red, description.
+/// Figures on top: title, expression, unit, the values at which it turns orange and red, description.
 type Figure = (&'static str, &'static str, &'static str, &'static [f64], &'static str);
 
 const FIGURES: [Figure; 8] = [
@@ -77,7 +77,7 @@ const FIGURES: [Figure; 8] = [
     ),
 ];
 
-/// What Prometheus alone can draw: title, axis, description, and expressions with their legends.
+/// Panels that only Prometheus can draw: title, axis, description, and expressions with their legends.
 type Extra = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const SERVICES: [Extra; 3] = [
@@ -126,13 +126,13 @@ const ITSELF: [Extra; 3] = [
     ),
 ];
 
-/// Panels as they are put into the grid, from left to right and from top to bottom.
+/// Panels in the grid, placed from left to right and from top to bottom.
 #[derive(Default)]
 struct Grid {
     panels: Vec<Value>,
     x: u32,
     y: u32,
-    /// Of the row that is being filled.
+    /// The height of the row being filled.
     height: u32,
 }
 
@@ -148,7 +148,7 @@ impl Grid {
         self.height = self.height.max(height);
     }
 
-    /// Begins a new row.
+    /// Starts a new row.
     fn feed(&mut self) {
         self.y += std::mem::take(&mut self.height);
         self.x = 0;
@@ -239,14 +239,14 @@ fn filled(expr: &str) -> String {
     expr.replace("INSTANCE", INSTANCE)
 }
 
-/// A panel for a graph.
+/// The panel of a graph.
 fn panel(graph: &Graph) -> Value {
     let mut about = graph.about.to_owned();
     let mut lines = Vec::new();
     about.push('\n');
     for (object, label) in graph.objects() {
         let expr = match object.name.strip_prefix("lnsTcpStateSockets.all.") {
-            // The one graph that the variable 'family' is for.
+            // The only graph that uses the variable 'family'.
             Some(state) => selector(&format!("lnsTcpStateSockets.$family.{state}"), INSTANCE),
             None => expression(&object, INSTANCE, WINDOW),
         };
@@ -259,13 +259,13 @@ fn panel(graph: &Graph) -> Value {
     time_series(graph.title, &axis, about.trim_end(), graph.stacked, &lines)
 }
 
-/// What a line is, in a sentence; nothing of a row of a table, whose text is on the whole table.
+/// What a line shows, in a sentence; `None` for a table row, since the text describes the whole table.
 fn said_of(object: &Object) -> Option<String> {
     let text = object.counter.map_or(object.description, |counter| counter.counts);
     if object.name.contains('.') || text.is_empty() {
         return None;
     }
-    // The registry explains the counter of each family.
+    // The registry explains the counter of each family separately.
     let both = if sister(object.name).is_some() { " Here IPv4 and IPv6 together." } else { "" };
     Some(format!("{}{both}", first_sentence(text)))
 }
@@ -290,7 +290,7 @@ fn time_series(title: &str, axis: &str, about: &str, stacked: bool, lines: &[(St
         "microseconds" => "µs",
         _ => "short",
     };
-    // The stacked one has the whole width.
+    // The stacked panel has the whole width.
     let legend = if stacked {
         json!({"calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "right", "showLegend": true})
     } else {

@@ -1,7 +1,7 @@
-//! Objects as snmp_exporter names them: a metric of the object's name, a label for each column of its index.
+//! Objects as snmp_exporter names them: a metric with the object's name, a label for each index column.
 //!
-//! The standard objects are not scraped, since snmp_exporter's generator needs the IETF's MIB texts for them, which
-//! Debian does not ship: the kernel's counters that they are read from say the same.
+//! The standard objects are not scraped: snmp_exporter's generator would need the IETF's MIB texts, which Debian does
+//! not ship, and the kernel counters that they are read from say the same.
 
 use crate::consumers::object::Object;
 use netstat_agentx::mib::groups::GROUPS;
@@ -9,7 +9,7 @@ use netstat_agentx::mib::object::{Object as Declared, Read};
 use netstat_agentx::mib::table::Column;
 use netstat_agentx::registry;
 
-/// An instance as a selector, with a matcher put first: `lnsTcpStateSockets{MATCHER,lnsTcpState="closeWait"}`.
+/// An instance as a selector, with a matcher in front: `lnsTcpStateSockets{MATCHER,lnsTcpState="closeWait"}`.
 pub fn selector(name: &str, matcher: &str) -> String {
     let mut parts = name.split('.');
     let metric = parts.next().unwrap();
@@ -20,7 +20,7 @@ pub fn selector(name: &str, matcher: &str) -> String {
     format!("{metric}{{{}}}", matchers.join(","))
 }
 
-/// What to draw of an object: a gauge as it is, a counter as its rate per second over a window.
+/// What to draw for an object: a gauge as it is, a counter as its rate per second over a window.
 pub fn expression(object: &Object, matcher: &str, window: &str) -> String {
     let of = |metric: &str| {
         let selector = selector(metric, matcher);
@@ -28,13 +28,13 @@ pub fn expression(object: &Object, matcher: &str, window: &str) -> String {
     };
     let own = of(object.counter.map_or(object.name, |counter| counter.descriptor));
     match sister(object.name) {
-        // Hosts without IPv6 do not have it.
+        // Hosts without IPv6 lack the sister.
         Some(sister) => format!("{own} + ({} or 0 * {own})", of(sister)),
         None => own,
     }
 }
 
-/// The IPv6 counter of a standard object that is a sum over both families.
+/// The IPv6 counter of a standard object that sums both families.
 pub fn sister(name: &str) -> Option<&'static str> {
     let read = GROUPS.iter().flat_map(|group| group.objects).find_map(|object| match object {
         Declared::Scalar(scalar) if scalar.name == name => Some(scalar.read),
@@ -48,7 +48,7 @@ pub fn sister(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The index of the table that has a column of this name.
+/// The index of the table that has a column with this name.
 fn index(column: &str) -> &'static [Column] {
     let tables = GROUPS.iter().flat_map(|group| group.objects).filter_map(|object| match object {
         Declared::Table(table) => Some(table),

@@ -1,4 +1,4 @@
-//! Prometheus: what snmp_exporter's generator is to make of our module, alerting rules, a Grafana dashboard.
+//! Prometheus: the input of snmp_exporter's generator for our module, alerting rules, a Grafana dashboard.
 
 mod grafana;
 mod metric;
@@ -19,12 +19,12 @@ pub fn files() -> Vec<(String, String)> {
     ]
 }
 
-/// A module of snmp_exporter: what one scrape asks for.
+/// A module of snmp_exporter: the content of one scrape.
 struct Module {
     name: &'static str,
     about: &'static str,
     walk: &'static [&'static str],
-    /// Variable bindings in an answer: as many as fit into one Ethernet frame, since fragments get lost in firewalls.
+    /// Variable bindings in an answer: as many as fit into one Ethernet frame, since firewalls drop fragments.
     max_repetitions: u8,
 }
 
@@ -63,7 +63,7 @@ const MODULES: [Module; 4] = [
     },
 ];
 
-/// The label of a row, where text of the agent's says it better than the index.
+/// The label of a row, if one of the agent's texts says it better than the index.
 const LOOKUPS: [(&str, &str, &str); 1] =
     [("lnsListenerTable", "[lnsListenerAddress, lnsListenerPort]", "lnsListenerEndpoint")];
 
@@ -90,7 +90,7 @@ fn generator(form: Form) -> String {
         let tables: Vec<_> = module.walk.iter().flat_map(|name| tables(name)).collect();
         rules::fold(&mut out, "  # ", module.about);
         let _ = writeln!(out, "  {}:\n    walk: [{}]", module.name, module.walk.join(", "));
-        // Three times three seconds is less than Prometheus waits for a scrape, 10 s.
+        // Three times three seconds is less than the 10 s that Prometheus waits for a scrape.
         let repetitions = module.max_repetitions;
         let _ = writeln!(out, "    max_repetitions: {repetitions}\n    timeout: 3s\n    retries: 2");
         if form == Form::Old {
@@ -105,7 +105,7 @@ fn generator(form: Form) -> String {
             let _ = writeln!(out, "      - source_indexes: {indexes}");
             let _ = writeln!(out, "        lookup: {text}\n        drop_source_indexes: true");
         }
-        // Index columns cannot be read; without the type 0.21 writes numbers for the names of states.
+        // Index columns cannot be read; without the type, 0.21 writes numbers for the names of states.
         out.push_str("    overrides:\n");
         for column in tables.iter().flat_map(|table| table.index) {
             let named = matches!(column.syntax, Syntax::Enumeration(_) | Syntax::Labels(_));
@@ -119,7 +119,7 @@ fn generator(form: Form) -> String {
     out
 }
 
-/// The table of this name, or those of the group of this name.
+/// The table with this name, or the tables of the group with this name.
 fn tables(name: &str) -> impl Iterator<Item = &'static Table> {
     let objects =
         GROUPS.iter().flat_map(|group| group.objects.iter().map(move |object| (group.name, object)));

@@ -1,4 +1,4 @@
-//! Alerting rules: what to be told of, with what it means and what to do about it.
+//! Alerting rules: what to alert on, what it means and what to do about it.
 
 use crate::consumers::object::Object;
 use netstat_agentx::text::folded;
@@ -10,19 +10,19 @@ struct Alert {
     expr: &'static str,
     /// Severity and threshold.
     levels: &'static [(&'static str, &'static str)],
-    /// How long it must be so.
+    /// How long it must last.
     lasts: &'static str,
-    /// What is the matter, behind the name of the host.
+    /// What is wrong; follows the name of the host.
     summary: &'static str,
-    /// What to know besides; may be empty.
+    /// Additional information; may be empty.
     about: &'static str,
-    /// Whose explanation belongs to it; may be empty.
+    /// The object whose explanation applies; may be empty.
     object: &'static str,
 }
 
 const OVERFLOWS: &[(&str, &str)] = &[("warning", "1"), ("critical", "5")];
 
-/// Rates are over one minute, which at a scrape every 15 seconds is four samples.
+/// Rates are over one minute: four samples at a scrape every 15 seconds.
 const ALERTS: &[Alert] = &[
     Alert {
         name: "NetstatHostDown",
@@ -119,8 +119,8 @@ const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "NetstatCloseWaitGrows",
-        // The least of a quarter of an hour against the most of the one an hour before: what comes and goes does not
-        // count.
+        // The minimum of the last quarter of an hour against the maximum of the one that began an hour ago: what comes
+        // and goes does not count.
         expr: "min_over_time(lnsTcpStateSockets{lnsTcpStateFamily=\"all\",lnsTcpState=\"closeWait\"}[15m]) \
             > max_over_time(lnsTcpStateSockets{lnsTcpStateFamily=\"all\",lnsTcpState=\"closeWait\"}[15m] offset 45m) \
             > LIMIT",
@@ -214,7 +214,7 @@ pub fn file() -> String {
     out
 }
 
-/// The explanation of the object, then our own words.
+/// The explanation of the object, followed by our own words.
 fn description(alert: &Alert) -> String {
     if alert.object.is_empty() {
         return alert.about.to_owned();
@@ -229,7 +229,7 @@ fn description(alert: &Alert) -> String {
     }
 }
 
-/// The body of a folded block scalar, or a comment.
+/// The body of a folded block scalar, or of a comment.
 pub fn fold(out: &mut String, indent: &str, text: &str) {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let _ = writeln!(out, "{}", folded(&text, 100 + indent.len(), indent, indent));
@@ -247,7 +247,7 @@ fn alerts_name_objects_that_are_there_and_explain_themselves() {
             }
         }
         let description = description(alert);
-        // Braces would be a template to Prometheus.
+        // Prometheus would take braces for a template.
         assert!(description.ends_with('.') && !description.contains("{{"), "{}: {description}", alert.name);
     }
 }

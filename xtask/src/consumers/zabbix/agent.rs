@@ -1,4 +1,4 @@
-//! Items of the subagent about itself.
+//! Items about the subagent itself.
 
 use super::export::{Item, Step, tag, uuid};
 use super::item::{INTERVAL, asked, gauge, heartbeat, rate, step};
@@ -7,12 +7,12 @@ use crate::consumers::object::Object;
 use netstat_agentx::mib::syntax::Syntax;
 use netstat_agentx::snapshot::SourceId;
 
-/// Sources of the subagent, without the processes, which no item reads from.
+/// The subagent's sources, except the processes, which no item reads.
 pub fn sources() -> impl Iterator<Item = SourceId> {
     SourceId::ALL.iter().copied().filter(|source| *source != SourceId::Processes)
 }
 
-/// The subagent about itself, and snmpd.
+/// Items about the subagent itself, and snmpd.
 pub fn items() -> Vec<Item> {
     let mut items = vec![
         Item {
@@ -56,7 +56,7 @@ pub fn items() -> Vec<Item> {
         let shown = format!("netstat-agentx: what is wrong with the source {name}");
         let mut error = text(quoted("lnsAgentSourceError"), &shown);
         if source == SourceId::Resets {
-            // A discarded value would leave the last error standing after tracing was switched off.
+            // If the value were discarded, the last error would remain after tracing was switched off.
             error
                 .preprocessing
                 .push(Step { error_handler: "CUSTOM_VALUE", ..step("CHECK_NOT_SUPPORTED", "") });
@@ -64,7 +64,7 @@ pub fn items() -> Vec<Item> {
         items.push(error);
         let shown = format!("netstat-agentx: time to read the source {name}");
         let mut time = gauge(quoted("lnsAgentSourceRefreshTime"), shown, "agent");
-        // From microseconds to a time that Zabbix can write.
+        // Converts microseconds to a time that Zabbix can display.
         time.units = "s".into();
         time.value_type = "FLOAT";
         time.preprocessing.push(step("MULTIPLIER", "0.000001"));
@@ -73,7 +73,7 @@ pub fn items() -> Vec<Item> {
     items
 }
 
-/// A text that is always there.
+/// A text that always exists.
 fn text(name: &'static str, shown: &str) -> Item {
     let object = Object::named(name);
     let text = matches!(object.syntax, Syntax::Text(..) | Syntax::DateAndTime);

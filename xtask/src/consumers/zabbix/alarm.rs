@@ -1,15 +1,15 @@
-//! A trigger in the making, and the conditions that most have.
+//! A trigger under construction, and the conditions that most triggers use.
 
 use super::export::{Dependency, Trigger, tag, uuid};
 use super::keys::at;
 use super::macros::m;
 
-/// A trigger before it is written: dependencies by identifier.
+/// A trigger before it is written, with its dependencies by identifier.
 pub struct Alarm {
-    /// For its UUID, for good.
+    /// Determines its UUID; permanent.
     pub id: String,
     pub trigger: Trigger,
-    /// The identifiers of those in whose shadow it stays silent.
+    /// The identifiers of the triggers that suppress it.
     pub behind: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Alarm {
     }
 }
 
-/// Writes the dependencies out, by name and expressions, as the format has them.
+/// Expands the dependencies to names and expressions, as the format requires.
 pub fn resolved(alarms: Vec<Alarm>) -> Vec<Trigger> {
     let shadow = |id: &String| {
         let other = alarms.iter().find(|alarm| alarm.id == *id).unwrap_or_else(|| panic!("no trigger {id}"));
@@ -75,7 +75,7 @@ pub fn resolved(alarms: Vec<Alarm>) -> Vec<Trigger> {
     alarms.iter().map(written).collect()
 }
 
-/// Over its threshold in every reading of PERIOD; over when below it in every reading of RECOVERY.
+/// A problem when above its threshold in every reading of PERIOD; over when below it in every reading of RECOVERY.
 pub fn lasting(key: &str, threshold: &str) -> (String, String) {
     let item = at(key);
     (
@@ -84,7 +84,7 @@ pub fn lasting(key: &str, threshold: &str) -> (String, String) {
     )
 }
 
-/// A rate over its threshold once, which is the mean since the reading before.
+/// A problem as soon as a rate, the mean since the previous reading, is above its threshold.
 pub fn at_once(key: &str, threshold: &str) -> (String, String) {
     let item = at(key);
     (format!("last({item})>{threshold}"), format!("max({item},{})<={threshold}", m("RECOVERY")))

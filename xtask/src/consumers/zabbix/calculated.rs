@@ -1,10 +1,10 @@
-//! What Zabbix works out of other items.
+//! Items that Zabbix calculates from others.
 
 use super::export::{Item, Named, tag, uuid};
 use super::item::{INTERVAL, discard_not_supported};
 use super::keys::{percent_key, rate_key, value_key};
 
-/// What Zabbix works out: percentages of limits, and where TCP stands in its memory.
+/// The calculated items: percentages of limits, and where TCP stands against its memory limits.
 pub fn items() -> Vec<Item> {
     let last = |key: String| format!("last(//{key})");
     let value = |name: &str| last(value_key(name));

@@ -78,7 +78,7 @@ fn ports() -> Rule {
     };
     let mut item_prototypes: Vec<_> = TCP_STATE.labels.iter().map(item).collect();
     item_prototypes.sort_by(|a, b| a.key.cmp(&b.key));
-    // In the order and the colours of the graph of all sockets.
+    // In the order and colours of the graph of all sockets.
     let states = GRAPHS.iter().find(|graph| graph.name == "tcp_states").unwrap().lines;
     let keys = states.iter().map(|(name, _)| key(name.rsplit('.').next().unwrap()));
     Rule {

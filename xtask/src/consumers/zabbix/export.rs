@@ -1,12 +1,12 @@
-//! The export format of Zabbix 6.0, as much of it as the template needs. Keys are in the order and defaults are left
-//! out as Zabbix itself exports them, so that what it exports again is what was imported.
+//! The part of Zabbix 6.0's export format that the template needs. Keys are ordered and defaults omitted as in Zabbix's
+//! own exports, so that an export of the imported template is the same.
 
 use serde::Serialize;
 
-/// The version of the format: 6.0 and whatever comes after it import it.
+/// The format version: 6.0 and everything later import it.
 pub const VERSION: &str = "6.0";
 
-/// The template's name, which expressions carry before every key.
+/// The template's name, which precedes every key in an expression.
 pub const TEMPLATE: &str = "Linux netstat by SNMP";
 
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ pub struct Item {
     pub key: String,
     pub delay: &'static str,
     pub history: &'static str,
-    /// Empty for the default of a year; 0 for texts, which have no trends.
+    /// Empty for the default of one year; 0 for texts, which have no trends.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub trends: &'static str,
     /// Empty for whole numbers, the default.
@@ -74,7 +74,7 @@ pub struct Item {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub preprocessing: Vec<Step>,
     pub tags: Vec<Tag>,
-    /// Those that look at no other item.
+    /// The triggers that look at no other item.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Trigger>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -86,13 +86,13 @@ pub struct Named {
     pub name: &'static str,
 }
 
-/// A step of preprocessing.
+/// A preprocessing step.
 #[derive(Serialize)]
 pub struct Step {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub parameters: [String; 1],
-    /// Empty for what the step does by default when it fails.
+    /// Empty for the step's default on failure.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub error_handler: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -112,7 +112,7 @@ pub struct Trigger {
     pub recovery_mode: &'static str,
     pub recovery_expression: String,
     pub name: String,
-    /// Empty for the name.
+    /// Empty if it is the name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub event_name: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -127,7 +127,7 @@ pub struct Trigger {
     pub tags: Vec<Tag>,
 }
 
-/// Another trigger, in whose shadow one stays silent. The format names it by all that identifies it.
+/// Another trigger that suppresses this one. The format identifies it by name and expressions.
 #[derive(Serialize, Clone)]
 pub struct Dependency {
     pub name: String,
@@ -135,7 +135,7 @@ pub struct Dependency {
     pub recovery_expression: String,
 }
 
-/// A rule of low-level discovery.
+/// A low-level discovery rule.
 #[derive(Serialize)]
 pub struct Rule {
     pub uuid: String,
@@ -225,7 +225,7 @@ pub struct Reference<'a> {
 pub struct Dashboard {
     pub uuid: String,
     pub name: &'static str,
-    /// Whether it turns its pages by itself.
+    /// Whether it turns its pages automatically.
     pub auto_start: &'static str,
     pub pages: Vec<Page>,
 }
@@ -274,8 +274,8 @@ pub fn tag(tag: &'static str, value: &str) -> Tag {
     Tag { tag, value: value.into() }
 }
 
-/// A UUID as Zabbix wants it, of version 4 and without dashes, which never changes for the same thing: by its UUID an
-/// import knows what is there already.
+/// A UUID as Zabbix requires it: version 4, without dashes, and always the same for the same object. An import
+/// recognizes existing objects by their UUID.
 pub fn uuid(what: &str, key: &str) -> String {
     let name = format!("netstat-agentx/zabbix/{what}/{key}");
     let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, name.as_bytes());

@@ -7,7 +7,7 @@ use super::keys::{percent_key, rate_key, value_key};
 use super::prototype::{LISTENER_GRAPH, PORT_GRAPH};
 use crate::consumers::graphs::GRAPHS;
 
-/// In the order of the lines; those of the TCP states come out as one expects: green is well, red is not.
+/// In the order of the lines; the TCP states get the colours one expects: green is good, red is not.
 const COLOURS: [&str; 11] = [
     "2E9E4F", "56B4E9", "E69F00", "9467BD", "C5A3E0", "7F8C9A", "5B3A29", "D62728", "F4A6A6", "1F5FA8",
     "D4C21A",
@@ -23,7 +23,7 @@ pub fn graph(name: &str, stacked: bool, graph_items: Vec<GraphItem>) -> Graph {
     }
 }
 
-/// The key of a line of a graph.
+/// The key of a graph line.
 fn key(name: &str, is_rate: bool) -> String {
     if is_rate { rate_key(name) } else { value_key(name) }
 }
@@ -53,7 +53,7 @@ const RETRANSMITTED: &str = "TCP segments retransmitted, percent";
 const UDP_QUEUES: &str = "UDP queues";
 const AGENT: &str = "netstat-agentx: what it answers";
 
-/// With the unit where that is not plain from the title.
+/// The title, with the unit if the title does not imply it.
 fn title(graph: &crate::consumers::graphs::Graph) -> String {
     if graph.is_rate() { format!("{}, per second", graph.title) } else { graph.title.into() }
 }
@@ -73,7 +73,7 @@ pub fn lines(keys: impl Iterator<Item = String>) -> Vec<GraphItem> {
         .collect()
 }
 
-/// A dashboard of 24 columns: what a person hangs on a wall, then a page for each matter.
+/// A dashboard of 24 columns: a page for the wall, then one page per subject.
 pub fn dashboard() -> Dashboard {
     let graphs = |names: &[&str]| names.iter().map(|name| titled(name)).collect::<Vec<_>>();
     let mut errors = graphs(&["tcp_handshake", "tcp_errors", "tcp_aborts", "tcp_listen", "tcp_syn_queue"]);
@@ -120,7 +120,7 @@ fn overview() -> Vec<Widget> {
     widgets
 }
 
-/// Graphs three in a row.
+/// Graphs, three in a row.
 fn tiles(names: &[String], top: usize, height: usize) -> Vec<Widget> {
     let tile = |(position, name): (usize, &String)| {
         chart(name.clone(), position % 3 * 8, top + position / 3 * height, 8, height)
@@ -153,7 +153,7 @@ fn chart(name: String, x: usize, y: usize, width: usize, height: usize) -> Widge
     widget("GRAPH_CLASSIC", x, y, width, height, fields)
 }
 
-/// The latest value of an item, large.
+/// The latest value of an item in large digits.
 fn figure(label: &str, key: String, decimals: usize, x: usize) -> Widget {
     let item = Reference { host: TEMPLATE, key: key.clone(), name: String::new() };
     let fields = vec![
@@ -162,7 +162,7 @@ fn figure(label: &str, key: String, decimals: usize, x: usize) -> Widget {
         // Description and value; neither the time nor the arrow.
         integer("show", 1),
         integer("show", 2),
-        // Only a percent sign is short enough to stand there.
+        // Only a percent sign is short enough to fit.
         integer("units_show", usize::from(key.starts_with("netstat.percent"))),
         Field { kind: "STRING", name: "description", value: FieldValue::Plain(label.into()) },
         Field { kind: "ITEM", name: "itemid", value: FieldValue::Reference(item) },
@@ -170,7 +170,7 @@ fn figure(label: &str, key: String, decimals: usize, x: usize) -> Widget {
     Widget { hide_header: "YES", ..widget("ITEM", x, 0, 4, 3, fields) }
 }
 
-/// The graphs of everything discovered, three in a row and two rows at a time.
+/// The graphs of all discovered objects, three in a row and two rows at a time.
 fn prototypes(name: &str, y: usize, height: usize) -> Widget {
     let graph = Reference { host: TEMPLATE, key: String::new(), name: name.into() };
     let fields = vec![

@@ -1,4 +1,4 @@
-//! What items are made of: an item of each kind, steps of preprocessing, and what the items of a template have in common.
+//! The parts of items: an item of each kind, preprocessing steps, and what all items of a template share.
 
 use super::export::{Item, Step, tag, uuid};
 use super::keys::{rate_key, value_key};
@@ -43,7 +43,7 @@ fn explanation(object: &Object) -> String {
     }
 }
 
-/// What a kernel, a namespace or a container lacks has no instance; it is no error. To discard is the default.
+/// Whatever a kernel, a namespace or a container lacks has no instance; that is no error. The default is to discard.
 pub fn discard_not_supported() -> Step {
     step("CHECK_NOT_SUPPORTED", "")
 }
@@ -52,7 +52,7 @@ pub fn step(kind: &'static str, parameter: &str) -> Step {
     Step { kind, parameters: [parameter.to_owned()], error_handler: "", error_handler_params: "" }
 }
 
-/// The unit is short, since Zabbix leaves little room beside the axis of a graph: what is counted, the name says.
+/// The unit is short, since Zabbix leaves little room beside the axis of a graph; the name says what is counted.
 pub fn rate(object: &Object, shown: String, component: &str) -> Item {
     assert!(object.is_counter(), "{} is no counter", object.name);
     let mut item = asked(object, rate_key(object.name), shown, component);
@@ -66,7 +66,7 @@ pub fn heartbeat() -> Step {
     step("DISCARD_UNCHANGED_HEARTBEAT", &m("HEARTBEAT"))
 }
 
-/// ESTABLISHED for established, as the graphs write it.
+/// ESTABLISHED for established, as in the graphs.
 pub fn state_word(state: &str) -> &'static str {
     let lines = GRAPHS.iter().flat_map(|graph| graph.lines);
     let wanted = format!("lnsTcpStateSockets.all.{state}");

@@ -1,4 +1,4 @@
-//! All items: what is asked for, and what is worked out from it.
+//! All items: those that are polled, and those calculated from them.
 
 use super::export::{Item, Named, tag};
 use super::item::{gauge, heartbeat, rate, state_word};
@@ -10,11 +10,11 @@ use netstat_agentx::mib::object::Object as Declared;
 use netstat_agentx::registry::{self, Concern, Kind, Registered};
 use std::collections::BTreeMap;
 
-/// Groups of counters that nearly every Linux host has. What the others (MPTcpExt, Sctp, Xfrm, UdpLite) count is of
-/// use to few, who will want all of it.
+/// Counter groups that nearly every Linux host has. The others (MPTcpExt, Sctp, Xfrm, UdpLite) are useful to few, who
+/// will want all of them.
 const COMMON: [&str; 9] = ["Ip", "Icmp", "Tcp", "Udp", "TcpExt", "IpExt", "Ip6", "Icmp6", "Udp6"];
 
-/// All items by key. `watched` are the keys that triggers and graphs look at; others are stored only when they change.
+/// All items by key. Triggers and graphs look at the keys in `watched`; other items are stored only when they change.
 pub fn items(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
     let mut all: Vec<Item> = states();
     all.extend(sockets());
@@ -37,7 +37,7 @@ fn states() -> Vec<Item> {
                 "all" => format!("TCP {word}"),
                 family => format!("TCP {word}, {}", shown_family(family)),
             };
-            // All 33 are always there: one that is missing is worth an error.
+            // All 33 always exist, so a missing one deserves an error.
             items.push(Item { preprocessing: vec![], ..gauge(name, shown, "tcp states") });
         }
     }
@@ -100,7 +100,7 @@ fn sockstat() -> Vec<Item> {
     names.map(item).collect()
 }
 
-/// Counters as rates: those that are drawn, then all of the registry that are worth a look.
+/// Counters as rates: first those that are drawn, then all others of the registry that deserve a look.
 fn counters(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
     let mut items = Vec::new();
     let mut drawn: Vec<&Registered> = Vec::new();

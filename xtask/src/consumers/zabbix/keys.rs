@@ -1,4 +1,4 @@
-//! Keys of items, as triggers, graphs and formulas name them.
+//! Keys of items, as used in triggers, graphs and formulas.
 
 use super::export::TEMPLATE;
 
@@ -15,12 +15,12 @@ pub fn rate_key(name: &str) -> String {
     format!("netstat.rate[{name}]")
 }
 
-/// The key of a percentage, by what it is a part of.
+/// The key of a percentage, by the name of the part.
 pub fn percent_key(name: &str) -> String {
     format!("netstat.percent[{name}]")
 }
 
-/// An item as it stands in an expression.
+/// An item as written in an expression.
 pub fn at(key: &str) -> String {
     format!("/{TEMPLATE}/{key}")
 }

@@ -1,8 +1,8 @@
-//! User macros: every threshold, period and filter of the template, to be set anew on a host or a template above.
+//! User macros: every threshold, period and filter of the template, to override on a host or a linking template.
 
 use super::export::Macro;
 
-/// Name without its prefix, default, what it is for.
+/// Name without its prefix, default, purpose.
 pub const MACROS: &[(&str, &str, &str)] = &[
     ("INTERVAL", "1m", "How often the figures are asked for."),
     ("DISCOVERY.INTERVAL", "10m", "How often listeners and ports are looked for."),
@@ -75,7 +75,7 @@ pub fn m(name: &str) -> String {
     format!("{{$NETSTAT.{name}}}")
 }
 
-/// The macro with a context, by which a host can set it for one listener or port.
+/// The macro with a context, so that a host can set it for one listener or port.
 pub fn m_of(name: &str, context: &str) -> String {
     m(name).replace('}', &format!(":\"{context}\"}}"))
 }

@@ -1,4 +1,4 @@
-//! Zabbix: one template for 6.0 and later, and the page that says how to use it.
+//! Zabbix: one template for 6.0 and later, and the page that explains it.
 
 mod agent;
 mod alarm;
@@ -23,12 +23,12 @@ use netstat_agentx::mib::object::Object as Declared;
 use resets::TRACING;
 use std::collections::BTreeSet;
 
-/// Zabbix's own group for such templates, with the UUID that it has everywhere.
+/// Zabbix's own group for such templates, with its universal UUID.
 const GROUP: (&str, &str) = ("846977d1dfed4968bc5f8bdb363285bc", "Templates/Operating systems");
 
 pub fn files() -> Vec<(String, String)> {
     let file = made();
-    // A text is one line however long, unless it has line breaks of its own: folding would tear names apart.
+    // A text without line breaks of its own stays on one line, however long: folding would split names.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     let text = serde_saphyr::to_string_with_options(&file, options).unwrap();
     let readme = readme::page(&file.zabbix_export);
@@ -70,8 +70,8 @@ fn made() -> File {
     }
 }
 
-/// Puts a trigger where the format has it: with its item if it looks at one only. Checks on the way that the items of
-/// its expressions exist.
+/// Puts a trigger where the format wants it: with its item if it looks at only one. Also checks that the items in its
+/// expressions exist.
 fn placed(trigger: &Trigger, items: &mut [Item]) -> bool {
     let keys = keys(&trigger.expression).into_iter().chain(keys(&trigger.recovery_expression));
     let keys: BTreeSet<_> = keys.collect();
@@ -85,7 +85,7 @@ fn placed(trigger: &Trigger, items: &mut [Item]) -> bool {
     })
 }
 
-/// The keys in an expression, each of which ends with a bracket.
+/// The keys in an expression; each ends with a bracket.
 fn keys(expression: &str) -> Vec<String> {
     let host = format!("/{TEMPLATE}/");
     let items = expression.split(&host).skip(1);

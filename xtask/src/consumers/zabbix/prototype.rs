@@ -1,4 +1,4 @@
-//! What the rules of low-level discovery have in common.
+//! What the low-level discovery rules share.
 
 use super::export::{Condition, Filter, Item, tag, uuid};
 use super::item::{INTERVAL, column, discard_not_supported};
@@ -31,7 +31,7 @@ pub fn prototype(key: String, name: String, of: &str, instance: &str, about: &st
         delay: INTERVAL,
         history: "7d",
         description: format!("{about}\n\nObject: {of}"),
-        // What has stopped listening, or resetting, has no instance, until discovery takes its items away.
+        // A port that stopped listening or resetting has no instance until discovery removes its items.
         preprocessing: vec![discard_not_supported()],
         tags: vec![tag("component", "listeners")],
         ..Item::default()

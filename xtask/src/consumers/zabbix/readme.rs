@@ -1,4 +1,4 @@
-//! The page beside the template: prose, and tables of what is in it.
+//! The page beside the template: prose, and tables of its contents.
 
 use super::export::{Export, Trigger};
 use super::macros::MACROS;
@@ -62,7 +62,7 @@ pub fn page(export: &Export) -> String {
     out
 }
 
-/// All triggers but those of discovered items, by name.
+/// All triggers except those of discovered items, by name.
 fn triggers(export: &Export) -> Vec<&Trigger> {
     let items = export.templates[0].items.iter().flat_map(|item| &item.triggers);
     let mut all: Vec<_> = items.chain(&export.triggers).collect();

@@ -12,7 +12,7 @@ pub const TRACING: &str = "lnsResetTracing";
 
 const COMPONENT: &str = "resets";
 
-/// What is said of tracing itself.
+/// Items about tracing itself.
 pub fn items() -> Vec<Item> {
     let mut tracing = gauge(TRACING, "TCP resets: tracing".into(), COMPONENT);
     tracing.valuemap = Some(Named { name: TRACING });
@@ -21,7 +21,7 @@ pub fn items() -> Vec<Item> {
     vec![tracing, rate(&lost, "TCP resets: in no row".into(), COMPONENT)]
 }
 
-/// The ports that reset.
+/// Discovers the ports that reset.
 pub fn rule() -> Rule {
     const WHICH: &str = "{#DIRECTION}, {#SIDE} port {#PORT}, {#REASON}";
     let key = |of: &str| format!("netstat.{of}[{{#DIRECTION}},{{#SIDE}},{{#PORT}},{{#REASON}}]");
@@ -38,7 +38,7 @@ pub fn rule() -> Rule {
     peer.value_type = "CHAR";
     peer.trends = "0";
     peer.preprocessing = vec![
-        // The kernel tells none for what a listener resets.
+        // The kernel reports no peer for a reset that a listener sends.
         Step {
             error_handler: "CUSTOM_VALUE",
             error_handler_params: "unknown",

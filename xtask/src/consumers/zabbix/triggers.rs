@@ -1,4 +1,4 @@
-//! Triggers: when it is a problem and when it is over. Every threshold is a user macro.
+//! Triggers: when a problem begins and when it is over. Every threshold is a user macro.
 
 use super::agent::sources;
 use super::alarm::{Alarm, at_once, lasting, resolved};
@@ -7,7 +7,7 @@ use super::keys::{SNMPD_UPTIME, at, percent_key, rate_key, value_key};
 use super::macros::m;
 use netstat_agentx::snapshot::SourceId;
 
-/// All triggers, their dependencies written out.
+/// All triggers, with their dependencies expanded.
 pub fn triggers() -> Vec<Trigger> {
     resolved([agent(), sockets(), limits(), queues(), surges(), udp()].into_iter().flatten().collect())
 }
@@ -31,7 +31,7 @@ fn agent() -> Vec<Alarm> {
             )
             .shows("")
             .scope("availability"),
-        // A dependency would not do: each nodata is evaluated at its own time, and this one may come first.
+        // A dependency would not help: each nodata is evaluated at its own time, and this one may come first.
         Alarm::new(
             "agent-silent",
             "netstat-agentx does not answer",
@@ -105,7 +105,7 @@ fn sockets() -> Vec<Alarm> {
             "TCP sockets in CLOSE_WAIT keep growing",
             "WARNING",
             format!("min({waiting},{period})>max({waiting},{period}:now-{period}) and last({waiting})>={least}"),
-            // It is not over when it stops growing: only when the sockets are gone.
+            // It is not over when the number stops growing, only when the sockets are gone.
             format!("last({waiting})<{least}"),
         )
         .about(
@@ -213,7 +213,7 @@ fn limits() -> Vec<Alarm> {
     ]
 }
 
-/// Two alarms for each counter of a queue that was full.
+/// Two alarms for each counter of a full queue.
 fn queues() -> Vec<Alarm> {
     let accept = "A program does not accept its connections fast enough, or its backlog or net.core.somaxconn is too \
         small. The items of the listeners show which accept queue is full; so does 'ss -tln'.";
@@ -241,7 +241,7 @@ fn queues() -> Vec<Alarm> {
     alarms
 }
 
-/// Rates against their own past, and what goes with them.
+/// Rates compared with their own past, and related triggers.
 fn surges() -> Vec<Alarm> {
     let surge = |counter: &str, name: &str, about: &str| {
         let item = at(&rate_key(counter));
@@ -253,7 +253,7 @@ fn surges() -> Vec<Alarm> {
             name,
             "WARNING",
             format!("{now}>{factor}*{floor} and {now}>{factor}*{past}"),
-            // Half of what makes it a problem, so that it does not come and go.
+            // Half of the problem's threshold, so that it does not flap.
             format!("{now}<{factor}*{floor}/2 or {now}<{factor}*{past}/2"),
         )
         .about(about)
