@@ -1,4 +1,4 @@
-//! Counting many sockets, beside `cat` of the same tables.
+//! Counts many sockets, compared with `cat` of the same tables.
 
 use crate::measure::{Guard, Table, cpu, cpu_of, median, pairs};
 use netstat_agentx::proc::read::ProcRoot;
@@ -14,7 +14,7 @@ pub struct Sockets(#[expect(dead_code, reason = "held until dropped")] Vec<Guard
 
 const PAIRS_EACH: usize = 9_500;
 
-/// Waits until what was open before is gone: a socket may stand in TIME_WAIT for a minute.
+/// Waits until earlier sockets are gone: a socket may stay in TIME_WAIT for a minute.
 fn quiet(sockets: usize) {
     let waiting = || {
         let text = std::fs::read_to_string("/proc/net/sockstat").unwrap();
@@ -29,7 +29,7 @@ fn quiet(sockets: usize) {
     }
 }
 
-/// About so many established sockets.
+/// Opens about this many established sockets.
 pub fn many(sockets: usize) -> Sockets {
     quiet(sockets);
     let mut left = sockets / 2;
@@ -50,7 +50,7 @@ pub fn many(sockets: usize) -> Sockets {
     Sockets(holders)
 }
 
-/// Opens pairs of sockets over loopback, says so, and keeps them until it is killed.
+/// Opens pairs of sockets over loopback, reports that it has, and keeps them until it is killed.
 pub fn hold(pairs: usize, port: u16) {
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let mut keep = Vec::with_capacity(2 * pairs);
@@ -65,7 +65,7 @@ pub fn hold(pairs: usize, port: u16) {
     }
 }
 
-/// Reading and counting all sockets, as a whole process that starts, reads, answers and ends, beside `cat` of the same
+/// Reads and counts all sockets in a process that starts, reads, answers and ends, compared with `cat` of the same
 /// tables, at 200,000 sockets and fewer.
 pub fn counting(table: &mut Table) {
     let root = ProcRoot::new("/proc");
@@ -112,8 +112,8 @@ pub fn counting(table: &mut Table) {
     }
 }
 
-/// The most memory that counting took, as the kernel tells a parent of its child: read while the child is a zombie it
-/// would be 0, so the child is asked to show its own.
+/// The peak memory of counting. A parent that reads it from a zombie child would get 0, so it is sampled while the
+/// child runs.
 fn peak() -> u64 {
     let script = format!(
         "{} show >/dev/null & while :; do r=$(sed -n 's/VmHWM:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$!/status 2>/dev/null); \

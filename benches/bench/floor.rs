@@ -1,5 +1,5 @@
 //! The floor: a subagent that computes nothing. It serves recorded instances as constants, with OIDs and types of the
-//! same size as ours, by the same session and the same encoding.
+//! same size as ours, through the same session and the same encoding.
 
 use netstat_agentx::agentx::session::{Action, Event, Session};
 use netstat_agentx::agentx::settings::Settings;
@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-/// A subtree of ours and the one, just as long, that the floor has beside it.
+/// A subtree of ours, and the floor's counterpart of the same length.
 pub const BESIDE: [(&str, &str); 2] = [
     (".1.3.6.1.4.1.8072.9999.9999.2741", ".1.3.6.1.4.1.8072.9999.9999.2742"),
     (".1.3.6.1.2.1.6", ".1.3.6.1.2.1.96"),
@@ -71,7 +71,7 @@ pub fn serve(socket: &str, recorded: &str) {
     }
 }
 
-/// The row after the one that was answered last is the next one; anything else is looked for.
+/// The next row usually follows the one answered last; anything else is searched for.
 fn act(actions: Vec<Action<'_>>, rows: &[(Oid, Value)], position: &mut usize, out: &mut Vec<u8>) {
     for action in actions {
         match action {

@@ -1,4 +1,4 @@
-//! Never late: counters, a state count and a walk at the same time, on a host with very many sockets.
+//! Never late: counters, a state count and a walk at the same time on a host with very many sockets.
 
 use crate::counting::many;
 use crate::measure::Table;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const SOCKETS: usize = 600_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Asks for one instance again and again; the times, sorted, in milliseconds.
+/// Requests one instance repeatedly; returns the times, sorted, in milliseconds.
 fn poll(agents: &Agents, name: &str, pause: Duration, unanswered: &AtomicUsize) -> Vec<f64> {
     let (end, mut times) = (Instant::now() + MINUTE, Vec::new());
     while Instant::now() < end {

@@ -1,5 +1,5 @@
-//! `make bench`: everything is compared with something that runs beside it, in a network namespace of its own, and the
-//! figures come out as one table. `cargo bench -- SECTION…` runs some of the sections only.
+//! `make bench`: everything is compared with something that runs beside it, in its own network namespace, and the
+//! figures are printed as a table. `cargo bench -- SECTION…` runs only some of the sections.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::cast_precision_loss, clippy::print_stderr)]
 
@@ -36,7 +36,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        // What the sections start as processes of their own.
+        // The sections start these as separate processes.
         ["floor", socket, recorded] => return floor::serve(socket, recorded),
         ["hold", pairs, port] => return counting::hold(pairs.parse().unwrap(), port.parse().unwrap()),
         ["procfs"] => return peers::procfs_count(),
@@ -61,7 +61,7 @@ fn main() {
     for (name, section) in SECTIONS {
         if words.is_empty() || words.contains(&name) {
             eprintln!("{name} …");
-            // A table for each, at once: a run takes half an hour and may be cut short.
+            // Each section prints its table at once: a run takes half an hour and may be interrupted.
             let mut table = Table::default();
             section(&mut table);
             println!("\n{name}\n");

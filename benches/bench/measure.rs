@@ -1,4 +1,4 @@
-//! Times, medians, ratios, and the table they come out in.
+//! Times, medians, ratios, and the table that shows them.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A line for each comparison.
+/// One line for each comparison.
 #[derive(Default)]
 pub struct Table(Vec<[String; 6]>, String);
 
 impl Table {
-    /// Adds a comparison: what was done, ours and theirs (medians in seconds), the ratio, how often.
+    /// Adds a comparison: what was done, ours and theirs (medians in seconds), the ratio, the number of runs.
     pub fn add(&mut self, what: &str, ours: f64, other: &str, theirs: f64, times: usize) {
         let ratio = format!("{:.2}", ours / theirs);
         self.0.push([what.into(), seconds(ours), other.into(), seconds(theirs), ratio, times.to_string()]);
@@ -23,7 +23,7 @@ impl Table {
         self.0.push([what.into(), figure.into(), String::new(), String::new(), String::new(), String::new()]);
     }
 
-    /// A table of its own: figures by what they are of, a column for each number of sockets.
+    /// A separate table: figures by subject, one column for each number of sockets.
     pub fn growth(&mut self, sizes: &[usize], lines: Vec<(String, Vec<String>)>) {
         let head: Vec<_> = sizes.iter().map(|size| format!(" {size} ")).collect();
         let rule = "--- |".repeat(sizes.len() + 1);
@@ -60,8 +60,8 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The median of the ratios of pairs that were measured one after the other is steadier than the ratio of medians:
-/// what disturbs the machine disturbs both. Gives the medians of both sides too.
+/// Measures pairs one after the other. The median of their ratios is steadier than the ratio of medians, since
+/// disturbances of the machine affect both. Also returns the medians of both sides.
 pub fn pairs(
     times: usize,
     mut ours: impl FnMut() -> f64,
@@ -69,7 +69,7 @@ pub fn pairs(
 ) -> (f64, f64, f64) {
     let (mut all_ours, mut all_theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..times {
-        // Whoever comes first may find colder caches.
+        // The first of a pair may find colder caches.
         let (a, b) = if round % 2 == 0 {
             let a = ours();
             (a, theirs())
@@ -98,13 +98,13 @@ fn own_cpu() -> f64 {
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
-/// Nanoseconds on a CPU are the first figure.
+/// The first figure is the time on a CPU in nanoseconds.
 fn schedstat(path: impl AsRef<Path>) -> f64 {
     let text = fs::read_to_string(path).unwrap();
     text.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e9
 }
 
-/// CPU time of a command, of its threads and of the children that it waited for.
+/// CPU time of a command, its threads and the children that it waited for.
 pub fn cpu_of_all(command: &mut Command) -> f64 {
     let children = || {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
@@ -116,11 +116,11 @@ pub fn cpu_of_all(command: &mut Command) -> f64 {
     children() - before
 }
 
-/// CPU time of a whole command of one thread, from its start to its end.
+/// CPU time of a whole single-threaded command, from start to end.
 pub fn cpu_of(command: &mut Command) -> f64 {
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let process = format!("/proc/{}", child.id());
-    // While nobody has waited for it, what it used can be read.
+    // Its usage can be read until it is waited for.
     loop {
         let stat = fs::read_to_string(format!("{process}/stat")).unwrap();
         if stat.rsplit_once(") ").unwrap().1.starts_with('Z') {
@@ -140,11 +140,11 @@ pub fn wall(work: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// A process that ends with its owner.
+/// A process that is killed when its owner is dropped.
 pub struct Guard(pub Child);
 
 impl Guard {
-    /// CPU time of the threads that there are.
+    /// CPU time of the existing threads.
     pub fn cpu(&self) -> f64 {
         let threads = fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
         threads.map(|thread| schedstat(thread.unwrap().path().join("schedstat"))).sum()

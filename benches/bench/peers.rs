@@ -1,4 +1,4 @@
-//! How the cost grows with the sockets, ours and that of the tools that count them today.
+//! How the cost grows with the number of sockets, for us and for the tools that count them today.
 
 use crate::counting::many;
 use crate::measure::{Guard, Table, cpu, cpu_of_all, median, seconds};
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 500_000];
 const EXPORTER: &str = "127.0.0.1:19100";
 
-/// The states of all sockets by the `procfs` crate, as a process.
+/// Counts the states of all sockets with the `procfs` crate, as a process.
 pub fn procfs_count() {
     let mut states = [0_usize; 16];
     for table in [procfs::net::tcp().unwrap(), procfs::net::tcp6().unwrap()] {
@@ -29,7 +29,7 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// The peers that are commands: what they are called in the table, and how they are run.
+/// The peers that are commands: their names in the table, and the commands.
 fn commands() -> Vec<(&'static str, Command)> {
     let cat = "cat /proc/net/tcp /proc/net/tcp6";
     let ours = format!("{} get lnsTcpStateSockets.all.established", env!("CARGO_BIN_EXE_netstat-agentx"));
@@ -48,7 +48,7 @@ fn commands() -> Vec<(&'static str, Command)> {
     ]
 }
 
-/// CPU of one scrape of a node_exporter that has the tcpstat collector alone, and its resident memory.
+/// CPU of one scrape of a node_exporter with only the tcpstat collector, and its resident memory.
 fn tcpstat() -> (f64, u64) {
     let exporter = Command::new("prometheus-node-exporter")
         .args(["--collector.disable-defaults", "--collector.tcpstat", "--web.disable-exporter-metrics"])
@@ -72,8 +72,8 @@ fn tcpstat() -> (f64, u64) {
     (exporter.cpu() - before, exporter.resident())
 }
 
-/// Ours and the peers at each size. Every figure is CPU time of one count of all states, in a process of its own for
-/// the commands, but for the last ones.
+/// Ours and the peers at each size. Every figure but the last ones is the CPU time of one count of all states; each
+/// command runs in its own process.
 pub fn growth(table: &mut Table) {
     let root = ProcRoot::new("/proc");
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();

@@ -1,4 +1,4 @@
-//! One poll of everything, beside the classic shell script that delivers ten figures.
+//! One poll of everything, compared with the classic shell script that delivers ten figures.
 
 use crate::counting::many;
 use crate::measure::{Table, cpu, cpu_of_all, seconds};
@@ -9,16 +9,16 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const POLLS: usize = 40;
-/// Longer than the max-ages that the subagent has here, so that every poll reads everything anew.
+/// Longer than the subagent's max-ages here, so that every poll reads everything anew.
 const PAUSE: Duration = Duration::from_millis(600);
-/// As many variable bindings as Zabbix 6.0 puts into a request at most.
+/// The most variable bindings that Zabbix 6.0 puts into a request.
 const TOGETHER: usize = 128;
 
-/// What a template asks: all states, UDP, sockstat, and the counters of IP, ICMP, TCP and UDP.
+/// What a template polls: all states, UDP, sockstat, and the counters of IP, ICMP, TCP and UDP.
 const SUBTREES: [&str; 9] =
     [".1.1.1", ".1.1.2", ".1.2", ".1.3.1", ".1.3.2", ".1.3.3", ".1.3.4", ".1.3.6", ".1.3.7"];
 
-/// Takes what zabbix_sender sends and says that it was well.
+/// Receives what zabbix_sender sends and reports success.
 fn trapper() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -54,7 +54,7 @@ fn script(port: u16) -> Command {
     command
 }
 
-/// The names of all instances that are asked.
+/// The names of all polled instances.
 fn items(agents: &Agents) -> Vec<String> {
     SUBTREES.iter().flat_map(|subtree| agents.names(&format!("{BASE}{subtree}"))).collect()
 }
@@ -72,8 +72,8 @@ fn gets(items: &[String]) {
     }
 }
 
-/// GETBULKs that ask at several places at once, as many as snmpd answers together; snmpd turns each repetition into one
-/// AgentX request for all of them.
+/// GETBULKs at several places at once, as many as snmpd answers together; snmpd turns each repetition into one AgentX
+/// request for all of them.
 fn bulks(items: &[String]) {
     const REPETITIONS: usize = 8;
     const PLACES: usize = 12;
@@ -86,7 +86,7 @@ fn bulks(items: &[String]) {
     }
 }
 
-/// A GETBULK walk of one subtree after the other: one AgentX request for each instance.
+/// GETBULK walks of one subtree after the other: one AgentX request for each instance.
 fn walks() {
     for subtree in SUBTREES {
         let mut command = snmp("snmpbulkwalk");

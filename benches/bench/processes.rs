@@ -1,4 +1,4 @@
-//! The map from sockets to processes, with many of both, and whether it is in anybody's way.
+//! The map from sockets to processes, with many of both, and whether it delays anything else.
 
 use crate::measure::{Guard, Table, cpu, median};
 use crate::walking::{Agents, BASE};
@@ -15,12 +15,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PROCESSES: usize = 5_000;
-/// With the standard three, ten for each process.
+/// With the standard three, ten per process.
 const DESCRIPTORS: usize = 7;
-/// One process in so many holds sockets; the others hold files.
+/// One in this many processes holds sockets; the others hold files.
 const SOCKETS_IN: usize = 10;
 
-/// Starts the processes, says so, and waits to be killed: they end with it.
+/// Starts the processes, reports that it has, and waits to be killed; they end with it.
 pub fn crowd() {
     let null = std::fs::File::open("/dev/null").unwrap();
     let mut children = Vec::with_capacity(PROCESSES);
@@ -41,11 +41,11 @@ pub fn crowd() {
     }
     print!("r");
     std::io::Write::flush(&mut std::io::stdout()).unwrap();
-    // Until our own standard input is closed.
+    // Until its own standard input is closed.
     let _ = std::io::stdin().read(&mut [0]);
 }
 
-/// How many descriptors all processes have.
+/// The number of descriptors of all processes.
 fn procfs_descriptors() -> usize {
     let processes = procfs::process::all_processes().unwrap().flatten();
     processes.filter_map(|process| Some(process.fd().ok()?.flatten().count())).sum()

@@ -1,4 +1,4 @@
-//! Resets under attack: what tracing them costs the subagent, what it counts, and how prompt its answers stay.
+//! Resets under attack: what tracing costs the subagent, what it counts, and how promptly it still answers.
 
 use crate::measure::{Table, cpu, pairs};
 use crate::walking::{Agents, BASE};
@@ -12,12 +12,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where the flood goes, one port or so many from here on.
+/// The target of the flood: one port, or a range that starts here.
 const PORT: u16 = 1000;
 const SECONDS: u64 = 10;
 
-/// `flood RATE SECONDS PORTS`: acknowledgements of nothing, over loopback, to ports where nothing listens; the kernel
-/// answers each with a reset. A rate of 0 is as fast as it goes. Prints how many.
+/// `flood RATE SECONDS PORTS`: sends stray acknowledgements over loopback to ports without a listener; the kernel
+/// answers each with a reset. A rate of 0 is as fast as possible. Prints how many it sent.
 pub fn flood(rate: u64, seconds: u64, ports: u16) {
     let raw = socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::TCP)).unwrap();
     rustix::net::connect(&raw, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -88,8 +88,8 @@ pub fn under_attack(table: &mut Table) {
     }
 }
 
-/// What one reset costs to take out of the kernel's buffer: as the kernel has it and decoded, beside its text, not even
-/// looked at.
+/// The cost of taking one reset out of the kernel's buffer: binary and decoded, compared with its text, not even
+/// parsed.
 fn reading(table: &mut Table) {
     const RATE: u64 = 100_000;
     let tracefs = tracefs().unwrap();
@@ -153,10 +153,10 @@ fn attack(table: &mut Table, what: &str, rate: u64, ports: u16) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let (used, took) = (agents.own_cpu() - used, start.elapsed().as_secs_f64());
-    // Where it was too fast, the kernel dropped some of its packets before they came to TCP.
+    // If it was too fast, the kernel dropped some of its packets before they reached TCP.
     sent(flood);
     let sent = out_resets() - before;
-    // Until the table is as of now.
+    // Until the table is up to date.
     std::thread::sleep(Duration::from_millis(2500));
     let counted = counts(&agents, ports);
     let lost = number(&agents.value(&format!("{BASE}.1.6.3.0")));
@@ -191,7 +191,7 @@ fn out_resets() -> u64 {
     tcp[1][at].parse().unwrap()
 }
 
-/// What the table has for the ports of the flood, whatever else on the machine resets.
+/// The table's counts for the flood's ports, whatever else on the machine resets.
 fn counts(agents: &Agents, ports: u16) -> u64 {
     let column = format!("{BASE}.1.6.1.1.5.1.1");
     let of_flood = |name: &str| {

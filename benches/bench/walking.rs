@@ -1,4 +1,4 @@
-//! Walks through a real snmpd, beside the floor and snmpd's own modules; and the reading of the counter files.
+//! Walks through a real snmpd, compared with the floor and snmpd's own modules; and the reading of the counter files.
 
 use crate::counting::{Sockets, many};
 use crate::floor::BESIDE;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub const BASE: &str = BESIDE[0].0;
 pub const PORT: &str = "127.0.0.1:16171";
 
-/// One reading of all counter files, beside reading them and beside `cat`.
+/// One reading of all counter files, compared with only reading them and with `cat`.
 pub fn counter_files(table: &mut Table) {
     let root = ProcRoot::new("/proc");
     let files = ["snmp", "netstat", "snmp6", "xfrm_stat"].map(|file| format!("/proc/net/{file}"));
@@ -31,7 +31,7 @@ pub fn counter_files(table: &mut Table) {
     table.add("the same", ours, "`cat` of the same files, as a process", theirs, 101);
 }
 
-/// snmpd with ours and the floor registered, or with its own modules alone.
+/// snmpd with our subagent and the floor registered, or with its own modules alone.
 pub struct Agents {
     folder: TempDir,
     port: &'static str,
@@ -71,7 +71,7 @@ impl Agents {
         self.add_ours_with("");
     }
 
-    /// With more lines for its configuration.
+    /// Adds our subagent with additional configuration lines.
     pub fn add_ours_with(&mut self, more: &str) {
         std::fs::write(
             self.path("agent.toml"),
@@ -86,7 +86,7 @@ impl Agents {
         await_so("the subagent", || self.answers(&format!("{BASE}.1.5.1.0")));
     }
 
-    /// CPU time of snmpd and of the subagents so far.
+    /// CPU time of snmpd and the subagents so far.
     pub fn cpu(&self) -> f64 {
         self.processes.iter().map(Guard::cpu).sum()
     }
@@ -101,7 +101,7 @@ impl Agents {
         self.processes[1].resident() as f64 / 1000.0
     }
 
-    /// Records what ours serves below a subtree, and lets the floor serve the same beside it.
+    /// Records what we serve below a subtree, and lets the floor serve the same beside it.
     fn add_floor(&mut self, subtree: &str) -> String {
         let output = self.command("snmpbulkwalk", subtree).output().unwrap();
         std::fs::write(self.path("recorded"), output.stdout).unwrap();
@@ -118,7 +118,7 @@ impl Agents {
         beside
     }
 
-    /// Whether an instance can be had. Who is not there yet must not be waited for as long as for a slow answer.
+    /// Whether an instance can be read. An absent subagent is not waited for as long as a slow answer.
     fn answers(&self, name: &str) -> bool {
         let output = self.within("0.5", "snmpget", name).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -136,7 +136,7 @@ impl Agents {
         command
     }
 
-    /// How many instances a walk gives.
+    /// The number of instances in a walk.
     pub fn walk(&self, tool: &str, subtree: &str) -> usize {
         let output = self.command(tool, subtree).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -196,7 +196,7 @@ fn beside_floor(table: &mut Table, agents: &mut Agents, tool: &str, what: &str, 
         times,
     );
     table.note(&format!("{what}: median of the ratios of the pairs"), &format!("{ratio:.2}"));
-    // The floor ends, so that the next one can have its subtrees.
+    // The floor ends, so that the next one can register its subtrees.
     agents.processes.pop();
     std::thread::sleep(Duration::from_millis(300));
 }
@@ -210,7 +210,7 @@ pub fn counter_walks(table: &mut Table) {
     }
 }
 
-/// tcpConnectionTable beside the floor, tcpConnTable beside snmpd's own module.
+/// tcpConnectionTable compared with the floor, tcpConnTable with snmpd's own module.
 pub fn socket_walks(table: &mut Table) {
     let mut agents = Agents::snmpd();
     let sockets: Sockets = many(19_000);

@@ -1,5 +1,5 @@
-//! The most work that one PDU can make of each table: a hundred thousand sockets of the kinds that are worst for it, and as
-//! many ranges as a PDU may have. Nothing runs beside it: what counts is that the loop is not held for 20 ms.
+//! The most work that one PDU can cause in each table: a hundred thousand sockets of the worst kinds, and as many
+//! ranges as a PDU can hold. There is no comparison: the loop must not be blocked for 20 ms.
 
 use crate::measure::{Table, seconds};
 use netstat_agentx::agent::answer::answer;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const SOCKETS: usize = 100_000;
 const LONG: Duration = Duration::from_secs(3600);
 
-/// A row: local and remote endpoint as the kernel prints them, state and inode.
+/// A row: local and remote endpoint as the kernel prints them, state, and inode.
 fn row(file: &mut String, local: &str, remote: &str, state: u8, inode: usize) {
     writeln!(
         file,
@@ -26,7 +26,7 @@ fn row(file: &mut String, local: &str, remote: &str, state: u8, inode: usize) {
     .unwrap();
 }
 
-/// Sockets that make a search long: what differs from tree to tree is of which kind the hundred thousand are.
+/// Sockets that make a search long. The trees differ in the kind of the hundred thousand.
 fn tree(kind: &str) -> tempfile::TempDir {
     let tree = tempfile::tempdir().unwrap();
     let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proc/6.18");
@@ -63,7 +63,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A PDU with ranges from these names, again and again, as many as fit; `with_end` has each end right behind its start.
+/// A PDU with as many ranges over these names, repeated, as fit; `with_end` puts each end right after its start.
 fn request(kind: PduType, names: &[Oid], with_end: bool) -> (Header, Vec<u8>) {
     let mut payload = Vec::new();
     let oid = |payload: &mut Vec<u8>, subids: &[u32]| {
@@ -85,7 +85,7 @@ fn request(kind: PduType, names: &[Oid], with_end: bool) -> (Header, Vec<u8>) {
     (Header { kind, flags: 0, session_id: 1, transaction_id: 1, packet_id: 1, payload_length }, payload)
 }
 
-/// All sources read that the view asks for.
+/// A snapshot with all sources read that the view asks for.
 fn everything(view: &View, root: &ProcRoot) -> Snapshot {
     let ages = MaxAges { counters: LONG, sockets: LONG, processes: LONG, answer_within: LONG };
     let (mut snapshot, mut name) = (Snapshot::new(ages), Oid::default());
@@ -106,7 +106,7 @@ fn everything(view: &View, root: &ProcRoot) -> Snapshot {
 pub fn pdus(table: &mut Table) {
     let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
     let view = View::new(Layout { base, mib_2: true, private: true });
-    // By table: the longest time, and what took it.
+    // By table: the longest time and its cause.
     let mut worst: BTreeMap<&str, (f64, String)> = BTreeMap::new();
     for kind in
         ["listeners", "connections", "connected UDP sockets on one endpoint", "UDP sockets on one endpoint"]
@@ -121,7 +121,7 @@ pub fn pdus(table: &mut Table) {
             let object = Oid::from_slice(&leaf.oid).unwrap();
             let cx = Context::new(&snapshot, Instant::now());
             let first = view.next(&cx, &object, false, None).map_or(object.clone(), |(name, _)| name);
-            // Somewhere in the middle of the addresses, and behind the last.
+            // In the middle of the addresses, and after the last.
             let mut middle = object.clone();
             middle.extend(&[127, 0, 0, 1, 30_000]);
             let mut inet = object.clone();
@@ -134,7 +134,7 @@ pub fn pdus(table: &mut Table) {
                 {
                     let (header, payload) = request(pdu, names, with_end);
                     let Ok(Body::Query(query)) = decode(&header, &payload) else { panic!("no query") };
-                    // The least of a few: how often the machine did something else meanwhile says nothing of the work.
+                    // The minimum of a few runs: other activity of the machine says nothing about the work.
                     let times = (0..5).map(|_| {
                         let mut out = Vec::new();
                         let begun = Instant::now();

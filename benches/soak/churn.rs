@@ -6,10 +6,10 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Connections of one worker in a hundredth of a second: 1,500 connections a second, 3,000 sockets.
+/// Connections per worker in 10 ms: 1,500 connections a second, 3,000 sockets.
 const BATCH: usize = 15;
 
-/// Opens and closes connections of both families, some of them with data that nobody reads, so that the end is a reset.
+/// Opens and closes connections of both families. Some hold unread data, so that they end with a reset.
 pub fn tcp(soak: &Soak, worker: u16) {
     let listeners =
         ["127.0.0.1", "[::1]"].map(|host| TcpListener::bind(format!("{host}:{}", 5000 + worker)).unwrap());
@@ -37,7 +37,7 @@ pub fn tcp(soak: &Soak, worker: u16) {
         next += Duration::from_millis(10);
         match next.checked_duration_since(Instant::now()) {
             Some(rest) => std::thread::sleep(rest),
-            // What could not be kept up with is not made up for.
+            // Missed turns are not made up for.
             None => next = Instant::now(),
         }
     }

@@ -1,11 +1,11 @@
-//! What happens to snmpd and to the subagent now and then.
+//! Occasional disturbances of snmpd and the subagent.
 
 use crate::Soak;
 use crate::common::{Agent, BASE, Snmpd};
 use crate::probe::Probe;
 use std::time::Duration;
 
-/// How long the tables took to be back, from the moment snmpd could answer.
+/// How long the tables took to return after snmpd could answer.
 pub struct Return {
     pub what: &'static str,
     pub took: Duration,
@@ -14,7 +14,7 @@ pub struct Return {
 pub fn disturb(soak: &Soak, snmpd: &mut Snmpd, agent: &Agent, time: Duration) -> Vec<Return> {
     let mut returns = Vec::new();
     let probe = Probe::new(soak.snmpd_port, &format!("{BASE}.1.5.1.0"));
-    // Two minutes apart in an hour, sooner in a short run.
+    // Two minutes apart in an hour, sooner in a shorter run.
     let pause = (time / 30).max(Duration::from_secs(15));
     let long_stop = (time / 20).min(Duration::from_secs(180));
     for turn in 0_u32.. {

@@ -1,4 +1,4 @@
-//! Sockets that the soak holds still and changes now and then, compared with `ss` over and over.
+//! Sockets that the soak holds and changes now and then, compared with `ss` again and again.
 
 use crate::Soak;
 use crate::common::BASE;
@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Below the range that the system gives ports from.
+/// Below the system's ephemeral port range.
 const PORT: u16 = 4000;
 
 /// After a change, the figures may be as old as sockets-max-age.
@@ -21,7 +21,7 @@ struct Held {
 }
 
 impl Held {
-    /// Sockets in the states that stay as they are: listen, established, closeWait, finWait2, and a queue.
+    /// Sockets in stable states: listen, established, closeWait, finWait2, and a queue.
     fn open(round: usize) -> Self {
         let mut held = Self::default();
         for host in ["127.0.0.1", "[::1]"] {
@@ -51,7 +51,7 @@ fn usize_to_port(number: usize) -> u16 {
     u16::try_from(number).unwrap()
 }
 
-/// What there is at the held port: how many sockets in each of the MIB's states, the accept queue, UDP sockets.
+/// The sockets at the held port: the number in each of the MIB's states, the accept queue, UDP sockets.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     states: BTreeMap<u32, u64>,
@@ -137,14 +137,14 @@ impl Seen {
 pub fn compare(soak: &Soak) {
     let mut round = 0;
     while !soak.is_over() {
-        // The port is free again at once: what was closed by its listener's side first is in TIME_WAIT.
+        // The port is free again at once: connections that the listener's side closed first are in TIME_WAIT.
         let held = Held::open(round);
         soak.pause(SETTLED);
         let until = Instant::now() + Duration::from_secs(40);
         while !soak.is_over() && Instant::now() < until {
             let begun = Instant::now();
             let (before, seen, after) = (Seen::by_ss(), Seen::by_snmp(soak), Seen::by_ss());
-            // TIME_WAIT of the round before ends by itself.
+            // TIME_WAIT of the previous round ends by itself.
             if before == after {
                 let states = before.states.values().sum::<u64>();
                 let outcome = match seen {

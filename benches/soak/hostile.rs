@@ -1,5 +1,5 @@
-//! A manager that asks for far more than anybody needs, now and then. snmpd must go on answering what it has of its own, and
-//! other managers get values, or at worst an error that says that it is too much.
+//! A manager that occasionally asks for far more than anybody needs. snmpd must keep answering for its own objects, and
+//! other managers get values, or at worst an error that says the request is too large.
 
 use crate::Soak;
 use crate::common::subids;
@@ -8,11 +8,11 @@ use std::net::UdpSocket;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Packets of one flood, with so many variable bindings each.
+/// Packets in one flood, and variable bindings in each.
 const PACKETS: u16 = 500;
 const BINDINGS: u32 = 350;
 
-/// How long snmpd may take for what it has of its own.
+/// How long snmpd may take for its own objects.
 const PROMPT: Duration = Duration::from_secs(2);
 
 pub fn floods(soak: &Soak) {
@@ -29,24 +29,24 @@ pub fn floods(soak: &Soak) {
         socket.connect(("127.0.0.1", soak.snmpd_port)).unwrap();
         for some in packets.chunks(50) {
             for packet in some {
-                // Refused where snmpd is away.
+                // Fails while snmpd is away.
                 let _ = socket.send(packet);
                 std::thread::sleep(Duration::from_millis(1));
             }
             let asked = Instant::now();
-            // A full queue of snmpd's loses a question, which is asked again as managers do.
+            // A full queue of snmpd loses requests, so they are repeated as managers do.
             while own.ask(Duration::from_millis(100)) != Answer::Value && asked.elapsed() < PROMPT {}
             let outcome = if asked.elapsed() < PROMPT { Ok(()) } else { Err("sysUpTime.0 is late".into()) };
             soak.judge("sysUpTime.0 in a flood", begun, outcome);
         }
         soak.count("packets of floods", PACKETS.into());
-        // What is refused is refused for two seconds at most, and managers ask again for five.
+        // Requests are refused for two seconds at most, and managers retry for five.
         soak.pause(Duration::from_secs(8));
         soak.flooded.store(false, Ordering::SeqCst);
     }
 }
 
-/// Whether an error says that something was refused or lost for what others asked, and nothing of what is served.
+/// Whether an error only says that a request was refused or lost because of what others asked.
 pub fn is_refusal(error: &str) -> bool {
     ["tooBig", "genErr", "Timeout", "is late"].iter().any(|refusal| error.contains(refusal))
         && !error.contains("sysUpTime.0")

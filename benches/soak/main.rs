@@ -1,9 +1,9 @@
-//! `make soak`: hours of what a busy host does to us. Managers walk, get, set and guess communities, sockets come and go
-//! by the thousand, a hostile one floods snmpd, snmpd and the subagent are killed and stopped now and then. Every answer is looked at, those about
-//! sockets that the soak itself holds are compared with `ss`, and memory and descriptors are written down each minute.
+//! `make soak`: hours of what a busy host does to us. Managers walk, get, set and guess communities; sockets come and
+//! go by the thousand; a hostile manager floods snmpd; snmpd and the subagent are killed and stopped now and then.
+//! Every answer is checked, those about our own sockets against `ss`; memory and descriptors are recorded each minute.
 //!
-//! `cargo bench --bench soak -- TIME` with a time such as `30m`; an hour without. In a network namespace of its own, as
-//! root.
+//! `cargo bench --bench soak -- TIME` with a time such as `30m`; an hour by default. Runs as root in a network
+//! namespace.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stderr, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 #![allow(clippy::cast_sign_loss)]
@@ -42,12 +42,12 @@ per-second = true
 interval = "1s"
 "#;
 
-/// What all parts of the soak share.
+/// State that all parts of the soak share.
 pub struct Soak {
     pub snmpd_port: u16,
     pub agent: u32,
     over: AtomicBool,
-    /// Whether snmpd or the subagent is away by our own doing, and since when it is not.
+    /// Whether we have taken snmpd or the subagent away, and since when neither is.
     disturbed: AtomicBool,
     calm_since: Mutex<Instant>,
     /// Whether a hostile manager floods snmpd.
@@ -63,7 +63,7 @@ impl Soak {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Sleeps, or less if the soak ends meanwhile.
+    /// Sleeps; returns early if the soak ends meanwhile.
     pub fn pause(&self, pause: Duration) {
         let end = Instant::now() + pause;
         while !self.is_over() && Instant::now() < end {
@@ -84,8 +84,8 @@ impl Soak {
         self.disturbed.store(false, Ordering::SeqCst);
     }
 
-    /// Notes the outcome of something that began at `begun`. What fails while snmpd or the subagent is away, or began
-    /// before it was back, is no error of anybody's.
+    /// Records the outcome of something that began at `begun`. A failure while snmpd or the subagent is away, or of
+    /// something that began before it was back, does not count as an error.
     pub fn judge(&self, what: &str, begun: Instant, outcome: Result<(), String>) {
         match outcome {
             Ok(()) => self.count(what, 1),
@@ -108,7 +108,7 @@ impl Soak {
         self.errors.lock().unwrap().push(format!("{at} s: {error}"));
     }
 
-    /// What one of Net-SNMP's tools prints.
+    /// The output of one of Net-SNMP's tools.
     pub fn ask(&self, tool: &str, community: &str, patience: &str, arguments: &[&str]) -> String {
         let output = Command::new(tool)
             .args(["-v2c", "-c", community, "-On", "-t", patience, "-r", "1", "-M", "/nonexistent", "-m", ""])
@@ -124,7 +124,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_none() {
         let status = Command::new("unshare")
-            // With its own processes alone: those of others may hold sockets in any number.
+            // Only with its own processes: those of others may hold any number of sockets.
             .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .arg(std::env::current_exe().unwrap())
             .args(&arguments)
@@ -138,7 +138,7 @@ fn main() {
         Some(text) => humantime::parse_duration(text).expect("a time such as 30m"),
     };
     assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
-    // The ports below are the held sockets' own; and TIME_WAIT shall not fill the tables without bound.
+    // The ports below are those of the held sockets; and TIME_WAIT must not fill the tables without bound.
     for (file, value) in [("ip_local_port_range", "10000 60999"), ("tcp_max_tw_buckets", "20000")] {
         std::fs::write(format!("/proc/sys/net/ipv4/{file}"), value).unwrap();
     }

@@ -17,7 +17,7 @@ const TABLES: [&str; 10] = [
     ".1.3.6.1.4.1.8072.9999.9999.2741.1.5",
 ];
 
-/// Every line is a value, and the names rise.
+/// Checks that every line is a value and that the names rise.
 fn well_formed(text: &str, least: usize) -> Result<usize, String> {
     let first = |text: &str| text.lines().take(3).collect::<Vec<_>>().join(" / ");
     for trouble in ["Timeout", "Error", "genErr", "No Such", "not increasing"] {
@@ -40,7 +40,7 @@ fn well_formed(text: &str, least: usize) -> Result<usize, String> {
 fn walk(soak: &Soak, tool: &str, table: &str, what: &str) {
     let begun = Instant::now();
     let text = soak.ask(tool, "public", "3", &[table]);
-    // Listeners and UDP sockets are few; snmpd's own are always among them.
+    // Listeners and UDP sockets are few, but snmpd's own are always among them.
     let outcome = well_formed(&text, 1);
     if let Ok(instances) = outcome {
         soak.count("instances walked", instances as u64);
@@ -49,7 +49,7 @@ fn walk(soak: &Soak, tool: &str, table: &str, what: &str) {
 }
 
 pub fn walks(soak: &Soak) {
-    // A walk one by one of a table of 20,000 rows takes its time: only the short ones.
+    // Walking a table of 20,000 rows one by one takes long, so only the short tables are walked.
     let short = [TABLES[0], TABLES[3], TABLES[5], TABLES[6], TABLES[9]];
     for table in short.iter().cycle() {
         if soak.is_over() {
@@ -70,7 +70,7 @@ pub fn bulk_walks(soak: &Soak) {
     }
 }
 
-/// Scalars, an instance that is not there and an object that is not there, in one request.
+/// Scalars, a missing instance and a missing object, in one request.
 pub fn gets(soak: &Soak) {
     let version = format!("{BASE}.1.5.1.0");
     let drops = format!("{BASE}.1.3.6.24.0");

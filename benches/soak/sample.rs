@@ -1,4 +1,4 @@
-//! Memory, descriptors and CPU time of the subagent, and what came out in the end.
+//! Memory, descriptors and CPU time of the subagent, and the final report.
 
 use crate::Soak;
 use crate::common::{BASE, lines};
@@ -61,7 +61,7 @@ impl Sample {
 pub fn each_minute(soak: &Soak, time: Duration) -> Vec<Sample> {
     let begin = Instant::now();
     let mut samples = Vec::new();
-    // The first when all has been polled once.
+    // The first sample is taken when everything has been polled once.
     soak.pause((time / 20).min(Duration::from_secs(60)));
     loop {
         let sample = Sample::take(soak, begin);
@@ -81,7 +81,7 @@ fn median(samples: &[Sample]) -> u64 {
     resident[resident.len() / 2]
 }
 
-/// Prints what came out; whether all of it is good.
+/// Prints the results; returns whether all of them are good.
 pub fn report(soak: &Soak, samples: &[Sample], returns: &[Return], log: &str) -> bool {
     let (first, last) = (samples[0], samples[samples.len() - 1]);
     eprintln!("\n{} s", last.seconds);
@@ -125,7 +125,7 @@ pub fn report(soak: &Soak, samples: &[Sample], returns: &[Return], log: &str) ->
     for error in errors.iter().take(50) {
         eprintln!("  {error}");
     }
-    // The rows of 20,000 sockets come and go; what grows for ever does not stop at 4 MB. A short run says nothing of it.
+    // The rows of 20,000 sockets come and go; a leak does not stop at 4 MB. A short run proves nothing about it.
     let flat = samples.len() < 10 || late < early + 4096 && last.descriptors <= first.descriptors + 4;
     if !flat {
         eprintln!("memory or descriptors grow");
