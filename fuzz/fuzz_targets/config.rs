@@ -1,4 +1,4 @@
-//! The configuration: any text is one that can be served or a mistake that is told.
+//! The configuration: any text can either be served or is reported as a mistake.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,12 +1,12 @@
-//! net/snmp and net/netstat, net/snmp6, net/xfrm_stat, and what is made of them: the rows of lnsCounterTable, the ICMP
-//! types.
+//! net/snmp and net/netstat, net/snmp6, net/xfrm_stat, and what is derived from them: the rows of lnsCounterTable and
+//! the ICMP types.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::proc::counters::{Figure, Item, lines, pairs};
 use netstat_agentx::snapshot::counters::Counters;
 
-/// Checks what can be said of every item and counts the problems.
+/// Checks the invariants of every item and counts the problems.
 fn check(contents: &[u8], parse: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
     let lines = contents.split(|&byte| byte == b'\n').count();
     let (mut last, mut problems) = (0, 0);
@@ -26,7 +26,7 @@ fn check(contents: &[u8], parse: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
     assert!(problems <= lines);
 }
 
-/// Whatever stands before a whole pair, it is read.
+/// A complete pair is read, whatever precedes it.
 fn behind(contents: &[u8]) {
     let contents = [contents, b"\nFuzz: A B\nFuzz: 1 2\n"].concat();
     let mut last = Vec::new();
@@ -39,7 +39,7 @@ fn behind(contents: &[u8]) {
 }
 
 fuzz_target!(|contents: &[u8]| {
-    // One form of file at a time, since none is made of the contents of another.
+    // One file format at a time, since no file mixes them.
     let file = if contents.contains(&b':') { "snmp" } else { "snmp6" };
     match file {
         "snmp" => {

@@ -1,11 +1,11 @@
-//! A datagram of a sock_diag dump, beside a plain reading of the same octets.
+//! A datagram of a sock_diag dump, compared with a plain reading of the same octets.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::proc::diag::{Asked, DiagError, sockets};
 use netstat_agentx::proc::sockets::{Address, V4, V6};
 
-/// As the datagrams of the corpus have it.
+/// The request that the corpus's datagrams answer.
 const ASKED: Asked = Asked { sequence: 1, port: 10_307 };
 
 fn number(octets: &[u8], at: usize) -> usize {
@@ -18,7 +18,7 @@ fn dump<A: Address>(datagram: &[u8]) {
         seen.push(socket);
         Ok(())
     });
-    // Every socket that was given is one of ours, where a plain walk over the messages finds it.
+    // Every returned socket answers our request, and a plain walk over the messages finds it in the same place.
     let (mut at, mut expected) = (0, Vec::new());
     while datagram.len() >= at + 16 && expected.len() < seen.len() {
         let length = number(datagram, at);

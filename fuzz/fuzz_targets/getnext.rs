@@ -1,4 +1,4 @@
-//! Get and GetNext on whatever sockets there are, beside a sorted list of all instances.
+//! Get and GetNext on arbitrary sockets, compared with a sorted list of all instances.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -21,7 +21,7 @@ use model::{Instances, Socket, Sockets, near};
 struct Range {
     start: (u16, u8, u32),
     include: bool,
-    /// How many instances after the start, and how that one is changed.
+    /// How many instances after the start, and how its name is changed.
     end: Option<(u8, u8, u32)>,
 }
 
@@ -41,7 +41,7 @@ struct World {
 
 const AGES: Duration = Duration::from_secs(3600);
 
-/// These sockets as they are read, and nothing else.
+/// A snapshot with these sockets read, and nothing else.
 fn snapshot(sockets: &Sockets, tree: &TempDir, root: &ProcRoot) -> Snapshot {
     sockets.write(tree.path());
     let mut snapshot =
@@ -56,7 +56,7 @@ fn snapshot(sockets: &Sockets, tree: &TempDir, root: &ProcRoot) -> Snapshot {
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    // In memory, and not where a disk would have to keep up.
+    // In memory, so that no disk has to keep up.
     let tree = tempfile::tempdir_in("/dev/shm").unwrap();
     std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
     let root = ProcRoot::new(tree.path());
@@ -89,7 +89,7 @@ fuzz_target!(|input: Input| {
     let mut all = sockets.instances();
     all.extend(world.others.iter().map(|(name, value)| (name.clone(), value.clone())));
 
-    // Those change with time; their names do not.
+    // Their values change with time; their names do not.
     let other = |name: &Oid| world.others.contains_key(name.as_slice());
     for range in input.ranges.iter().take(32) {
         let name = |(at, change, argument): (u16, u8, u32)| near(&all, at, change, argument);

@@ -1,11 +1,11 @@
-//! Ranges of Nagios plugins: any text is a range or a mistake; a range is printed as itself and alerts where a plain
-//! reading of what is printed says so.
+//! Nagios plugin ranges: any text is a range or a mistake; a range survives printing and parsing, and alerts where a
+//! plain reading of its printed form says so.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::range::Range;
 
-/// Start, end and whether to alert inside, of the shortest form.
+/// Start, end and whether to alert inside, from the shortest form.
 fn plainly(printed: &str) -> (f64, f64, bool) {
     let (inside, bounds) = printed.strip_prefix('@').map_or((false, printed), |bounds| (true, bounds));
     let (start, end) = bounds.split_once(':').unwrap_or(("0", bounds));

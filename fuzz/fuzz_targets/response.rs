@@ -1,4 +1,4 @@
-//! Values to bytes: a reader of our own finds in a response what was put into it, in both byte orders.
+//! Encodes values: our own reader finds in a response what was put into it, in both byte orders.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -47,10 +47,10 @@ enum Bind {
 struct Input {
     big: bool,
     ids: [u32; 3],
-    /// Bytes that wait to be sent in front of the response.
+    /// Bytes that wait to be sent before the response.
     waiting: u8,
     binds: Vec<(Name, Bind)>,
-    /// After how many variable bindings it is cut back to one fewer, as an answer that became too large is.
+    /// After this many variable bindings one is cut off again, as from an answer that became too large.
     cut: Option<u8>,
     fail: Option<(u16, u16)>,
 }

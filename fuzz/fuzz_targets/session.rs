@@ -1,4 +1,4 @@
-//! A session and everything that can happen to it, in any order: every request is answered once and rightly, and the
+//! A session and everything that can happen to it, in any order: every request is answered once and correctly, and the
 //! session neither spins nor outlives its end.
 #![no_main]
 
@@ -17,7 +17,7 @@ mod model;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    /// A PDU of the master agent.
+    /// A PDU from the master agent.
     Receive {
         kind: u8,
         flags: u8,
@@ -25,13 +25,13 @@ enum Step {
         ids: [u32; 3],
         payload: Vec<u8>,
     },
-    /// A PDU of the master agent whose payload is in order.
+    /// A PDU from the master agent with a valid payload.
     Ask {
         kind: Kind,
         big: bool,
         ids: [u32; 2],
     },
-    /// A reply to one of the PDUs that wait for one, or have waited.
+    /// A reply to a PDU that waits, or has waited, for one.
     Reply {
         to: u8,
         big: bool,
@@ -92,18 +92,18 @@ fn settings() -> Settings {
     }
 }
 
-/// What the model knows of a session.
+/// What the model knows about a session.
 struct Model {
     session: Session,
     session_id: Option<u32>,
     now: Instant,
-    /// All PDUs of ours so far: type and packet.
+    /// Type and packet of all PDUs that we have sent.
     sent: Vec<(u8, u32)>,
     ended: bool,
 }
 
 impl Model {
-    /// Takes the PDUs apart that the session sends of its own accord.
+    /// Parses the PDUs that the session sends on its own.
     fn note(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -149,7 +149,7 @@ impl Model {
                 Action::Disconnect(_) => self.ended = true,
             }
         }
-        // RFC 2741 sections 7.2.2 and 7.2.4.4: everything is answered but a Response and a CleanupSet.
+        // RFC 2741 sections 7.2.2 and 7.2.4.4: everything but a Response and a CleanupSet is answered.
         if let Some(header) = received {
             use netstat_agentx::agentx::wire::PduType::{CleanupSet, Response};
             assert_eq!(
@@ -164,7 +164,7 @@ impl Model {
         }
     }
 
-    /// A timer that was served is not due again at once, for ever.
+    /// A handled timer does not become due again at once, forever.
     fn quiet(&mut self) {
         for _ in 0..3 {
             if self.session.deadline() > self.now {
@@ -184,7 +184,7 @@ impl Model {
         panic!("the timer is due again and again");
     }
 
-    /// A PDU, by way of its bytes.
+    /// Receives a PDU as bytes.
     fn receive(&mut self, bytes: &[u8]) {
         match Header::decode(bytes) {
             Ok(header) => {
@@ -203,14 +203,14 @@ impl Model {
                     ids[0] = own_id;
                 }
                 if kind == 18 {
-                    // A reply that opens the session is the business of Reply.
+                    // Only Reply may open the session.
                     ids[2] |= 1 << 31;
                 }
                 self.receive(&model::pdu(kind, flags, ids, &payload));
             }
             Step::Ask { kind, big, ids } => {
                 let range = model::search_ranges(big, true, &[]);
-                // Null for a name of no sub-identifiers.
+                // Null for a name without sub-identifiers.
                 let varbind = if big { [0, 5, 0, 0, 0, 0, 0, 0] } else { [5, 0, 0, 0, 0, 0, 0, 0] };
                 let (number, payload) = match kind {
                     Kind::Get => (5, range),

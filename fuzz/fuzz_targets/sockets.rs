@@ -1,4 +1,4 @@
-//! The rows of net/tcp, net/tcp6, net/udp and net/udp6, beside a plain reading of the same words.
+//! The rows of net/tcp, net/tcp6, net/udp and net/udp6, compared with a plain reading of the same words.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,13 +6,13 @@ use netstat_agentx::proc::sockets::{Address, V4, V6, head, header, identity};
 
 fn row<A: Address>(line: &[u8]) {
     let Ok(head) = head::<A>(line) else { return };
-    // The slot number may be anything, spaces included; the columns begin behind its colon.
+    // The slot number may be anything, spaces included; the columns begin after its colon.
     let colon = line.iter().position(|&byte| byte == b':').unwrap();
     let words: Vec<&[u8]> =
         line[colon + 1..].split(|byte| b" \t".contains(byte)).filter(|w| !w.is_empty()).collect();
     let text = |at: usize| std::str::from_utf8(words.get(at).copied().unwrap_or_default()).ok();
     let number = |digits: &str| u64::from_str_radix(digits, 16).unwrap();
-    // An address that is none may hold spaces: then the words are others than the columns.
+    // A malformed address may contain spaces, so that the words are not the columns.
     let Ok(local) = head.local::<A>() else { return };
     let (address, port) = text(0).unwrap().split_once(':').unwrap();
     assert_eq!((u64::from(local.port), local.address.octets()), (number(port), &octets(address)[..]));
@@ -21,7 +21,7 @@ fn row<A: Address>(line: &[u8]) {
     assert_eq!((u64::from(remote.port), remote.address.octets()), (number(port), &octets(address)[..]));
     assert_eq!(u64::from(head.state), number(text(2).unwrap()));
     let ends = line[colon + 2..].split_at(2 * (A::DIGITS + 6) + 2);
-    // The columns before the inode are found by their width where it is the usual one.
+    // The columns before the inode are found by their width if it is the usual one.
     if ends.1.get(..40).is_none_or(|columns| {
         columns.iter().enumerate().all(|(at, byte)| b" \t".contains(byte) == matches!(at, 0 | 18 | 30 | 39))
     }) {
@@ -29,7 +29,7 @@ fn row<A: Address>(line: &[u8]) {
     }
     if let Ok((transmit, receive)) = head.queues() {
         let queues = std::str::from_utf8(&words[3][..17]).unwrap();
-        // An int below zero is none.
+        // A negative int is no level.
         let level = |digits| Some(number(digits)).filter(|number| *number < 1 << 31);
         let read = (transmit.map(u64::from), receive.map(u64::from));
         assert_eq!(read, (level(&queues[..8]), level(&queues[9..])));
@@ -37,7 +37,7 @@ fn row<A: Address>(line: &[u8]) {
     for (read, at) in [(head.inode(), 8), (head.drops(), 11)] {
         let digits =
             |word: &&str| word.strip_prefix('-').unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit());
-        // A count of 32 bits may be printed with a sign.
+        // A 32-bit count may be printed with a sign.
         let plainly = text(at).filter(digits).and_then(|word| word.parse::<i128>().ok());
         let plainly = plainly.map(|number| if number < 0 { number + (1 << 32) } else { number });
         let of_32 = text(at).is_some_and(|word| word.starts_with('-'));

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use netstat_agentx::proc::figure::Figure;
 use netstat_agentx::proc::sockstat::{figures, numbers};
 
-/// A level below zero is none, whatever it is printed as; memory is a long.
+/// A negative level has no value, however it is printed; memory is a long.
 fn level(key: &str, word: &str) -> Option<u64> {
     let number: i128 = word.parse().unwrap();
     let largest: i128 = if ["mem", "memory"].contains(&key) { 1 << 63 } else { 1 << 31 };
@@ -15,7 +15,7 @@ fn level(key: &str, word: &str) -> Option<u64> {
 
 fuzz_target!(|contents: &[u8]| {
     let (figures, problems) = figures(contents);
-    // What a plain reading of the text finds in those lines that have no problem.
+    // What a plain reading finds in the lines without a problem.
     let good = contents
         .split(|&byte| byte == b'\n')
         .enumerate()

@@ -1,6 +1,6 @@
-//! What the kernel says of its trace events and buffers: formats, the header of a page, a page, what was lost; and of
-//! mounts and threads, for where tracefs is and who reset. The first octet says which of them is to come; the others are
-//! those of a running kernel.
+//! The kernel's description of its trace events and buffers: formats, the page header, a page, losses; also mounts and
+//! threads, which tell where tracefs is and who reset. The first octet selects the one under test; the others come from
+//! a running kernel.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -30,7 +30,7 @@ static KERNEL: LazyLock<Kernel> = LazyLock::new(|| {
     Kernel { sent, received, events, layout: Layout::parse(HEADER).unwrap() }
 });
 
-/// Counts what a page holds, which is no more than there is room for.
+/// Counts what a page holds, which is no more than fits.
 fn count(layout: &Layout, events: &Events, page: &[u8]) {
     let (mut table, mut resets, mut octets) = (Table::default(), 0, 0);
     let records: Vec<_> = layout.records(page).collect();
@@ -51,7 +51,7 @@ fn count(layout: &Layout, events: &Events, page: &[u8]) {
     assert_eq!(table.rows().map(|(_, row)| row.count).sum::<u64>() + table.displaced_resets, resets);
 }
 
-/// A format as it is read, if it makes sense.
+/// A format as it is parsed, if it makes sense.
 fn format(text: &[u8]) -> Option<Format> {
     let format = Format::parse(text).ok()?;
     let said = String::from_utf8_lossy(text);
@@ -62,7 +62,7 @@ fn format(text: &[u8]) -> Option<Format> {
     Some(format)
 }
 
-/// The three kinds of events that stats counts as lost, by splitting alone.
+/// The three kinds of events that stats counts as lost, found only by splitting.
 fn lost_by_splitting(stats: &[u8]) -> u64 {
     let labels: [&[u8]; 3] = [b"overrun", b"commit overrun", b"dropped events"];
     let mut sum = 0_u64;
@@ -81,7 +81,7 @@ fn is_plain(name: &str) -> bool {
     name.bytes().all(|octet| matches!(octet, b' '..=b'~'))
 }
 
-/// PID/status, by looking for its lines alone.
+/// PID/status, compared with a plain search for its lines.
 fn thread(contents: &[u8]) {
     let status = Status::parse(contents);
     let line = |label: &str| {

@@ -1,4 +1,4 @@
-//! Bytes of a master agent to PDUs: what is decoded and written again by a writer of our own is decoded the same.
+//! Decodes a master agent's bytes: what our own writer encodes again decodes to the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +12,7 @@ mod model;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(Some(mut header)) = Header::decode(bytes) else { return };
-    // What is behind the header is its payload, whatever it says: no input is lost to a wrong length.
+    // What follows the header is its payload, whatever it says: no input is wasted on a wrong length.
     let payload = &bytes[HEADER..];
     let query = match decode(&header, payload) {
         Ok(Body::Query(query)) => query,
