@@ -1,5 +1,5 @@
-# 'make demo' shows it, 'make test' tests it, 'make install' installs it. Each installs from Debian what it needs
-# and finds missing; without root it says what is missing instead.
+# 'make demo' shows it, 'make test' tests it, 'make install' installs it. Each installs the missing Debian packages that
+# it needs; without root it prints their names instead.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -12,12 +12,12 @@ MIBDIR   = $(DESTDIR)/usr/share/snmp/mibs
 BASHDIR  = $(SHAREDIR)/bash-completion/completions
 ZSHDIR   = $(SHAREDIR)/zsh/site-functions
 FISHDIR  = $(SHAREDIR)/fish/vendor_completions.d
-# The folders for those who poll us, and the drop-ins.
+# The folders for monitoring programs, and the drop-ins.
 CONSUMERS = $(filter-out config/sysusers.d/,$(wildcard config/*/))
 MODULES  = mibs/LINUX-NETSTAT-MIB.txt mibs/capabilities/LINUX-NETSTAT-CAPS-MIB.txt
 CARGO   ?= cargo
 BINARY   = target/release/netstat-agentx
-# What the tests with other programs need, COMMAND:PACKAGE.
+# The programs that the tests with other programs need, COMMAND:PACKAGE.
 NAGIOS = nagios4:nagios4-core icinga2:icinga2-bin /usr/lib/nagios/plugins/check_snmp:monitoring-plugins-standard
 PROMETHEUS = prometheus:prometheus promtool:prometheus prometheus-snmp-generator:prometheus-snmp-exporter
 ZABBIX = zabbix_server:zabbix-server-pgsql php:php-cli pg_ctlcluster:postgresql
@@ -36,8 +36,8 @@ bench:
 	@/usr/bin/python3 -c 'import psutil' 2>/dev/null || tools/need psutil:python3-psutil
 	$(CARGO) bench --locked --bench bench
 
-# What takes longer than 'make test' has: snmpd restarted a hundred times, both sides stopped for minutes, and TIME of
-# everything that a busy host does to us, with figures at the end.
+# The tests that are too long for 'make test': snmpd restarted a hundred times, both sides stopped for minutes, and TIME
+# of everything that a busy host does to us, with figures at the end.
 TIME ?= 1h
 soak:
 	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux kill:procps
@@ -60,7 +60,7 @@ test:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) test --locked --workspace
 
-# The heavy end-to-end tests with the programs that poll us or read our module.
+# The long end-to-end tests with the programs that poll us or read our module.
 test-consumers:
 	tools/need python3:python3 pip3:python3-pip snmpd:snmpd snmpget:snmp ip:iproute2 ss:iproute2 unshare:util-linux \
 	    perl:perl-base mrtg:mrtg munin-run:munin-node snmpkey:libnet-snmp-perl setpriv:util-linux \
@@ -74,7 +74,7 @@ test-consumers:
 	    --test snmpd_snippet --test tshark --test zabbix -- --ignored
 	$(MAKE) --no-print-directory test-package
 
-# Every combination of floods through a real snmpd, alarms among them, with an optimised build: some minutes.
+# Every combination of floods through a real snmpd, including alarms, with an optimised build: some minutes.
 .PHONY: test-floods
 test-floods:
 	tools/need snmpd:snmpd snmpget:snmp ip:iproute2 unshare:util-linux
@@ -86,24 +86,24 @@ test-package:
 	$(MAKE) --no-print-directory mibs deb
 	tests/package.sh
 
-# The tests of 'make test' once more, as they were built for it, on Debian 13 with its snmpd.
+# The tests of 'make test' again, with the same binaries, on Debian 13 with its snmpd.
 test-trixie:
 	tools/need mmdebstrap:mmdebstrap unshare:util-linux
 	$(MAKE) --no-print-directory mibs
 	tests/trixie.sh test
 
-# The program with the compiler of Debian 13, which is the oldest that it may need.
+# Builds the program with Debian 13's compiler, the oldest that must be able to build it.
 msrv:
 	tools/need mmdebstrap:mmdebstrap unshare:util-linux
 	tests/trixie.sh build
 
-# Licences, banned crates and sources of all crates this is made of.
+# Checks the licences, bans and sources of all our crates.
 deny:
 	test -x target/tools/bin/cargo-deny || $(CARGO) install --quiet --locked --root target/tools cargo-deny
 	target/tools/bin/cargo-deny --all-features --workspace check licenses bans sources
 
-# Each fuzz target for 20 minutes and at least 10 million runs: hours. Without a sanitizer, since there is no unsafe code
-# to watch, so that the stable toolchain will do; overflows are found all the same.
+# Each fuzz target for 20 minutes and at least 10 million runs: hours. There is no unsafe code, so no sanitizer is
+# needed and the stable toolchain suffices; overflows are found all the same.
 .PHONY: fuzz fuzz-short
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 fuzz:
@@ -113,7 +113,7 @@ fuzz:
 	nice tools/fuzz target/fuzz/$(HOST)/release 1200 10000000
 
 # All targets from the corpus for a few seconds each. Built without cargo-fuzz, whose own build takes longer than the
-# runs: the flags are those that make a program tell the fuzzing engine what it covers.
+# runs: the flags make a program report its coverage to the fuzzing engine.
 COVERAGE = --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares
@@ -129,14 +129,14 @@ mibs:
 
 # Every file that follows from the source: the MIB modules from the declarations, docs/counters from the registry, the
 # man pages and the shell completions from the command line and the example configuration, config/CONSUMER from all of
-# them. Says what it changed. 'make test' fails where that was forgotten; 'make generate-check' looks at nothing else.
+# them. Prints what it changed. 'make test' fails if a file is out of date; 'make generate-check' checks only that.
 generate:
 	$(CARGO) xtask generate
 
 generate-check:
 	$(CARGO) xtask generate --check
 
-# The same, and config/prometheus/snmp*.yml, which snmp_exporter's own generators make.
+# The same, and config/prometheus/snmp*.yml, which snmp_exporter's own generators write.
 snmp-exporter-modules: snmp-exporter
 	$(CARGO) xtask generate --snmp-exporter
 
@@ -146,7 +146,7 @@ snmp-exporter:
 	@$(MAKE) --no-print-directory mibs
 	tools/newer-snmp-exporter target/snmp-exporter
 
-# The unit and its drop-ins for programs in the folder $(1), to the folders $(2) and $(3).
+# Installs the unit and its drop-ins, for programs in folder $(1), into folders $(2) and $(3).
 define units
 mkdir -p $(2) $(3)
 sed 's|@BINDIR@|$(1)|' config/netstat-agentx.service > $(2)/netstat-agentx.service
@@ -180,7 +180,7 @@ install:
 	install -D -m 644 -t $(USERDIR) config/sysusers.d/netstat-agentx.conf
 	test -n "$(DESTDIR)" || ! command -v systemd-sysusers >/dev/null || systemd-sysusers netstat-agentx.conf
 
-# Leaves an edited configuration where it is, and the user.
+# Keeps an edited configuration, and the user.
 uninstall:
 	rm -f $(BINDIR)/netstat-agentx $(UNITDIR)/netstat-agentx.service
 	rm -f $(addprefix $(MIBDIR)/,$(notdir $(MODULES)))
