@@ -1,4 +1,4 @@
-//! From a query to its response: every range looked up in one view at one moment.
+//! Builds the response to a query: looks up every range in one view at one moment.
 
 use crate::agentx::wire::{LARGEST_RESPONSE, Query, QueryKind, Response, SearchRange, error};
 use crate::mib::context::Context;
@@ -6,7 +6,7 @@ use crate::mib::view::View;
 use crate::smi::Missing;
 use crate::smi::oid::Oid;
 
-/// What became of a query.
+/// The outcome of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answered {
     /// Variable bindings in the response.
@@ -15,7 +15,7 @@ pub struct Answered {
     pub error: bool,
 }
 
-/// Fills and ends the response to a query. `context` is the one that we registered in.
+/// Fills and finishes the response to a query. `context` is the context that we registered in.
 pub fn answer(
     view: &View,
     cx: &Context<'_>,
@@ -37,8 +37,8 @@ pub fn answer(
             response.finish();
             Answered { varbinds, error: false }
         }
-        // A response that is too large to be heard. Section 6.2.16 allows the errors of SNMP, and to this one managers
-        // ask for less at a time.
+        // The master agent would not take a response this large. Section 6.2.16 allows the SNMP errors, and on tooBig
+        // managers ask for less at a time.
         Err(TooLarge(index)) => {
             response.fail(error::TOO_BIG, u16::try_from(index).unwrap_or(u16::MAX));
             Answered { varbinds: 0, error: true }
@@ -46,7 +46,7 @@ pub fn answer(
     }
 }
 
-/// The response would be larger than the master agent takes; the number is that of the range, from 1.
+/// The response would be larger than the master agent takes. Holds the number of the range, from 1.
 struct TooLarge(u64);
 
 struct Answer<'a, 'r> {
@@ -58,7 +58,7 @@ struct Answer<'a, 'r> {
 }
 
 impl Answer<'_, '_> {
-    /// Adds one variable binding by `add`, unless the response becomes too large with it.
+    /// Adds one variable binding with `add`, unless that makes the response too large.
     fn add(&mut self, add: impl FnOnce(&mut Self)) -> Result<(), TooLarge> {
         let before = self.response.len();
         add(self);
@@ -106,7 +106,7 @@ impl Answer<'_, '_> {
         }
     }
 
-    /// Section 7.2.3.3. What does not fit into a response is left out, repetition by repetition.
+    /// Section 7.2.3.3. Drops whole repetitions that do not fit into the response.
     fn bulk(
         &mut self,
         query: &Query<'_>,

@@ -1,9 +1,9 @@
-//! The loop that joins session, snapshot and view: requests come in, answers go out, sources are read on other
-//! threads meanwhile.
+//! The loop that joins session, snapshot and view: requests come in, answers go out, and other threads read sources
+//! meanwhile.
 //!
-//! One task does all of it, so that an answer is made from one snapshot without locks. It never waits for
-//! `/proc`: a request that needs a fresh source waits aside until the reading is done or `answer-within` is over. Nor does
-//! it ever stop reading what the master agent sends, and nothing holds it for more than a few milliseconds.
+//! One task does all of it, so that an answer is made from one snapshot without locks. It never waits for `/proc`: a
+//! request that needs a fresh source waits aside until the reading is done or `answer-within` has passed. The task
+//! never stops reading what the master agent sends, and nothing blocks it for more than a few milliseconds.
 
 pub mod answer;
 mod outage;
@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 /// How long the master agent may take to read our last PDU.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// The pauses between tries to connect: none, then longer ones up to half a second, for ever.
+/// The pauses between connection attempts: none at first, then rising to half a second, which repeats for ever.
 const BACK_OFF: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(50),
@@ -84,20 +84,20 @@ pub async fn run(
     }
 }
 
-/// Why the loop goes round.
+/// Why the loop runs another turn.
 enum Turn {
     Exchanged(io::Result<Exchanged>),
-    /// There is more to do at once.
+    /// More work is ready.
     Again,
     /// The reading of a source has ended.
     Read(SourceId),
-    /// A time has come.
+    /// A deadline has passed.
     Due,
     Signal(Wanted),
 }
 
 impl Agent {
-    /// One connection with one session, from its beginning to its end.
+    /// Runs one connection with one session, from beginning to end.
     async fn serve(&mut self, signals: &mut Signals) -> Outcome {
         self.waiting.clear();
         self.subagent.thresholds.session_ended();
@@ -106,7 +106,7 @@ impl Agent {
         let mut resolver = std::mem::take(&mut self.resolver);
         let connected = tokio::select! {
             connected = Connection::open(&address, allow_remote, &mut resolver) => Ok(connected),
-            // A try over TCP may take a second, which is long for a watchdog of a second.
+            // An attempt over TCP may take a second, which is long for a watchdog of one second.
             never = self.without_session() => match never {},
             wanted = signals.next() => Err(wanted),
         };
@@ -129,7 +129,7 @@ impl Agent {
                 return serving.outcome("the master agent sends requests and does not read the answers");
             }
             if let Some(ended) = serving.ended {
-                // What still waits to be sent is our last word, for a master agent that listens.
+                // What is still buffered is our last word, if the master agent still reads.
                 let _ = tokio::time::timeout(LAST_WORD, connection.flush()).await;
                 return serving.outcome(&ended.to_string());
             }
@@ -138,14 +138,14 @@ impl Agent {
             let deadline = self.deadline(serving.session.deadline(), leave_by, connection.is_congested());
             let turn = tokio::select! {
                 exchanged = connection.exchange() => Turn::Exchanged(exchanged),
-                // The connection is looked at first, by the runtime too.
+                // Look at the connection first, and let the runtime do so too.
                 () = tokio::task::yield_now(), if busy => Turn::Again,
                 source = self.refresher.done() => Turn::Read(source),
                 () = tokio::time::sleep_until(deadline.into()) => Turn::Due,
                 wanted = signals.next(), if leave_by.is_none() => Turn::Signal(wanted),
             };
             let now = Instant::now();
-            // Since this turn began at the earliest: before it, there may have been no session to look after.
+            // From the beginning of this turn at the earliest: before it, there may have been no session to look after.
             self.woke(deadline.max(turned), now);
             match turn {
                 Turn::Exchanged(Ok(Exchanged::Closed)) => {
@@ -168,7 +168,7 @@ impl Agent {
                         self.was_read(source);
                     }
                     if serving.session.deadline() <= now {
-                        // After a time in which this process was stopped, the answer that is missing may have come.
+                        // If this process was stopped for a while, the missing answer may have arrived.
                         serving.catch_up(self, &mut connection);
                     }
                     serving.watch(self, &mut connection.out);
@@ -188,7 +188,7 @@ impl Agent {
     }
 }
 
-/// What the system says about a connection that cannot be made, and what to do about it.
+/// The system's error for a failed connection attempt, and what to do about it.
 fn explained(error: &io::Error) -> String {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "; is snmpd running, with 'master agentx' in its snmpd.conf?",

@@ -1,12 +1,12 @@
-//! The time without the master agent, and what was told about it.
+//! The time without the master agent, and what was logged about it.
 
 use crate::agentx::address::Address;
 use std::time::{Duration, Instant};
 
-/// How many reasons are told of one outage. There are not so many; but some of them hold what the other end has sent.
+/// How many reasons are logged for one outage. There are fewer, but some contain what the other end sent.
 const TOLD: usize = 8;
 
-/// One line for each reason, not for each try: a snmpd that starts may refuse, be absent and refuse again.
+/// Logs one line for each reason, not for each attempt: a starting snmpd may refuse, be absent and refuse again.
 #[derive(Default)]
 pub struct Outage {
     since: Option<Instant>,
@@ -14,7 +14,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// A try has failed. Whether that was news, and was told.
+    /// Records a failed attempt. Returns whether the reason was new and was logged.
     pub fn tell(&mut self, address: &Address, why: &str) -> bool {
         self.since.get_or_insert_with(Instant::now);
         let news = self.is_news(why);
@@ -32,7 +32,7 @@ impl Outage {
         news
     }
 
-    /// The master agent is there again: how long it was away.
+    /// The master agent is back. Returns how long it was away.
     pub fn end(&mut self) -> Option<Duration> {
         self.told.clear();
         self.since.take().map(|since| since.elapsed())

@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 
-/// A reading that takes longer has failed. Its thread is left to the kernel; no other is started for the source
-/// before it returns, so that threads cannot pile up.
+/// A reading that takes longer fails. Its thread is left to the kernel, and the source gets no other thread before that
+/// one returns, so that threads cannot pile up.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 
 /// The snapshot and the readings that are under way.
 pub struct Refresher {
     snapshot: Snapshot,
     root: Arc<ProcRoot>,
-    /// One for each reading, which waits for its thread; `None` if that broke off.
+    /// One task for each reading, which waits for its thread; `None` if that ended without a result.
     tasks: JoinSet<Option<Done>>,
     under_way: HashMap<Id, Reading>,
-    /// The size of the buffers that resets are recorded with, if they are wanted.
+    /// The size of the buffers for recording resets, if resets are wanted.
     buffer: Option<u64>,
-    /// There is one from the first reading on.
+    /// Exists from the first reading on.
     recorder: Option<Recorder>,
-    /// The one before, whose end the loop does not wait for.
+    /// The previous recorder; the loop does not wait for its end.
     ending: Option<Ending>,
-    /// Sources that answers did not wait for, until they are read in time again.
+    /// Sources that answers did not wait for, until a reading is in time again.
     late: BTreeSet<SourceId>,
 }
 
@@ -34,7 +34,7 @@ struct Reading {
     job: Job,
     begun: Instant,
     given_up: bool,
-    /// It is of another root, or of a recorder that is gone.
+    /// Belongs to another root, or to a recorder that has ended.
     outdated: bool,
 }
 
@@ -44,12 +44,12 @@ impl Reading {
     }
 }
 
-/// How fresh the sources are that an answer touched.
+/// The stale sources among those that an answer touched.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Late {
-    /// Those older than their max-age.
+    /// Sources older than their max-age.
     pub stale: Vec<SourceId>,
-    /// Those of them whose reading is worth waiting for. One that was given up is not, nor one that nobody reads.
+    /// Those worth waiting for: not those whose reading was given up, nor those that no thread reads.
     pub awaited: Vec<SourceId>,
 }
 
@@ -67,7 +67,7 @@ impl Refresher {
         }
     }
 
-    /// Begins or ends the recording of resets; `buffer` is `None` where they are not wanted.
+    /// Starts or stops recording resets; `buffer` is `None` if they are not wanted.
     pub fn record_resets(&mut self, buffer: Option<u64>) {
         self.end_recorder();
         self.buffer = buffer;
@@ -76,24 +76,24 @@ impl Refresher {
     }
 
     fn end_recorder(&mut self) {
-        // One begins when the one before has ended, so that it is enough to know the last.
+        // A recorder begins when the previous one has ended, so that keeping the last is enough.
         self.ending = self.recorder.take().map(Recorder::end).or(self.ending.take());
     }
 
-    /// What these sources' readings bring will count no more.
+    /// Marks these sources' readings that are under way as outdated: their results are dropped.
     fn outdate(&mut self, are: impl Fn(SourceId) -> bool) {
         for reading in self.under_way.values_mut().filter(|reading| are(reading.job.id)) {
             reading.outdated = true;
         }
     }
 
-    /// Says whether all is read from elsewhere from now on.
+    /// Returns whether everything is read from another root from now on.
     pub fn reconfigure(&mut self, root: ProcRoot, ages: MaxAges) -> bool {
         self.snapshot.set_max_ages(ages);
         let is_another = *self.root != root;
         if is_another {
             self.root = Arc::new(root);
-            // What was read from another root must not be served as this one's.
+            // A reading of the old root must not be served as one of the new root.
             self.outdate(|id| id != SourceId::Resets);
             self.snapshot.forget();
         }
@@ -108,7 +108,7 @@ impl Refresher {
         &mut self.snapshot
     }
 
-    /// Reads every source once but the processes, so that there is always a previous reading or a known failure.
+    /// Reads every source except the processes once, so that there is always a previous reading or a known failure.
     pub async fn first(&mut self) {
         for job in self.snapshot.first() {
             self.start(job, Instant::now());
@@ -131,7 +131,7 @@ impl Refresher {
         }
     }
 
-    /// Starts the readings that what was touched needs, unless they are under way.
+    /// Starts a reading of each touched source that is stale, unless one is under way.
     pub fn refresh(&mut self, touched: Touched, now: Instant) -> Late {
         let stale = self.snapshot.stale(touched, now);
         let mut late = Late { stale: Vec::new(), awaited: Vec::new() };
@@ -148,7 +148,7 @@ impl Refresher {
         late
     }
 
-    /// Starts a reading, on a thread of its own: the runtime's pool panics where the system has no thread left.
+    /// Starts a reading on a thread of its own: the runtime's pool panics if the system has no thread left.
     fn start(&mut self, job: Job, now: Instant) -> bool {
         if let Err(error) = self.try_start(job, now) {
             let error = format!("no thread can be started to read it: {error}");
@@ -168,7 +168,7 @@ impl Refresher {
         let begun = self.snapshot.begin(job);
         let (done, reading) = oneshot::channel();
         let read = move || {
-            // Nobody waits for it any more when the process ends.
+            // Nobody waits for the result any more when the process ends.
             let _ = done.send(begun(&root));
         };
         std::thread::Builder::new().name(job.id.name().into()).spawn(read)?;
@@ -177,11 +177,11 @@ impl Refresher {
         Ok(())
     }
 
-    /// Notes that an answer did not wait for these sources any longer. One line when that begins, one when a reading
-    /// is quick enough again.
+    /// Records that an answer stopped waiting for these sources. Logs one line when that begins, and one when a reading
+    /// is fast enough again.
     pub fn answered_late(&mut self, stale: &[SourceId], answer_within: Duration, now: Instant) {
         for &id in stale {
-            // One that has just begun since the answer waited for another source is not late.
+            // A reading that has only just begun, because the answer waited for another source, is not late.
             let slow = |reading: &Reading| reading.is_waited_for() && reading.begun + answer_within <= now;
             let is_late = self.under_way.values().any(|reading| reading.job.id == id && slow(reading));
             if is_late && self.late.insert(id) {
@@ -199,7 +199,7 @@ impl Refresher {
         }
     }
 
-    /// Waits for a reading to be done, puts it in place and says whose it was; waits for ever if none is under way.
+    /// Waits for a reading to end, stores it and returns its source; waits for ever if none is under way.
     pub async fn done(&mut self) -> SourceId {
         loop {
             let (task, done) = match self.tasks.join_next_with_id().await {
@@ -207,7 +207,7 @@ impl Refresher {
                 Some(Ok((task, done))) => (task, done),
                 Some(Err(error)) => (error.id(), None),
             };
-            // There is one for each task.
+            // Every task has an entry.
             let Some(reading) = self.under_way.remove(&task) else { continue };
             let (source, took_ms) = (reading.job.id, reading.begun.elapsed().as_millis());
             let changes = match done {
@@ -227,18 +227,18 @@ impl Refresher {
         }
     }
 
-    /// When the next reading will have taken too long.
+    /// When the next reading times out.
     pub fn deadline(&self) -> Option<Instant> {
         let waited_for = self.under_way.values().filter(|reading| reading.is_waited_for());
         waited_for.map(|reading| reading.begun + READ_WITHIN).min()
     }
 
-    /// For so long this process was stopped, and its readings with it: they have not taken that long.
+    /// This process was stopped for `lost`, and its readings with it: that time does not count.
     pub fn was_stopped(&mut self, lost: Duration) {
         self.under_way.values_mut().for_each(|reading| reading.begun += lost);
     }
 
-    /// Marks the sources as failed whose readings take too long, and says which.
+    /// Fails the sources whose readings take too long, and returns them.
     pub fn give_up_late(&mut self, now: Instant) -> Vec<SourceId> {
         let late = |reading: &&mut Reading| reading.is_waited_for() && reading.begun + READ_WITHIN <= now;
         let mut failed: Vec<SourceId> = Vec::new();
@@ -302,7 +302,7 @@ mod tests {
         );
     }
 
-    /// Else every request that has it beside another would wait for as long as a request may.
+    /// Otherwise every request for this and another source would wait as long as a request may.
     #[tokio::test]
     async fn a_source_that_was_given_up_is_stale_and_not_waited_for() {
         let ages = crate::config::Config::default().max_ages();
@@ -326,7 +326,7 @@ mod tests {
         let stopped = READ_WITHIN * 2;
         refresher.was_stopped(stopped);
         let late = begun + stopped;
-        // It is not blamed for the time either.
+        // The source is not reported late for that time either.
         refresher.answered_late(&[job.id], Duration::from_millis(800), late);
         assert!(refresher.late.is_empty() && refresher.give_up_late(late).is_empty());
         assert_eq!(refresher.deadline(), Some(late + READ_WITHIN));
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(refresher.give_up_late(late + READ_WITHIN), [job.id]);
         assert_eq!(refresher.deadline(), None);
         assert!(refresher.snapshot.counters.problem().unwrap().contains("longer than 30 s"));
-        // And when it ends after all, what it brings counts.
+        // When the reading ends after all, its result counts.
         refresher.done().await;
         assert!(
             refresher.snapshot.counters.problem().is_none() && refresher.snapshot.counters.data().is_some()

@@ -1,7 +1,7 @@
-//! From a request to its answer: at once, after a reading, in its turn, or refused.
+//! How a request is answered: at once, after a reading, in its turn, or with a refusal.
 //!
-//! Whatever the master agent sends is taken before anything is answered, and nothing here takes long: after [`TURN`] the loop
-//! reads and sends again before the next request is looked at.
+//! Everything the master agent sends is read before anything is answered, and nothing here takes long: after [`TURN`]
+//! the loop reads and sends again before it looks at the next request.
 
 use super::answer;
 use super::state::Agent;
@@ -12,10 +12,10 @@ use crate::mib::context::Context;
 use crate::snapshot::SourceId;
 use std::time::{Duration, Instant};
 
-/// How long requests are answered before the connection is looked at again. One that is begun is finished.
+/// How long requests are answered before the loop looks at the connection again. A request once begun is finished.
 pub(super) const TURN: Duration = Duration::from_millis(3);
 
-/// What became of a request.
+/// The outcome of a request.
 enum Outcome {
     Answered,
     /// These sources are older than their max-age and being read.
@@ -23,7 +23,7 @@ enum Outcome {
 }
 
 impl Agent {
-    /// Answers a request that came just now if it may be answered at once, and nobody waits; else has it wait.
+    /// Answers a request that has just arrived if `at_once` is set and no other is ready; otherwise makes it wait.
     pub(super) fn query(
         &mut self,
         header: &Header,
@@ -32,7 +32,7 @@ impl Agent {
         at_once: bool,
         out: &mut Vec<u8>,
     ) {
-        // The master agent sends a request again that was not answered within a second; one answer is enough.
+        // The master agent resends a request that is not answered within a second; one answer is enough.
         if self.waiting.has(header, payload) {
             return;
         }
@@ -53,7 +53,7 @@ impl Agent {
         }
     }
 
-    /// Answers what has waited, for a moment. Says whether there is more that could be answered at once.
+    /// Answers waiting requests for a moment. Returns whether more could be answered at once.
     pub(super) fn work(&mut self, connection: &mut Connection) -> bool {
         let turn_ends = Instant::now() + TURN;
         loop {
@@ -99,10 +99,10 @@ impl Agent {
         Outcome::Answered
     }
 
-    /// Answers with an error of a few octets, since more is asked for than can be answered in time or held in memory.
+    /// Answers with an error of a few octets: requests ask for more than can be answered in time or held in memory.
     ///
-    /// To tooBig, managers ask for half as much at a time (Zabbix, RFC 3416 section 4.2.1); who asks for one instance
-    /// cannot ask for less, and genErr says that this time there is none. snmpd takes an index from 1 only.
+    /// On tooBig, managers ask for half as much at a time (Zabbix, RFC 3416 section 4.2.1). A request for one instance
+    /// cannot ask for less, and genErr says that there is none this time. snmpd only takes an index from 1.
     fn refuse(&mut self, header: &Header, query: Option<&Query<'_>>, out: &mut Vec<u8>) {
         let several = query.is_some_and(|query| query.ranges.take(2).count() > 1);
         Response::to(header, out).fail(if several { error::TOO_BIG } else { error::GEN_ERR }, 1);
@@ -141,7 +141,7 @@ mod tests {
         Request::new(header, QueryKind::Get, &payload, Duration::from_millis(800), Instant::now())
     }
 
-    /// A file that hangs would else cost everybody who asks for something of it `answer-within`, each time.
+    /// Otherwise a file that hangs would cost every request for one of its objects `answer-within`.
     #[tokio::test]
     async fn nobody_waits_for_a_source_that_was_given_up() {
         let mut agent = Agent::new(Config::default());
@@ -156,7 +156,7 @@ mod tests {
         let alone = get(&["1.3.6.1.2.1.6.5.0"]);
         let outcome = agent.answer(&alone.header, &alone.query().unwrap(), true, &mut out);
         assert!(matches!(outcome, Outcome::Answered));
-        // An answer from old figures, which is counted as such.
+        // An answer from old figures counts as late.
         assert_eq!((agent.subagent.statistics.requests, agent.subagent.statistics.late), (1, 1));
     }
 }

@@ -1,11 +1,11 @@
-//! What others can make happen any number of times has a line in the log once a minute, with how often it happened.
+//! Events that others can cause any number of times are logged once a minute, with how often they happened.
 
 use std::time::{Duration, Instant};
 
-/// How often it is told at most.
+/// The shortest time between two log lines.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
-/// Something that happens, and when it was told.
+/// A kind of event, and when it was last logged.
 #[derive(Default)]
 pub struct Seldom {
     since_told: u64,
@@ -13,12 +13,12 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// It has happened once more.
+    /// Counts one more event.
     pub fn count(&mut self) {
         self.since_told += 1;
     }
 
-    /// How often it has happened since it was told, if it is to be told now.
+    /// How many events happened since the last log line, if it is time for another.
     pub fn due(&mut self, now: Instant) -> Option<u64> {
         let due = self.since_told > 0 && self.told.is_none_or(|told| told + TELL_AGAIN <= now);
         due.then(|| {

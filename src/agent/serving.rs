@@ -1,4 +1,4 @@
-//! One session being served: what its actions mean for the agent.
+//! One session being served: what the agent does for each of its actions.
 
 use super::state::{Agent, Outcome};
 use crate::agentx::session::{Action, Ended, Event, Notice, Session, Standing};
@@ -6,25 +6,25 @@ use crate::agentx::transport::{Connection, Incoming};
 use crate::agentx::wire;
 use std::time::{Duration, Instant};
 
-/// How long the master agent may take to answer our Close before we leave all the same.
+/// How long the master agent may take to answer our Close before we leave anyway.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// A session that ends sooner counts as a failed try: a master agent that takes us in and drops us at once must not
+/// A session that ends sooner counts as a failed attempt: a master agent that accepts us and drops us at once must not
 /// make us spin.
 const LASTING: Duration = Duration::from_secs(1);
 
-/// How many reads it may take to come to the end of what has come meanwhile: 6 MiB at least, which is what a TCP socket has
-/// room for by default (net.ipv4.tcp_rmem). A Unix socket has room for a few reads.
+/// How many reads it may take to catch up with what has arrived meanwhile: at least 6 MiB, which a TCP socket has room
+/// for by default (net.ipv4.tcp_rmem). A Unix socket has room for a few reads.
 const CATCH_UP: usize = 192;
 
-/// The session that is being served and how it stands.
+/// The session being served, and its state.
 pub struct Serving {
     pub session: Session,
     began: Instant,
     registered: bool,
     malformed: bool,
     pub ended: Option<Ended>,
-    /// What to do after our own Close, and until when to wait for its answer.
+    /// What to do after our own Close, and when to stop waiting for its answer.
     pub leaving: Option<(Outcome, Instant)>,
 }
 
@@ -52,7 +52,7 @@ impl Serving {
         }
     }
 
-    /// Handles all PDUs that have come.
+    /// Handles all PDUs that have arrived.
     pub fn receive(&mut self, agent: &mut Agent, connection: &mut Connection) {
         while self.ended.is_none() && !connection.is_stuck() {
             let congested = connection.is_congested();
@@ -73,7 +73,7 @@ impl Serving {
         }
     }
 
-    /// Handles all that has come, whether the runtime knows of it or not: what is waited for may stand behind much else.
+    /// Handles all that has arrived, known to the runtime or not: the awaited answer may be behind much else.
     pub fn catch_up(&mut self, agent: &mut Agent, connection: &mut Connection) {
         for _ in 0..CATCH_UP {
             let more = connection.catch_up();
@@ -93,7 +93,7 @@ impl Serving {
                 statistics.requests += 1;
                 statistics.errors += 1;
             }
-            // Only what was received is answered, where that is handled.
+            // Only received PDUs are answered, in `receive`.
             Action::Answer(..) => {}
             Action::Notified(threshold) => {
                 agent.subagent.thresholds.notified(threshold);
@@ -101,7 +101,7 @@ impl Serving {
             }
             Action::Tell(notice) => {
                 self.tell(agent, &notice);
-                // What changed while the master agent was away.
+                // Send what changed while the master agent was away.
                 if matches!(notice, Notice::Registered(_)) {
                     self.watch(agent, out);
                 }
@@ -156,7 +156,7 @@ impl Serving {
                 agent.untold.count();
                 agent.untold_error = *error;
             }
-            // A master agent that sends one sends thousands.
+            // A master agent that sends one malformed PDU sends thousands.
             Notice::Malformed(error) if self.malformed => {
                 tracing::debug!(%error, "a PDU of the master agent could not be read");
             }
@@ -170,7 +170,7 @@ impl Serving {
         }
     }
 
-    /// Looks at the thresholds that are due, and tells the master agent what changed.
+    /// Checks the thresholds that are due, and notifies the master agent of changes.
     pub fn watch(&mut self, agent: &mut Agent, out: &mut Vec<u8>) {
         agent.watch(Instant::now());
         if self.registered {
@@ -178,8 +178,8 @@ impl Serving {
         }
     }
 
-    /// Tells the master agent of changes, a few at a time: it answers each, and what it has not answered yet is all that
-    /// may wait for it to be read.
+    /// Notifies the master agent of changes, a few at a time: it answers each, and no more than the unanswered ones may
+    /// wait for it to read them.
     fn notify(&mut self, agent: &mut Agent, out: &mut Vec<u8>) {
         while self.leaving.is_none() && self.session.takes_notify() {
             let Some((threshold, varbinds)) = agent.next_notification() else { break };
@@ -187,7 +187,7 @@ impl Serving {
         }
     }
 
-    /// Closes the session; what comes after it follows when the master agent has answered.
+    /// Closes the session; `then` follows when the master agent has answered.
     pub fn leave(&mut self, agent: &mut Agent, then: Outcome, out: &mut Vec<u8>) {
         let event = if matches!(then, Outcome::Reload) { Event::Reload } else { Event::Shutdown };
         self.leaving = Some((then, Instant::now() + CLOSE_WITHIN));
@@ -212,7 +212,7 @@ mod tests {
     use crate::config::Config;
     use std::io::Write;
 
-    /// The answer stands behind more than one read brings.
+    /// The answer comes after more data than one read returns.
     #[tokio::test]
     async fn an_answer_that_has_come_is_found_behind_whatever_came_before_it() {
         let folder = tempfile::tempdir().unwrap();
@@ -228,7 +228,7 @@ mod tests {
             let header = [1, kind, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, packet_id, 0, 0, 0, length, 0, 0, 0];
             [&header[..], payload].concat()
         };
-        // CleanupSets, which nobody answers, and the Response to our Open.
+        // CleanupSet PDUs, which nobody answers, and the Response to our Open.
         let all = [pdu(17, 9, &[]).repeat(7_500), pdu(18, 1, &[0; 8])].concat();
         master.write_all(&all).unwrap();
         serving.catch_up(&mut agent, &mut connection);

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Reads the configuration; None if it is not good, which is told.
+/// Reads the configuration; `None` if it is invalid, which is logged.
 pub type Read = Arc<dyn Fn() -> Option<Config> + Send + Sync>;
 
-/// The three signals that mean something to the subagent.
+/// The three signals that the subagent handles.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
     read: Read,
     reading: Option<oneshot::Receiver<Option<Config>>>,
-    /// Whether the file has to be read once more after that, since it may have changed meanwhile.
+    /// Whether to read the file once more after that, since it may have changed meanwhile.
     again: bool,
 }
 
@@ -33,7 +33,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next of them; on SIGHUP, until the configuration is read.
+    /// Waits for the next signal; on SIGHUP, until the configuration is read.
     pub async fn next(&mut self) -> Wanted {
         loop {
             tokio::select! {
@@ -57,7 +57,7 @@ impl Signals {
         }
     }
 
-    /// Reads the configuration on another thread: its file system may hang, and what it says takes a while to check.
+    /// Reads the configuration on another thread: its file system may hang, and checking it takes a while.
     fn begin(&mut self) {
         if self.reading.is_some() {
             self.again = true;
@@ -66,7 +66,7 @@ impl Signals {
         let (done, reading) = oneshot::channel();
         let read = Arc::clone(&self.read);
         let thread = std::thread::Builder::new().name("config".into()).spawn(move || {
-            // Nobody waits for it any more when the process ends.
+            // Nobody waits for the result any more when the process ends.
             let _ = done.send(read());
         });
         match thread {
@@ -77,13 +77,13 @@ impl Signals {
         }
     }
 
-    /// For where there is nothing to reload for: the configuration has just been read.
+    /// Waits for SIGTERM or SIGINT. A reload is pointless here: the configuration has just been read.
     pub async fn until_end(&mut self) {
         while !matches!(self.next().await, Wanted::End) {}
     }
 }
 
-/// Waits for ever where nothing is read.
+/// Waits for ever if nothing is being read.
 async fn read(reading: &mut Option<oneshot::Receiver<Option<Config>>>) -> Option<Config> {
     match reading {
         Some(reading) => reading.await.ok().flatten(),
@@ -96,7 +96,7 @@ async fn read(reading: &mut Option<oneshot::Receiver<Option<Config>>>) -> Option
 pub enum Wanted {
     /// SIGTERM, SIGINT
     End,
-    /// SIGHUP: with what the configuration says now, if it is good.
+    /// SIGHUP: with the new configuration, if it is valid.
     Reload(Option<Box<Config>>),
 }
 
@@ -120,20 +120,20 @@ mod tests {
         let mut signals = Signals::new(Arc::new(read)).unwrap();
         let send = |signal| kill_process(getpid(), signal).unwrap();
         let soon = Duration::from_millis(300);
-        // Whoever waits for more than signals begins anew each time.
+        // The caller waits for more than signals and calls `next` anew each time.
         for _ in 0..3 {
             send(Signal::HUP);
             assert!(tokio::time::timeout(soon, signals.next()).await.is_err(), "it is being read");
         }
         send(Signal::TERM);
         assert!(matches!(signals.next().await, Wanted::End));
-        // When it goes on after all, the file is read once more for those signals that came meanwhile.
+        // When the reading goes on after all, the file is read once more for the signals that came meanwhile.
         go_on.send(()).unwrap();
         assert!(tokio::time::timeout(soon, signals.next()).await.is_err(), "it is read again");
         go_on.send(()).unwrap();
         assert!(matches!(signals.next().await, Wanted::Reload(Some(_))));
         assert!(tokio::time::timeout(soon, signals.next()).await.is_err(), "and not a third time");
-        // And the next one is heard as the first was.
+        // The next signal is handled as the first was.
         send(Signal::HUP);
         go_on.send(()).unwrap();
         assert!(matches!(signals.next().await, Wanted::Reload(Some(_))));

@@ -1,4 +1,4 @@
-//! What the loop has in its hands, and what a configuration means for it.
+//! The state of the loop, and what a configuration changes in it.
 
 use super::outage::Outage;
 use super::refresh::Refresher;
@@ -16,7 +16,7 @@ use crate::subagent::Subagent;
 use crate::trace::{folder, mounts};
 use std::time::{Duration, Instant};
 
-/// By how much the loop is too late only if the whole process was stopped, and what it waited for with it.
+/// The loop wakes this late only if the whole process was stopped, along with what it waited for.
 const STOPPED: Duration = Duration::from_millis(500);
 
 /// Why the agent stopped serving.
@@ -26,7 +26,7 @@ pub(super) enum Outcome {
     Lost { lasted: bool, why: String },
 }
 
-/// Everything there is one of.
+/// Everything that the subagent has one of.
 pub(super) struct Agent {
     pub(super) config: Config,
     pub(super) view: View,
@@ -41,7 +41,7 @@ pub(super) struct Agent {
     pub(super) untold_error: u16,
     pub(super) outage: Outage,
     pub(super) resolver: Resolver,
-    /// A configuration that the next session is to have.
+    /// The configuration for the next session.
     pub(super) next: Option<Config>,
 }
 
@@ -64,20 +64,20 @@ impl Agent {
         agent.subagent.thresholds.configure(&agent.config.thresholds, Instant::now());
         agent.record_resets();
         if agent.wanted_resets().is_none() {
-            // Of a run that was killed when they were: its buffers take memory until somebody removes them.
+            // A run that recorded them and was killed leaves buffers, which take memory until somebody removes them.
             let _ = mounts::tracefs().map(|tracefs| folder::remove_left_overs(&tracefs));
         }
         agent
     }
 
-    /// Begins to record resets if they are wanted, and somebody could see them.
+    /// Starts recording resets if they are wanted and could be seen.
     fn record_resets(&mut self) {
         self.refresher.record_resets(self.wanted_resets());
-        // The counts of before are another's.
+        // Counts from before belong to another recording.
         self.subagent.thresholds.forget();
     }
 
-    /// The size of the buffers.
+    /// The size of the buffers, if resets are wanted.
     fn wanted_resets(&self) -> Option<u64> {
         let Config { resets, mib, .. } = &self.config;
         (resets.enabled && mib.private).then(|| resets.buffer.into())
@@ -90,13 +90,13 @@ impl Agent {
         self.subagent.thresholds.configure(&self.config.thresholds, Instant::now());
         if self.wanted_resets() != before {
             self.record_resets();
-            // Recording begins with the first reading, and it is told why if it cannot.
+            // Recording begins with the first reading; if it cannot, the log says why.
             self.refresher.refresh(Touched::default().with(SourceId::Resets), Instant::now());
         }
     }
 
-    /// Puts the configuration in place that was read again, if it is good. What concerns the session holds from the
-    /// next one on, which [`Self::take_over`] begins; everything else holds at once.
+    /// Applies the configuration that was read again, if it is valid. What concerns the session applies from the next
+    /// session on, which [`Self::take_over`] begins; everything else applies at once.
     pub(super) fn reload(&mut self, config: Option<Box<Config>>) {
         self.supervisor.reloading();
         if let Some(config) = config {
@@ -137,7 +137,7 @@ impl Agent {
         }
     }
 
-    /// With a session, the loop comes here once a minute at least: the rest of a flood is told too.
+    /// With a session, the loop calls this at least once a minute, so that the rest of a flood is logged too.
     pub(super) fn tell_refusals(&mut self) {
         let now = Instant::now();
         if let Some(refused) = self.refused.due(now) {
@@ -152,7 +152,7 @@ impl Agent {
         }
     }
 
-    /// The loop should have woken at `due` at the latest: whether the process was stopped meanwhile.
+    /// Finds out whether the process was stopped meanwhile: the loop should have woken at `due` at the latest.
     pub(super) fn woke(&mut self, due: Instant, now: Instant) {
         let lost = now.saturating_duration_since(due);
         if lost >= STOPPED {
@@ -161,13 +161,13 @@ impl Agent {
         }
     }
 
-    /// The reading of a source has ended, whatever it brought: what waited for it goes on.
+    /// The reading of a source has ended, whatever its result: what waited for it goes on.
     pub(super) fn was_read(&mut self, source: SourceId) {
         self.waiting.read(source);
         self.subagent.thresholds.read();
     }
 
-    /// When there is something to do though nothing has happened.
+    /// When there is something to do even if nothing happens.
     pub(super) fn deadline(&self, session: Instant, leave_by: Option<Instant>, congested: bool) -> Instant {
         let waiting = self.waiting.deadline(congested, Instant::now());
         let thresholds = self.subagent.thresholds.deadline();

@@ -1,10 +1,10 @@
-//! What the service manager is told (sd_notify(3)): that the subagent is ready, reads its configuration again, ends,
-//! how it stands, and that its loop still turns. Without a service manager that listens, nothing of it happens.
+//! Notifies the service manager (sd_notify(3)) that the subagent is ready, reloads its configuration or stops, of its
+//! status, and that its loop still runs. Without a service manager that listens, none of this does anything.
 
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
 
-/// The service manager, as far as it listens.
+/// The service manager, if it listens.
 pub struct Supervisor {
     watchdog: Option<Watchdog>,
 }
@@ -15,13 +15,13 @@ impl Supervisor {
         Self { watchdog: timeout.map(|timeout| Watchdog { timeout, fed: Instant::now() }) }
     }
 
-    /// The loop begins; a master agent need not be there.
+    /// The loop begins; a master agent need not be running.
     pub fn ready(&mut self) {
         tell(&[NotifyState::Ready]);
         self.feed(Instant::now());
     }
 
-    /// The configuration is read again; [`Self::ready`] ends it.
+    /// The configuration is being read again, until [`Self::ready`].
     pub fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             // The time is for Type=notify-reload, which refuses a reload without it.
@@ -35,7 +35,7 @@ impl Supervisor {
         tell(&[NotifyState::Status(line)]);
     }
 
-    /// The loop turns: called whenever it is awake anyway.
+    /// Notes that the loop still runs; called whenever it is awake anyway.
     pub fn turn(&mut self) {
         let now = Instant::now();
         if self.watchdog.as_ref().is_some_and(|watchdog| watchdog.is_hungry(now)) {
@@ -43,7 +43,7 @@ impl Supervisor {
         }
     }
 
-    /// When the loop must wake up for nothing but [`Self::turn`].
+    /// When the loop must wake up just for [`Self::turn`].
     pub fn deadline(&self) -> Option<Instant> {
         self.watchdog.as_ref().map(Watchdog::deadline)
     }
@@ -56,7 +56,7 @@ impl Supervisor {
     }
 }
 
-/// The subagent begins to end.
+/// The subagent is stopping.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
@@ -67,15 +67,15 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// The time-out after which the service manager takes us for hung (WatchdogSec=).
+/// The time-out after which the service manager considers us hung (WatchdogSec=).
 struct Watchdog {
     timeout: Duration,
     fed: Instant,
 }
 
 impl Watchdog {
-    /// Whether a wake-up is worth a message, a sixth of the time-out after the last one. With WatchdogSec=3min a busy
-    /// loop sends one each half a minute, and an idle one sends it with its Ping each minute, so that
+    /// Whether a wake-up is worth a message: a sixth of the time-out after the last one. With WatchdogSec=3min a busy
+    /// loop sends one every half minute, and an idle one sends it with its Ping every minute, so that
     /// [`Self::deadline`] never comes.
     fn is_hungry(&self, now: Instant) -> bool {
         self.fed + self.timeout / 6 <= now

@@ -1,43 +1,43 @@
 //! Requests that wait for a reading, or for their turn.
 //!
-//! All that the master agent sends is read at once, so what cannot be answered at once is held here. There is room for
-//! a bounded number; what finds none, and what waits for too long, is refused with a short error.
+//! Everything the master agent sends is read at once, so requests that cannot be answered at once are held here. Their
+//! number is bounded: a request that finds no room or waits too long is refused with a short error.
 
 use crate::agentx::wire::{self, Body, Header, LARGEST_RESPONSE, Query, QueryKind};
 use crate::snapshot::SourceId;
 use std::time::{Duration, Instant};
 
-/// How many requests may wait. snmpd sends one for each request that a manager has with it; what comes in one read shall
-/// find room.
+/// How many requests may wait. snmpd sends one for each request that a manager has with it; those that arrive in one
+/// read must find room.
 const MOST: usize = 2048;
 
 /// How many octets of payload may wait.
 const MOST_OCTETS: usize = 512 * 1024;
 
-/// How long a request may wait for its turn at most. snmpd sends it again after each second, gives the subagent up after
-/// six, and managers ask again after one to five seconds.
+/// How long a request may wait for its turn. snmpd resends it every second and gives up on the subagent after six, and
+/// managers retry after one to five seconds.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// After how many that were taken for their little work one is taken for its age: however many ask for little, who asks for
-/// much has a turn before its time is over.
+/// After this many requests taken for being small, one is taken for its age: however many small ones come, a large one
+/// gets a turn before it expires.
 const BY_WORK: u32 = 7;
 
-/// A request, with its payload, which outlives the buffer it came in.
+/// A request with a copy of its payload, which outlives the buffer that it arrived in.
 pub struct Request {
     pub header: Header,
     pub payload: Vec<u8>,
-    /// When it is answered from what there is.
+    /// When it is answered from the readings there are.
     pub until: Instant,
     /// When it is refused.
     expires: Instant,
-    /// How much work it is, in octets of names to look for.
+    /// How much work it is, in octets of names to look up.
     work: usize,
-    /// The sources it waits for; where there are none, it only waits for its turn.
+    /// The sources it waits for; if there are none, it only waits for its turn.
     waits_for: Vec<SourceId>,
 }
 
 impl Request {
-    /// One that came just now.
+    /// A request that has just arrived.
     pub fn new(
         header: Header,
         kind: QueryKind,
@@ -67,7 +67,7 @@ impl Request {
     }
 }
 
-/// How much work a query with so many octets of payload is. A GetBulk repeats it, until the response is full.
+/// How much work a query with `octets` of payload is. A GetBulk repeats it until the response is full.
 fn work(kind: QueryKind, octets: usize) -> usize {
     match kind {
         QueryKind::Get | QueryKind::GetNext => octets,
@@ -78,44 +78,44 @@ fn work(kind: QueryKind, octets: usize) -> usize {
     }
 }
 
-/// All that wait.
+/// All waiting requests.
 #[derive(Default)]
 pub struct Waiting {
     requests: Vec<Request>,
     octets: usize,
-    /// How many were taken for their little work since one was taken for its age.
+    /// How many were taken for being small since one was taken for its age.
     by_work: u32,
 }
 
 impl Waiting {
-    /// Whether there is no more room. The one that fills it still finds some.
+    /// Whether there is no more room. The request that fills it up is still held.
     pub fn is_full(&self) -> bool {
         self.requests.len() >= MOST || self.octets >= MOST_OCTETS
     }
 
-    /// Whether this very request waits already: snmpd sends it again if it is not answered within a second.
+    /// Whether this very request is already waiting: snmpd resends it if it is not answered within a second.
     pub fn has(&self, header: &Header, payload: &[u8]) -> bool {
         self.requests.iter().any(|request| request.header == *header && request.payload == payload)
     }
 
-    /// Has a request wait until these sources are read, or for its turn alone.
+    /// Holds a request until these sources are read, or just until its turn.
     pub fn put(&mut self, mut request: Request, waits_for: Vec<SourceId>) {
         request.waits_for = waits_for;
         self.octets += request.payload.len();
         self.requests.push(request);
     }
 
-    /// The reading of a source has ended, whatever it brought.
+    /// The reading of a source has ended, whatever its result.
     pub fn read(&mut self, source: SourceId) {
         self.requests.iter_mut().for_each(|request| request.waits_for.retain(|id| *id != source));
     }
 
-    /// What was waited for will not come.
+    /// The awaited readings will not come.
     pub fn wait_no_more(&mut self) {
         self.requests.iter_mut().for_each(|request| request.waits_for.clear());
     }
 
-    /// For so long this process was stopped: nothing has waited for its turn that long.
+    /// This process was stopped for `lost`: that time does not count as waiting for a turn.
     pub fn was_stopped(&mut self, lost: Duration) {
         self.requests.iter_mut().for_each(|request| request.expires += lost);
     }
@@ -125,8 +125,8 @@ impl Waiting {
         self.requests.iter().any(|request| request.is_ready(now))
     }
 
-    /// Takes out one that can be answered: the one with the least work, so that who asks for little does not wait for those
-    /// who ask for much; but now and then the oldest.
+    /// Takes out a request that can be answered: the one with the least work, so that small requests do not wait for
+    /// large ones, but now and then the oldest.
     pub fn take_ready(&mut self, now: Instant) -> Option<Request> {
         let ready = self.requests.iter().enumerate().filter(|(_, request)| request.is_ready(now));
         let by_age = self.by_work >= BY_WORK;
@@ -138,7 +138,7 @@ impl Waiting {
         Some(self.remove(position))
     }
 
-    /// Takes out one whose time is over.
+    /// Takes out a request that has expired.
     pub fn take_expired(&mut self, now: Instant) -> Option<Request> {
         let position = self.requests.iter().position(|request| request.expires <= now)?;
         Some(self.remove(position))
@@ -150,7 +150,7 @@ impl Waiting {
         request
     }
 
-    /// When something must be done about one of them that cannot be answered yet, or cannot be answered at all while the
+    /// When something must be done about a request that cannot be answered yet, or cannot be answered at all while the
     /// connection is `congested`.
     pub fn deadline(&self, congested: bool, now: Instant) -> Option<Instant> {
         let next = |request: &Request| {

@@ -1,4 +1,4 @@
-//! Thresholds: their values are read like those of a request, and what changed becomes a notification.
+//! Thresholds: their values are read like those of a request, and changes become notifications.
 
 use super::requests::TURN;
 use super::state::Agent;
@@ -11,8 +11,8 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 impl Agent {
-    /// Looks at the thresholds that are due, or begins the readings that they need; for a moment, and at the others when
-    /// the loop comes round again.
+    /// Checks the thresholds that are due, or begins the readings that they need. Stops after a moment; the others
+    /// follow when the loop comes round again.
     pub(super) fn watch(&mut self, now: Instant) {
         for position in self.subagent.thresholds.due(now) {
             if now.elapsed() >= TURN {
@@ -25,7 +25,7 @@ impl Agent {
             let cx = Context::of(snapshot, &self.subagent, now);
             let value = self.view.get(&cx, &watch.threshold.oid).ok();
             let touched = cx.touched();
-            // What needs no reading, such as lnsAgentRequests, is as of now.
+            // A value that needs no reading, such as lnsAgentRequests, is as of now.
             let read = snapshot.read_at(touched).unwrap_or(now);
             let late = self.refresher.refresh(touched, now);
             let snapshot = self.refresher.snapshot_mut();
@@ -49,12 +49,12 @@ impl Agent {
         }
     }
 
-    /// What goes on without a session, for as long as the loop has nothing but one to wait for: thresholds are watched, and
-    /// the service manager hears of us. What they change to is told in the next session.
+    /// What goes on while the loop waits for nothing but a session: thresholds are watched, and the service manager is
+    /// notified. Changes are sent in the next session.
     pub(super) async fn without_session(&mut self) -> Infallible {
         loop {
             let turned = Instant::now();
-            // This begins anew with each try and each pause between them; the service manager need not hear of all.
+            // This begins anew with each attempt and each pause between them; the service manager need not hear of all.
             if self.supervisor.deadline().is_some_and(|deadline| deadline <= turned) {
                 self.supervisor.turn();
             }
@@ -62,7 +62,7 @@ impl Agent {
             let thresholds = self.subagent.thresholds.deadline();
             let others = [self.refresher.deadline(), self.supervisor.deadline()];
             let deadline = others.into_iter().flatten().chain(thresholds).min();
-            // What is due at once is no reason to look at nothing else.
+            // Something due at once must not keep the caller from everything else.
             tokio::task::yield_now().await;
             tokio::select! {
                 source = self.refresher.done() => self.was_read(source),
@@ -76,7 +76,7 @@ impl Agent {
         }
     }
 
-    /// The variable bindings of a change that the master agent has not been told of yet, and whose it is.
+    /// A threshold whose change the master agent has not been notified of yet, by its id, and the variable bindings.
     pub(super) fn next_notification(&mut self) -> Option<(u64, Vec<(Oid, Value)>)> {
         let base = self.config.mib.base_oid.clone().into();
         let id = self.subagent.thresholds.take_unsent()?.id;
@@ -99,7 +99,7 @@ mod tests {
     use crate::config::Config;
     use std::time::Duration;
 
-    /// Nobody takes us in, nobody asks; what the thresholds watch is read all the same.
+    /// No master agent and no requests; what the thresholds watch is read all the same.
     #[tokio::test]
     async fn thresholds_are_watched_without_a_session() {
         let root = tempfile::tempdir().unwrap();
@@ -119,7 +119,7 @@ mod tests {
         for (number, status, changes) in [(1, Status::Ok, 0), (20, Status::Critical, 1), (2, Status::Ok, 2)] {
             established(number);
             let mut stands = (Status::Unknown, 0);
-            // In pieces, as it waits between tries to connect; for half a minute at most.
+            // In pieces, as between connection attempts; for half a minute at most.
             for _ in 0..60 {
                 let _ = tokio::time::timeout(Duration::from_millis(500), agent.without_session()).await;
                 let watch = &agent.subagent.thresholds.all()[0];
@@ -130,12 +130,12 @@ mod tests {
             }
             assert_eq!(stands, (status, changes));
         }
-        // One notification, of how it stands.
+        // One notification, with the latest status.
         let told = agent.next_notification().map(|(_, varbinds)| varbinds[3].1.clone());
         assert_eq!((told, agent.next_notification()), (Some(Value::Integer(1)), None));
     }
 
-    /// A rate is of the time between the readings, however long after them somebody looks.
+    /// A rate is over the time between the readings, however much later it is computed.
     #[tokio::test]
     async fn a_rate_is_that_of_the_readings() {
         let root = tempfile::tempdir().unwrap();
@@ -155,12 +155,12 @@ mod tests {
         let begun = Instant::now();
         agent.watch(begun);
         opens(2000);
-        // Looked at a minute later by our clock; the file is read now.
+        // Checked a minute later by our clock; the file is read now.
         let later = begun + Duration::from_secs(60);
         agent.watch(later);
         let source = agent.refresher.done().await;
         agent.was_read(source);
-        // Not old by that clock either.
+        // Not stale by that clock either.
         let mut ages = agent.config.max_ages();
         ages.counters = Duration::from_secs(3600);
         agent.refresher.snapshot_mut().set_max_ages(ages);
