@@ -1,4 +1,4 @@
-//! Where the master agent listens, and what a host name in it stands for when we connect.
+//! Where the master agent listens, and the lookup of a host name when we connect.
 
 #![expect(clippy::disallowed_methods, reason = "looks host names up")]
 
@@ -16,17 +16,17 @@ pub enum Address {
     Unix(PathBuf),
     /// A TCP socket.
     Tcp(SocketAddr),
-    /// A TCP socket of a host that has this name, at this port. What it stands for is known when it is looked up.
+    /// A TCP socket at this host name and port. The addresses of the name are known once it is looked up.
     Named(String, u16),
 }
 
 /// The longest path of a Unix socket, in octets.
 const LONGEST_PATH: usize = 107;
 
-/// Why a text is no address.
+/// Why a text is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// A path that no Unix socket can have, of so many octets.
+    /// A path too long for a Unix socket, with its length in octets.
     #[error("the path has {0} octets, and that of a socket at most {LONGEST_PATH}")]
     LongPath(usize),
     /// Anything else.
@@ -54,8 +54,8 @@ impl FromStr for Address {
     }
 }
 
-/// A host name and a port. What looks like an address and is none ("127.0.0.256") is no name either: the last part of
-/// a name is never a number (RFC 3696 section 2).
+/// Parses a host name and a port. A malformed address ("127.0.0.256") is not a name either: the last part of a name is
+/// never a number (RFC 3696 section 2).
 fn named(text: &str) -> Option<Address> {
     let (host, port) = text.rsplit_once(':')?;
     let is_label = |label: &str| {
@@ -79,7 +79,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether an address never leaves this host; an IPv4 one that is written as an IPv6 one is what it is in IPv4.
+/// Whether an address never leaves this host. An IPv4-mapped IPv6 address counts as its IPv4 address.
 #[must_use]
 pub fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
@@ -87,8 +87,8 @@ pub fn is_loopback(address: IpAddr) -> bool {
 
 type Found = io::Result<Vec<SocketAddr>>;
 
-/// Looks names up, one at a time and on a thread of its own: the system may take half a minute for it, and what came
-/// late is there for the next try. Nothing is kept, since a name may stand for something else tomorrow.
+/// Looks up names, one at a time and on a thread of its own: the system may take half a minute, and a late result
+/// serves the next attempt. Nothing is cached, since a name may have other addresses tomorrow.
 pub struct Resolver {
     look: fn(&str, u16) -> Found,
     under_way: Option<(String, u16, oneshot::Receiver<Found>)>,
@@ -101,10 +101,10 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    /// All addresses that a name stands for now. Can be dropped and called again.
+    /// Returns all addresses that a name has now. Can be dropped and called again.
     ///
     /// # Errors
-    /// What the system says: that there is no such name, that it has no thread to give.
+    /// The system's error: that there is no such name, that no thread can be started.
     pub async fn find(&mut self, host: &str, port: u16) -> Found {
         let is_same = |(other, at, _): &(String, u16, _)| other == host && *at == port;
         if !self.under_way.as_ref().is_some_and(is_same) {
@@ -129,18 +129,18 @@ impl Resolver {
         let (sender, answer) = oneshot::channel();
         let look = self.look;
         std::thread::Builder::new().name("resolver".into()).spawn(move || {
-            // Nobody waits for it any more, if that fails.
+            // If that fails, nobody waits for the result any more.
             let _ = sender.send(look(&host, port));
         })?;
         Ok(answer)
     }
 }
 
-/// Lets addresses pass that may be connected to: without `allow_remote`, those of a name that stands for nothing but
-/// this host. One that stands for others too is another host's name, whatever the order of its addresses.
+/// Returns the addresses if we may connect to them: without `allow_remote`, all of them must be loopback. A name with
+/// other addresses too is another host's name, whatever their order.
 ///
 /// # Errors
-/// Says which one is not loopback, and what to do if it is meant.
+/// Names the address that is not loopback, and says what to do if it is intended.
 pub fn permitted(host: &str, addresses: Vec<SocketAddr>, allow_remote: bool) -> Found {
     match addresses.iter().find(|address| !allow_remote && !is_loopback(address.ip())) {
         None => Ok(addresses),
@@ -183,7 +183,7 @@ mod tests {
             "tcp:a b:705",
             "tcp:ä:705",
             "tcp:127.0.0.1",
-            // No name, and the system would take some of them for addresses.
+            // Not names, and the system would take some of them for addresses.
             "tcp:127.0.0.256:705",
             "tcp:127.1:705",
             "tcp:2130706433:705",
@@ -225,10 +225,10 @@ mod tests {
             Ok(vec![SocketAddr::from((ip, port))])
         };
         let mut resolver = Resolver { look, under_way: None };
-        // It changes its mind.
+        // The name's address changes.
         assert_eq!(resolver.find("a", 705).await.unwrap(), at(&["127.0.0.1"]));
         assert_eq!(resolver.find("a", 705).await.unwrap(), at(&["192.0.2.1"]));
-        // Whoever gives up and tries again waits for the same answer.
+        // A caller that gives up and retries waits for the same answer.
         for _ in 0..3 {
             let tried = tokio::time::timeout(Duration::from_millis(20), resolver.find("slow", 705)).await;
             assert!(tried.is_err());
@@ -239,7 +239,7 @@ mod tests {
         assert!(none.unwrap_err().to_string().contains("'a' has no address"));
     }
 
-    /// The real thing, without a name server: /etc/hosts has the one, and RFC 6761 says that there is never the other.
+    /// The system's resolver, without a name server: /etc/hosts has one name, and by RFC 6761 the other never exists.
     #[tokio::test]
     async fn the_system_is_asked() {
         if !std::path::Path::new("/etc/hosts").exists() {
@@ -250,7 +250,7 @@ mod tests {
         let found = resolver.find("localhost", 705).await.unwrap();
         assert!(found.iter().all(|address| is_loopback(address.ip()) && address.port() == 705), "{found:?}");
         let none = tokio::time::timeout(Duration::from_secs(5), resolver.find("no.invalid", 705)).await;
-        // Where a name server is asked that does not answer, it takes longer.
+        // This takes longer if a name server is asked that does not answer.
         if let Ok(none) = none {
             assert!(none.unwrap_err().to_string().contains("'no.invalid' cannot be looked up: "));
         }

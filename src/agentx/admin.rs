@@ -17,9 +17,9 @@ pub enum CloseReason {
     Shutdown,
 }
 
-/// Builds PDUs for a session. `None` is what cannot be encoded: an OID or a text that is too long.
+/// Builds PDUs for a session. Returns `None` for what cannot be encoded: an OID or a text that is too long.
 pub struct Encoder<'a> {
-    /// What is registered how.
+    /// What to register, and how.
     pub settings: &'a Settings,
     /// h.sessionID
     pub session_id: u32,
@@ -57,7 +57,7 @@ impl Encoder<'_> {
         register.to_bytes().ok()
     }
 
-    /// Unregister of what was registered with this priority.
+    /// Unregister, for a subtree registered with this priority.
     #[must_use]
     pub fn unregister(&self, subtree: &Oid, priority: u8) -> Option<Vec<u8>> {
         let mut unregister = pdu::Unregister::new(id(subtree)?, priority);
@@ -65,7 +65,7 @@ impl Encoder<'_> {
         unregister.to_bytes().ok()
     }
 
-    /// AddAgentCaps, of capabilities that there are.
+    /// AddAgentCaps, if there are capabilities.
     #[must_use]
     pub fn add_agent_caps(&self) -> Option<Vec<u8>> {
         let (oid, description) = self.settings.capabilities.as_ref()?;
@@ -88,7 +88,7 @@ impl Encoder<'_> {
         header.packet_id = self.packet_id;
     }
 
-    /// Section 6.1.1: the default context is no context field, not an empty one.
+    /// Section 6.1.1: the default context means no context field, not an empty one.
     fn context(&self, header: &mut pdu::Header) -> Option<Context> {
         self.head(header);
         if self.settings.context.is_empty() {

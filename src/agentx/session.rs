@@ -1,6 +1,6 @@
 //! One AgentX session, without I/O: events in, actions out.
 //!
-//! A session belongs to one connection and ends with it. It opens itself, registers its subtrees, answers what
+//! A session belongs to one connection and ends with it. It sends its Open, registers its subtrees, answers what
 //! concerns the protocol alone and hands every request for values to its driver.
 
 mod news;
@@ -16,27 +16,26 @@ pub use registrations::Standing;
 use registrations::{Ask, Registrations};
 use std::time::{Duration, Instant};
 
-/// How long the session may be silent before we ask whether the master agent is still there (section 7.1.11).
-/// It never asks us.
+/// How long the session may be silent before we ping the master agent (section 7.1.11). It never pings us.
 pub const PING_AFTER: Duration = Duration::from_secs(60);
 
-/// How many Notify PDUs may be unanswered. snmpd sends each on before it reads the next, and what it has not read must not
-/// grow with the number of thresholds that change at once.
+/// How many Notify PDUs may be unanswered. snmpd forwards each before it reads the next, and its backlog must not grow
+/// with the number of thresholds that change at once.
 const NOTIFY_WINDOW: usize = 4;
 
 /// What happens to a session.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// A whole PDU came.
+    /// A whole PDU has arrived.
     Received(Header, &'a [u8]),
-    /// The stream holds something that is no PDU.
+    /// The stream contains something that is not a PDU.
     Garbage(WireError),
-    /// [`Session::deadline`] has come.
+    /// [`Session::deadline`] has passed.
     Timer,
-    /// Something is to be told: the driver's number for it, and the variable bindings of a Notify, snmpTrapOID.0 first
-    /// (section 6.2.10). Only while [`Session::takes_notify`].
+    /// A Notify is to be sent: the driver's number for it, and its variable bindings, snmpTrapOID.0 first (section
+    /// 6.2.10). Only while [`Session::takes_notify`].
     Notify(u64, &'a [(Oid, Value)]),
-    /// We want to end.
+    /// We want to shut down.
     Shutdown,
     /// We want a session with other settings.
     Reload,
@@ -51,9 +50,9 @@ pub enum Action<'a> {
     Refuse(Vec<u8>),
     /// Find the values and send them as the response to this header.
     Answer(Header, Query<'a>),
-    /// The master agent has answered the Notify with this number, and so has what it says.
+    /// The master agent has answered the Notify with this number, and so has received it.
     Notified(u64),
-    /// Tell people.
+    /// Report this to people.
     Tell(Notice),
     /// Close the connection once everything is sent.
     Disconnect(Ended),
@@ -85,7 +84,7 @@ pub struct Session {
     pending: Vec<Pending>,
     registrations: Registrations,
     last_heard: Instant,
-    /// The transaction of an empty TestSet, which is the only one that succeeds; a CommitSet may follow it.
+    /// The transaction of an empty TestSet, the only kind that succeeds; a CommitSet may follow it.
     tested: Option<u32>,
 }
 
@@ -114,7 +113,7 @@ impl Session {
         self.session_id.is_some()
     }
 
-    /// Whether the master agent may be told something now: it has answered nearly all that it was told before.
+    /// Whether a Notify may be sent now: the master agent has answered nearly all earlier ones.
     #[must_use]
     pub fn takes_notify(&self) -> bool {
         let unanswered = |pending: &&Pending| matches!(pending.asked, Asked::Notify(_));
@@ -129,7 +128,7 @@ impl Session {
         pending.chain(self.registrations.due()).fold(ping, Instant::min)
     }
 
-    /// What to do about an event.
+    /// Returns what to do about an event.
     #[must_use]
     pub fn handle<'a>(&mut self, event: Event<'a>, now: Instant) -> Actions<'a> {
         match event {
@@ -192,7 +191,7 @@ impl Session {
                     if varbinds == 0 { (error::NO_ERROR, 0) } else { (error::NOT_WRITABLE, 1) };
                 vec![reply(&header, error, index)]
             }
-            // Section 7.2.4.2: without a TestSet that succeeded there is nothing to commit.
+            // Section 7.2.4.2: without a successful TestSet there is nothing to commit.
             Body::CommitSet => {
                 let (error, index) = if self.tested == Some(header.transaction_id) {
                     (error::NO_ERROR, 0)
@@ -220,8 +219,8 @@ impl Session {
         }
     }
 
-    /// Section 7.2.2: a response is matched by h.packetID; one that matches nothing is dropped, and so is one that
-    /// belongs to another session. The response to the Open is the one that brings the session's number.
+    /// Section 7.2.2: matches a response by h.packetID. Drops one that matches nothing or belongs to another session.
+    /// The response to the Open brings the session's number.
     fn response(&mut self, header: &Header, error: u16, now: Instant) -> Actions<'static> {
         let answered = |pending: &Pending| {
             pending.packet_id == header.packet_id
@@ -289,14 +288,14 @@ impl Session {
             return self.ask_for_subtrees(asks, now);
         }
         if self.last_heard + PING_AFTER <= now && self.is_open() {
-            // Not again before the answer or the end of the session.
+            // No other Ping before the answer or the end of the session.
             self.last_heard = now;
             return self.ask(&[Asked::Ping], now);
         }
         Vec::new()
     }
 
-    /// Sends PDUs of ours, all in one write, and notes that they want answers.
+    /// Sends our PDUs in one write, and records that they expect answers.
     fn ask(&mut self, all: &[Asked], now: Instant) -> Actions<'static> {
         let mut bytes = Vec::new();
         for &asked in all {
@@ -318,7 +317,7 @@ impl Session {
         vec![Action::Send(wire::notify(session_id, packet_id, &self.settings.context, varbinds))]
     }
 
-    /// Notes that the next PDU of ours wants an answer, and gives its h.packetID.
+    /// Records that our next PDU expects an answer, and returns its h.packetID.
     fn pend(&mut self, asked: Asked, now: Instant) -> u32 {
         self.last_packet_id = self.last_packet_id.wrapping_add(1);
         self.pending.push(Pending { packet_id: self.last_packet_id, asked, until: now + REPLY_WITHIN });
@@ -344,7 +343,7 @@ impl Session {
             }
             Asked::Ping => encoder.ping(),
             Asked::Close(reason) => encoder.close(reason),
-            // Made where its variable bindings are.
+            // `notify` builds it, with its variable bindings.
             Asked::Notify(_) => None,
         }
     }
@@ -410,7 +409,7 @@ mod tests {
         let payload = [0, 0, 0, 0, low, high, 0, 0];
         let header = header(PduType::Response, 42, packet_id);
         let actions = session.handle(Event::Received(header, &payload), now);
-        // Nothing that a response brings about borrows from it.
+        // No action that a response causes borrows from it.
         actions
             .into_iter()
             .map(|action| match action {
@@ -479,7 +478,7 @@ mod tests {
         assert!(!session.takes_notify());
     }
 
-    // 7.1.8: our Close may cross one of the master agent's, which then knows no session any more. It is closed either way.
+    // 7.1.8: our Close may cross the master agent's, which then no longer knows the session. It is closed either way.
     #[test]
     fn a_close_of_ours_that_is_answered_with_not_open_is_a_close() {
         let now = Instant::now();
@@ -490,7 +489,7 @@ mod tests {
         }
     }
 
-    // 7.1.1: the session ID of the Open's response is that of every PDU from then on.
+    // 7.1.1: every later PDU has the session ID of the response to the Open.
     #[test]
     fn open_then_capabilities_and_registrations_in_one_write() {
         let now = Instant::now();
@@ -530,7 +529,7 @@ mod tests {
         assert_eq!(bytes[HEADER..], [5, 0, 0, 0], "c.reason and what is reserved");
     }
 
-    // 5, 6.1: what is reserved is zero, payloads are multiples of four. 6.2.1: no timeout of our own, an id, a
+    // 5, 6.1: reserved fields are zero, payloads are multiples of four. 6.2.1: no timeout of our own, an id, a
     // description. 6.2.3: a subtree and no range of them, no single instance, the priority of the settings.
     fn words(numbers: &[u32]) -> Vec<u8> {
         numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
@@ -563,7 +562,7 @@ mod tests {
             assert_eq!(register[..4], [0, 100, 0, 0], "r.timeout, r.priority, r.range_subid");
             assert_eq!(register.last(), Some(&last), "no r.upper_bound behind r.subtree");
         }
-        // Which program this is in the Open, what it serves in AddAgentCaps: sub-identifiers, text.
+        // The Open says which program this is, AddAgentCaps what it serves: sub-identifiers, text.
         let open =
             [&[8, 0, 0, 0], &words(&[1, 3, 6, 1, 4, 1, 8072, 9999])[..], &words(&[4]), b"test"].concat();
         assert_eq!(payload(1)[0][4..], open, "o.id, o.descr");
@@ -574,7 +573,7 @@ mod tests {
             b"what is served\0\0",
         ];
         assert_eq!(payload(16)[0], caps.concat(), "a.id, a.descr");
-        // Where there is nothing to claim, nothing is said.
+        // With nothing to claim, no AddAgentCaps is sent.
         let (mut session, _) = Session::open(Settings { capabilities: None, ..settings("") }, now);
         let registering = response(&mut session, 1, 0, now);
         let kinds: Vec<_> = registering.iter().skip(1).flat_map(sent).map(|(kind, ..)| kind).collect();
@@ -588,8 +587,8 @@ mod tests {
         assert_eq!(actions, [Action::Disconnect(Ended::OpenRefused(256))]);
     }
 
-    // 7.1.4: error 263 is also what a dead session of ours leaves behind until the master agent notices. 7.1.5: what was
-    // registered behind it is given back.
+    // 7.1.4: a dead session of ours also causes error 263 until the master agent notices. 7.1.5: the registration
+    // behind it is given back.
     #[test]
     fn a_subtree_that_is_taken_is_registered_behind_and_tried_until_it_is_ours() {
         let now = Instant::now();
@@ -617,7 +616,7 @@ mod tests {
         assert_eq!(session.deadline(), again + PING_AFTER);
     }
 
-    // 7.2.2: responses are matched by packet ID, requests of the master agent with the same number are not.
+    // 7.2.2: responses are matched by packet ID; the master agent's requests with the same number are not.
     #[test]
     fn packet_ids_of_both_sides_do_not_meet() {
         let now = Instant::now();
@@ -629,7 +628,7 @@ mod tests {
         assert!(response(&mut session, 2, 263, now) == [Action::Tell(Notice::CapabilitiesRefused(263))]);
     }
 
-    // 7.2.2: notOpen for a session that is not ours, and for any before the Open is answered. Nothing ends by it.
+    // 7.2.2: notOpen for a session that is not ours, and for any before the Open is answered. That ends nothing.
     #[test]
     fn other_sessions_are_not_open() {
         let now = Instant::now();
@@ -651,7 +650,7 @@ mod tests {
                 assert_eq!((actions.len(), replied(&actions)), (1, (257, 0)), "{kind:?} of {number}");
             }
             assert_eq!(handle(PduType::CleanupSet, &[]), []);
-            // It goes on: with its own number, or with the answer to its Open.
+            // The session goes on: with its own number, or with the answer to its Open.
             if number == 0 {
                 assert_eq!(response(&mut session, 1, 0, now)[0], Action::Tell(Notice::Opened));
             }
@@ -713,7 +712,7 @@ mod tests {
         assert_eq!(replied(&handle(&mut session, PduType::CommitSet, &[])), (0, 0));
     }
 
-    // 6.2.2: c.reason is why.
+    // 6.2.2: c.reason says why.
     #[test]
     fn a_close_says_why() {
         for (event, reason) in [(Event::Shutdown, 5), (Event::Reload, 1)] {

@@ -7,7 +7,7 @@ use crate::smi::oid::Oid;
 pub struct Settings {
     /// The subtrees to register.
     pub subtrees: Vec<Oid>,
-    /// r.priority that is wanted: the lower, the stronger; snmpd's own modules have 127.
+    /// The wanted r.priority: lower is stronger; snmpd's own modules have 127.
     pub priority: u8,
     /// The context to register in; empty for the default one.
     pub context: String,
@@ -15,6 +15,6 @@ pub struct Settings {
     pub id: Oid,
     /// o.descr
     pub description: String,
-    /// a.id and a.descr of the agent capabilities, which sysORTable has; none where none are to be claimed.
+    /// a.id and a.descr of the agent capabilities, for sysORTable; `None` to claim none.
     pub capabilities: Option<(Oid, String)>,
 }

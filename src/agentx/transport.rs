@@ -44,34 +44,34 @@ impl AsRawFd for Stream {
     }
 }
 
-/// While so much waits to be sent, no further values are looked up for a master agent that does not read them. What it
+/// With more than this to send, no further values are looked up for a master agent that does not read them. What it
 /// sends is read all the same: snmpd's send to a subagent blocks, and a snmpd that waits for us to read does not read
 /// our answers either.
 const HIGH_WATER: usize = 256 * 1024;
 
-/// Where the connection is given up: short errors alone do not come to so much while anybody reads them.
+/// With more than this to send, the connection is dropped: short errors do not add up to it while anybody reads them.
 const HARD_CAP: usize = 1024 * 1024;
 
-/// How long a connection may take to come about. The system would wait for minutes, with ever longer pauses between
-/// its tries; ours are regular, so that a master agent that can take us in again soon does.
+/// How long connecting may take. The system would wait for minutes, with growing pauses between its attempts; ours are
+/// regular, so that we connect soon after a master agent is ready again.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// How much is read at once.
 const READ: usize = 64 * 1024;
 
-/// How many reads may come in succession, with nothing answered between them: more than a socket's buffer holds.
+/// How many reads may follow each other with nothing answered between them: more than a socket's buffer holds.
 const MOST_FULL_READS: u32 = 8;
 
 /// A connection with what has been received and what waits to be sent.
 pub struct Connection {
-    /// Watched for what comes, and for room to send only while it is wanted: the master agent makes room with every
-    /// answer it reads, and each time we would be woken for nothing.
+    /// Always watched for input, but for room to send only while needed: the master agent makes room with every answer
+    /// it reads, and would wake us for nothing each time.
     stream: Option<AsyncFd<Stream>>,
     watches_writes: bool,
     received: Vec<u8>,
     taken: usize,
     filled: usize,
-    /// How often in succession a read has filled all the room there was.
+    /// How many reads in succession have filled all the room there was.
     full_reads: u32,
     /// What waits to be sent. Add to it; [`Connection::exchange`] sends it.
     pub out: Vec<u8>,
@@ -87,13 +87,13 @@ fn watched(stream: Stream, interest: Interest) -> io::Result<AsyncFd<Stream>> {
     AsyncFd::with_interest(stream, interest)
 }
 
-/// A PDU that came, and where to put the answer.
+/// A received PDU, and where to put the answer.
 pub struct Incoming<'a> {
     /// Its header.
     pub header: Header,
     /// Its payload, as long as the header says.
     pub payload: &'a [u8],
-    /// Whether nothing has come behind it yet.
+    /// Whether nothing has arrived after it yet.
     pub is_last: bool,
     /// What waits to be sent.
     pub out: &'a mut Vec<u8>,
@@ -111,10 +111,10 @@ pub enum Exchanged {
 }
 
 impl Connection {
-    /// Connects. Without `allow_remote` nothing but loopback is connected to, whatever a name stands for by now.
+    /// Connects. Without `allow_remote`, connects to loopback only, whatever a name resolves to by now.
     ///
     /// # Errors
-    /// What the system says, or that it takes more than a second; that an address is not loopback.
+    /// The system's error, or that connecting takes more than a second; that an address is not loopback.
     pub async fn open(address: &Address, allow_remote: bool, resolver: &mut Resolver) -> io::Result<Self> {
         let addresses = match address {
             Address::Unix(path) => {
@@ -129,8 +129,8 @@ impl Connection {
         Self::tcp(address::permitted(&address.to_string(), addresses, allow_remote)?).await
     }
 
-    /// Connects to the first of these that takes us. Each has its share of the time, so that one that keeps silent
-    /// leaves some to the others.
+    /// Connects to the first address that accepts us. Each gets its share of the time, so that a silent one leaves some
+    /// to the others.
     async fn tcp(addresses: Vec<SocketAddr>) -> io::Result<Self> {
         let share = CONNECT_WITHIN / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut failed = ErrorKind::AddrNotAvailable.into();
@@ -161,12 +161,12 @@ impl Connection {
         })
     }
 
-    /// Watches the stream for room to send too, or no more.
+    /// Starts or stops watching the stream for room to send.
     fn watch_writes(&mut self, wanted: bool) -> io::Result<()> {
         if self.watches_writes != wanted {
             let stream = self.stream.take().ok_or(ErrorKind::NotConnected)?.into_inner();
             let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            // A new registration knows nothing yet of what there is to read, and tells when there is.
+            // A new registration knows of no data to read yet, and reports when there is some.
             self.full_reads = 0;
             self.stream = Some(watched(stream, interest)?);
             self.watches_writes = wanted;
@@ -178,17 +178,17 @@ impl Connection {
         self.stream.as_ref().ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
-    /// Sends what waits and reads what came, until there is something to tell. Can be dropped and called again without
-    /// losing anything.
+    /// Sends what waits and reads what has arrived, until there is something to report. Can be dropped and called again
+    /// without losing anything.
     ///
     /// # Errors
-    /// What the system says of the connection.
+    /// The system's error on the connection.
     pub async fn exchange(&mut self) -> io::Result<Exchanged> {
         std::future::poll_fn(|cx| self.poll_exchange(cx)).await
     }
 
-    /// Reads what has come without waiting, whether the runtime knows of it or not, and says whether there may be more. How it
-    /// ended is left to [`Self::exchange`].
+    /// Reads what has arrived without waiting, known to the runtime or not, and returns whether there may be more.
+    /// Leaves any error or end of the stream to [`Self::exchange`].
     pub fn catch_up(&mut self) -> bool {
         self.full_reads = 0;
         self.make_room();
@@ -203,7 +203,7 @@ impl Connection {
     /// Sends what waits and reads nothing more.
     ///
     /// # Errors
-    /// What the system says of the connection.
+    /// The system's error on the connection.
     pub async fn flush(&mut self) -> io::Result<()> {
         std::future::poll_fn(|cx| self.poll_send(cx)).await
     }
@@ -215,7 +215,7 @@ impl Connection {
                 Ok(sent) => self.sent += sent,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // What is sent must not stay where the master agent always leaves something unread.
+                    // Drop what is sent, even if the master agent always leaves something unread.
                     self.out.drain(..self.sent);
                     self.sent = 0;
                     self.watch_writes(true)?;
@@ -249,7 +249,7 @@ impl Connection {
             match stream.get_ref().read(free) {
                 Ok(0) => return Poll::Ready(Ok(Exchanged::Closed)),
                 Ok(read) => {
-                    // Less than there was room for is all there is: no second call to learn that.
+                    // A read that leaves room has read all there is: no second call to learn that.
                     if read < wanted {
                         ready.clear_ready();
                         self.full_reads = 0;
@@ -269,8 +269,8 @@ impl Connection {
         }
     }
 
-    /// Makes room to read into, by dropping what was taken; a PDU that is larger than the buffer makes it grow, and a
-    /// PDU is never larger than [`super::wire::LARGEST_PAYLOAD`].
+    /// Makes room to read into by dropping what was taken. A PDU larger than the buffer makes it grow; no PDU is larger
+    /// than [`super::wire::LARGEST_PAYLOAD`].
     fn make_room(&mut self) {
         if self.taken > 0 {
             self.received.copy_within(self.taken..self.filled, 0);
@@ -285,7 +285,7 @@ impl Connection {
         }
     }
 
-    /// Whether more has come than was read, as far as that is known, and is to be read before anything else is done: the
+    /// Whether more has arrived than was read, as far as known, and must be read before anything else is done: the
     /// master agent may be waiting for room. Not for ever: it may send faster than anybody reads.
     #[must_use]
     pub fn has_more(&self) -> bool {
@@ -304,11 +304,10 @@ impl Connection {
         self.out.len() - self.sent > HARD_CAP
     }
 
-    /// Takes the next whole PDU out of what was received, and lends what is around it: the PDU's payload to read
-    /// and the output to answer into.
+    /// Takes the next whole PDU from the received bytes, and lends its payload to read and the output to answer into.
     ///
     /// # Errors
-    /// If what was received is no PDU; the stream cannot be followed any more then.
+    /// If the received bytes are not a PDU; the stream can then no longer be decoded.
     pub fn next_pdu(&mut self) -> Result<Option<Incoming<'_>>, WireError> {
         let more = self.has_more();
         let rest = self.received.get(self.taken..self.filled).unwrap_or_default();
@@ -332,7 +331,7 @@ mod tests {
         Connection::open(address, false, &mut Resolver::default()).await
     }
 
-    /// An address that is not loopback is never connected to, however it came here.
+    /// We never connect to an address that is not loopback, however it came here.
     #[tokio::test]
     async fn nothing_but_loopback_is_connected_to() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -340,7 +339,7 @@ mod tests {
         if std::path::Path::new("/etc/hosts").exists() {
             open(&Address::Named("localhost".into(), port)).await.unwrap();
         }
-        // Where it listens too, if this were not held: the kernel takes it for this host.
+        // Without the check this would reach the listener too: the kernel takes the address for this host.
         let unspecified = Address::Tcp(SocketAddr::from(([0, 0, 0, 0], port)));
         let refused = open(&unspecified).await.err().unwrap().to_string();
         assert!(
@@ -350,7 +349,7 @@ mod tests {
         Connection::open(&unspecified, true, &mut Resolver::default()).await.unwrap();
     }
 
-    /// Of several addresses the first may have nobody.
+    /// The first of several addresses may have no listener.
     #[tokio::test]
     async fn the_next_address_of_a_name_is_tried() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

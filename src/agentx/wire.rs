@@ -40,7 +40,7 @@ mod tests {
         (header, &pdu[HEADER..])
     }
 
-    /// All PDUs of a session with a real snmpd: whether the master agent sent it, and its bytes.
+    /// All PDUs of a session with a real snmpd: whether the master agent sent each, and its bytes.
     fn captured() -> Vec<(bool, Vec<u8>)> {
         let lines = include_str!("../../tests/captured/snmpd-5.9.3.txt").lines();
         let lines = lines.filter(|line| !line.starts_with('#'));
@@ -157,7 +157,7 @@ mod tests {
         let testset = [&payload[..8], &varbind].concat();
         assert_eq!(decode(&header(PduType::TestSet, flags), &testset), Ok(Body::TestSet(1)));
         assert!(decode(&header(PduType::TestSet, flags), &varbind).is_err(), "no context where one belongs");
-        // PDUs that have none have none with the flag either.
+        // PDUs without a context field have none with the flag either.
         for (kind, body) in [
             (PduType::CommitSet, Body::CommitSet),
             (PduType::UndoSet, Body::UndoSet),
@@ -222,7 +222,7 @@ mod tests {
         assert!(decode(&header(PduType::Response, 0), &payload[..7]).is_err());
     }
 
-    /// What the `agentx` crate makes of a response of ours, in both byte orders: the second opinion.
+    /// A second opinion: what the `agentx` crate makes of our response, in both byte orders.
     #[test]
     fn the_agentx_crate_reads_what_we_write() {
         use agentx::encodings::Value as Theirs;

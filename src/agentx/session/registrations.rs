@@ -1,53 +1,53 @@
 //! Which subtrees are ours, and at which priority (RFC 2741 section 7.1.4).
 //!
-//! Another subagent may have a subtree at our priority already: a second instance of this one, or a session of ours that the
-//! master agent does not know to be dead yet. Each Register that it refuses is a line in its log, so they must not come every
-//! half second. Instead the subtree is registered with the next priority, behind the other one: when that goes, the master
-//! agent itself passes it on at once. And with growing pauses one subtree asks whether the priority of its own is free again.
+//! Another subagent may already have a subtree at our priority: a second instance of this one, or a session of ours not
+//! yet known to be dead. Each refused Register is a line in the master agent's log, so they must not come every half
+//! second. Instead we register the subtree at the next priority, behind the other subagent: when that goes, the master
+//! agent passes it on at once. And with growing pauses one subtree asks whether its own priority is free again.
 
 use crate::agentx::wire::error;
 use std::time::{Duration, Instant};
 
-/// The first pause before a priority is asked for again, which a session of ours that has just died needs; each further one
-/// is twice as long.
+/// The first pause before we ask for a priority again, for the case that a session of ours has just died; each further
+/// pause is twice as long.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause where every subtree is held, if behind another subagent: who goes is followed without it.
+/// The longest pause while every subtree is held, even behind another subagent: if that goes, we follow without asking.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// And where one is not held at all.
+/// The longest pause while a subtree is not held at all.
 const LONGEST_WITHOUT: Duration = Duration::from_secs(30);
 
-/// How many priorities behind the one that is wanted are tried.
+/// How many priorities behind the wanted one we try.
 const BEHIND: u8 = 2;
 
 /// What to ask the master agent for; the subtree by its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
-    /// To have a subtree at a priority.
+    /// Register a subtree at a priority.
     Register(usize, u8),
-    /// To have it there no more.
+    /// Unregister it there.
     Unregister(usize, u8),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Subtree {
-    /// At which priority it is ours.
+    /// The priority at which it is ours.
     held: Option<u8>,
-    /// Whether a Register for it has not been answered. A second one meanwhile would be refused, and be believed.
+    /// Whether a Register for it is unanswered. A second one meanwhile would be refused, and we would believe it.
     asked: bool,
-    /// res.error of the refusal that was told last, 0 where none was.
+    /// res.error of the last refusal reported, 0 if none was.
     told: u16,
 }
 
-/// How things stand, when that is news.
+/// How the registrations stand, when that is news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Subtrees that are ours at the priority that is wanted.
+    /// Subtrees that are ours at the wanted priority.
     pub ours: usize,
-    /// Subtrees that are ours behind somebody else.
+    /// Subtrees that are ours behind another subagent.
     pub behind: usize,
-    /// Subtrees there are.
+    /// All subtrees.
     pub of: usize,
 }
 
@@ -57,15 +57,15 @@ pub struct Registrations {
     wanted: u8,
     subtrees: Vec<Subtree>,
     pause: Duration,
-    /// When a priority is asked for again.
+    /// When to ask for a priority again.
     again: Option<Instant>,
     told: Option<Standing>,
-    /// Behind the subtree that was asked for last.
+    /// The position after the subtree asked for last.
     next: usize,
 }
 
 impl Registrations {
-    /// For so many subtrees, to be had at this priority.
+    /// For this many subtrees, to be registered at priority `wanted`.
     pub fn new(subtrees: usize, wanted: u8) -> Self {
         Self {
             wanted,
@@ -77,7 +77,7 @@ impl Registrations {
         }
     }
 
-    /// Asks for every subtree that is not ours at the priority that is wanted.
+    /// Asks for every subtree that is not ours at the wanted priority.
     pub fn ask_for_all(&mut self) -> Vec<Ask> {
         self.ask(usize::MAX)
     }
@@ -87,7 +87,7 @@ impl Registrations {
         let missing = self.subtrees.iter_mut().enumerate();
         let missing = missing.filter(|(_, subtree)| subtree.held != Some(wanted) && !subtree.asked);
         let mut missing: Vec<_> = missing.collect();
-        // Those that are not held at all come first, and none is asked for again before the others had their turn.
+        // Subtrees not held at all come first, and none is asked for again before the others have had their turn.
         missing.sort_by_key(|(position, subtree)| (subtree.held.is_some(), *position < next, *position));
         let mut asks = Vec::new();
         for (position, subtree) in missing.into_iter().take(at_most) {
@@ -103,13 +103,13 @@ impl Registrations {
         self.again
     }
 
-    /// One subtree asks for all.
+    /// Asks for one subtree on behalf of all.
     pub fn ask_again(&mut self) -> Vec<Ask> {
         self.again = None;
         self.ask(1)
     }
 
-    /// A Register was answered. Gives what to ask for next, the error if that is news, and the standing if it is.
+    /// Handles the answer to a Register. Returns what to ask for next, and the error and the standing if they are news.
     pub fn answered(
         &mut self,
         position: usize,
@@ -124,7 +124,7 @@ impl Registrations {
             asks.extend(subtree.held.replace(priority).map(|held| Ask::Unregister(position, held)));
             if priority == self.wanted {
                 self.pause = FIRST_PAUSE;
-                // What was free for this one is most likely free for the others, which one by one would take their time.
+                // What is free for this one is most likely free for the others; one by one they would take their time.
                 if self.told.is_some() {
                     asks.extend(self.ask_for_all());
                 }
@@ -199,13 +199,13 @@ mod tests {
         assert_eq!(all.answered(0, 101, 0, now), (vec![], None, None));
         let (_, _, news) = all.answered(1, 101, 0, now);
         assert_eq!(news, Some(Standing { ours: 0, behind: 2, of: 2 }));
-        // One asks again, and no other.
+        // Only one asks again.
         assert_eq!(all.due(), Some(now + FIRST_PAUSE));
         assert_eq!(registers(&all.ask_again()), [(0, 100)]);
         assert_eq!(all.answered(0, 100, DUPLICATE, now), (vec![], None, None));
         assert_eq!(all.due(), Some(now + FIRST_PAUSE * 2));
         assert_eq!(registers(&all.ask_again()), [(1, 100)]);
-        // It is free: so are the others, and what was held behind is given back.
+        // It is free: so are the others, and what was held behind is unregistered.
         let (asks, _, news) = all.answered(1, 100, 0, now);
         assert_eq!((asks, news), (vec![Ask::Unregister(1, 101), Ask::Register(0, 100)], None));
         let (asks, _, news) = all.answered(0, 100, 0, now);
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!((news, all.due()), (Some(Standing { ours: 2, behind: 0, of: 2 }), None));
     }
 
-    /// How many Registers are refused in an hour, each of them a line in the master agent's log.
+    /// How many Registers are refused in `time`, each of them a line in the master agent's log.
     fn refused_in(time: Duration, error: u16, held: bool) -> usize {
         let start = Instant::now();
         let (mut all, mut now, mut refused) = (Registrations::new(11, 100), start, 0);
@@ -238,7 +238,7 @@ mod tests {
         assert!(first < 60, "{first}");
         let later = refused_in(hour * 2, DUPLICATE, true) - refused_in(hour, DUPLICATE, true);
         assert!(later <= 7, "{later} an hour");
-        // Without a place behind, one must ask more often to be there soon.
+        // Without a place behind, we must ask more often to be registered soon.
         for error in [DUPLICATE, DENIED] {
             let first = refused_in(minute, error, false);
             assert!(first < 60, "{first}");
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(all.answered(0, 100, 0, now).2, Some(Standing { ours: 1, behind: 0, of: 1 }));
     }
 
-    /// Each step behind is refused with the same error: that is one refusal, and people must know of it.
+    /// Each step behind is refused with the same error: that is one refusal, and it must be reported.
     #[test]
     fn a_subtree_that_is_taken_at_every_priority_is_told_once() {
         let now = Instant::now();
@@ -282,7 +282,7 @@ mod tests {
         }
         assert_eq!((&asked[..3], asked.len()), (&[100, 101, 102][..], 9));
         assert_eq!(told, [DUPLICATE]);
-        // Another reason is news.
+        // A different error is news.
         let refused = |all: &mut Registrations, error| all.answered(0, 102, error, now).1;
         assert_eq!((refused(&mut all, DENIED), refused(&mut all, DENIED)), (Some(DENIED), None));
         assert_eq!(refused(&mut all, DUPLICATE), Some(DUPLICATE));
@@ -295,7 +295,7 @@ mod tests {
         let _ = all.ask_for_all();
         let _ = all.answered(0, 100, DENIED, now);
         assert_eq!(registers(&all.ask_again()), [(0, 100)]);
-        // The other one is refused while that is not answered.
+        // The other one is refused while the first is unanswered.
         let _ = all.answered(1, 100, DENIED, now);
         assert_eq!(registers(&all.ask_again()), [(1, 100)]);
         let (asks, _, news) = all.answered(0, 100, 0, now);
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(all.answered(1, 100, 0, now).2, Some(Standing { ours: 2, behind: 0, of: 2 }));
     }
 
-    /// One subtree is another's for good; that must keep nobody from asking for those that are not held at all.
+    /// Another subagent has one subtree for good; those that are not held at all must still be asked for.
     #[test]
     fn every_subtree_that_is_missing_has_its_turn() {
         let now = Instant::now();

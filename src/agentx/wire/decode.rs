@@ -1,4 +1,4 @@
-//! What a subagent receives, from bytes (RFC 2741 section 6.2).
+//! Decodes what a subagent receives (RFC 2741 section 6.2).
 
 use super::header::{Header, NON_DEFAULT_CONTEXT, PduType};
 use super::malformed::WireError;
@@ -20,8 +20,7 @@ pub enum Body<'a> {
     CleanupSet,
     /// Close, with c.reason.
     Close(u8),
-    /// Response to a PDU of ours: res.error. Its variable bindings, which can be echoes of our own, are not
-    /// looked at.
+    /// Response to our PDU: res.error. Its variable bindings, which can be echoes of our own, are ignored.
     Response(u16),
 }
 
@@ -63,8 +62,8 @@ pub struct SearchRange {
     pub end: Option<Oid>,
 }
 
-/// A SearchRangeList that was checked when its PDU was decoded, and is decoded again as it is walked, so that
-/// no list has to be held.
+/// A SearchRangeList, checked when its PDU was decoded and decoded again as it is walked, so that no list has to be
+/// held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ranges<'a> {
     reader: Reader<'a>,
@@ -84,7 +83,7 @@ impl Iterator for Ranges<'_> {
 /// Decodes the payload that belongs to a header.
 ///
 /// # Errors
-/// What is wrong with it; the header can still be answered.
+/// What is wrong with the payload; the header can still be answered.
 pub fn decode<'a>(header: &Header, payload: &'a [u8]) -> Result<Body<'a>, WireError> {
     let mut reader = Reader { bytes: payload, big_endian: header.big_endian() };
     // Section 6.1.1: only these PDUs carry a context.

@@ -1,4 +1,4 @@
-//! Responses and notifications to bytes (RFC 2741 sections 5.4, 6.2.10 and 6.2.16).
+//! Encodes responses and notifications (RFC 2741 sections 5.4, 6.2.10 and 6.2.16).
 
 use super::error;
 use super::header::{HEADER, Header, NETWORK_BYTE_ORDER, NON_DEFAULT_CONTEXT};
@@ -26,7 +26,7 @@ pub fn notify(session_id: u32, packet_id: u32, context: &str, varbinds: &[(Oid, 
     out
 }
 
-/// A Response under construction (section 6.2.16), straight into the bytes that will be sent.
+/// A Response under construction (section 6.2.16), written straight into the bytes that will be sent.
 #[derive(Debug)]
 pub struct Response<'a>(Writer<'a>);
 
@@ -79,7 +79,7 @@ impl<'a> Response<'a> {
         self.end(error::NO_ERROR, 0);
     }
 
-    /// Ends the response with an error; no variable binding goes with it (section 7.2.3).
+    /// Ends the response with an error and no variable bindings (section 7.2.3).
     pub fn fail(mut self, error: u16, index: u16) {
         self.truncate(HEADER + 8);
         self.end(error, index);

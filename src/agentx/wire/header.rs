@@ -6,10 +6,10 @@ use super::reader::Reader;
 /// Size of the header (section 6.1).
 pub const HEADER: usize = 20;
 
-/// Largest payload that is read. snmpd's requests come from UDP datagrams, whose 64 KiB AgentX at most doubles.
+/// Largest payload accepted. snmpd's requests come from UDP datagrams of up to 64 KiB, which AgentX at most doubles.
 pub const LARGEST_PAYLOAD: usize = 256 * 1024;
 
-/// Largest PDU that is sent: Net-SNMP's master agent drops longer ones without a word.
+/// Largest PDU sent: Net-SNMP's master agent silently drops longer ones.
 pub const LARGEST_RESPONSE: usize = 65_536;
 
 /// `NON_DEFAULT_CONTEXT` of h.flags (section 6.1).
@@ -30,7 +30,7 @@ pub enum PduType {
     UndoSet,
     CleanupSet,
     Response,
-    /// One that no master agent sends to a subagent.
+    /// A type that no master agent sends to a subagent.
     Other(u8),
 }
 
@@ -69,10 +69,10 @@ pub struct Header {
 }
 
 impl Header {
-    /// Decodes the first [`HEADER`] bytes of a PDU; `None` until there are so many.
+    /// Decodes the first [`HEADER`] bytes of a PDU; `None` if there are fewer.
     ///
     /// # Errors
-    /// [`WireError::Version`] and [`WireError::Length`], after which the stream cannot be followed any more.
+    /// [`WireError::Version`] and [`WireError::Length`], after which the stream can no longer be decoded.
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, WireError> {
         let Some((&[version, kind, flags, _reserved], rest)) = bytes.split_first_chunk::<4>() else {
             return Ok(None);

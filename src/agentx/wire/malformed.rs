@@ -1,9 +1,9 @@
-//! Why bytes are no PDU.
+//! Why bytes are not a PDU.
 
-/// Why bytes are no PDU.
+/// Why bytes are not a PDU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// h.version is not 1: nothing behind it can be trusted, not even the length.
+    /// h.version is not 1: nothing after it can be trusted, not even the length.
     #[error("h.version is {0}, not 1")]
     Version(u8),
     /// h.payload_length is more than any request takes.

@@ -1,4 +1,4 @@
-//! Fields off the front of a payload (RFC 2741 section 5).
+//! Reads fields off the front of a payload (RFC 2741 section 5).
 
 use super::malformed::WireError;
 use crate::smi::oid::Oid;
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         Ok((oid, include))
     }
 
-    /// Section 5.4; the value is checked and dropped, for nothing that we serve can be set.
+    /// Section 5.4: checks the value and drops it, since nothing that we serve can be set.
     pub(super) fn varbind(&mut self) -> Result<(), WireError> {
         let kind = self.u16("v.type")?;
         self.u16("v.type")?;
