@@ -1,8 +1,8 @@
 //! `check`: a Nagios plugin for the sockets of this host. It needs neither snmpd nor a running subagent.
 //!
 //! Types, states, texts and names of performance data are those of the psutil-based plugin "network-connections" of
-//! Linuxfabrik's Monitoring Plugins, so that checks and graphs made for it go on. Where it would pass over what may be an
-//! alarm, this one does not follow it; HELP says where. The rest follows the Monitoring Plugins Development Guidelines.
+//! Linuxfabrik's Monitoring Plugins, so that checks and graphs made for it keep working. Where that plugin would miss a
+//! possible alarm, this one differs; HELP says where. The rest follows the Monitoring Plugins Development Guidelines.
 
 mod pair;
 
@@ -72,7 +72,7 @@ Examples:
 const USAGE: &str = "usage: netstat-agentx check [--type TYPE]... [--state STATE]... [--warning RANGE] \
     [--critical RANGE] [--config FILE]; see netstat-agentx check --help";
 
-/// From the best to the worst: what is not known may be critical, so that it is worse than a warning.
+/// From best to worst: what is unknown may be critical, so it is worse than a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Status {
     Ok,
@@ -102,12 +102,12 @@ impl Status {
     }
 }
 
-/// What is printed, and with which exit status.
+/// What to print, and the exit status.
 struct Report {
     status: Status,
     text: String,
     performance: String,
-    /// What does not concern the numbers that were asked for.
+    /// Problems that do not affect the requested numbers.
     remarks: Vec<String>,
 }
 
@@ -152,7 +152,7 @@ impl Report {
             let range = |range: Option<Range>| range.map(|range| range.to_string()).unwrap_or_default();
             let (warning, critical) = (range(arguments.warning), range(arguments.critical));
             let separator = if performance.is_empty() { "" } else { " " };
-            // Nothing can be wrong with writing to a String.
+            // Writing to a String cannot fail.
             let _ = write!(performance, "{separator}'{}'={count};{warning};{critical};0", pair.label());
         }
         counted.retain(|(pair, count)| pair.named || *count > 0);
@@ -177,7 +177,7 @@ impl Report {
         Self { status, text, performance, remarks: if whole { problems } else { Vec::new() } }
     }
 
-    /// One line, since Nagios shows no other, and remarks below it.
+    /// Prints one line, since Nagios shows no other, and remarks below it.
     fn print(&self, out: &mut impl Write) -> io::Result<ExitCode> {
         write!(out, "{}", one_line(&self.text))?;
         if !self.performance.is_empty() {
@@ -194,7 +194,7 @@ impl Report {
 
 impl Arguments {
     fn status(&self, count: u64) -> Status {
-        // As Gauge32 has it: more sockets than that fit into no memory.
+        // As a Gauge32: more sockets than that do not fit into any memory.
         let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(count));
         if alerts(self.critical) {
@@ -206,7 +206,7 @@ impl Arguments {
         }
     }
 
-    /// That there are none of all that was asked for, in the words of the psutil-based plugin.
+    /// Says that none of the requested sockets exist, in the words of the psutil-based plugin.
     fn none_found(&self) -> String {
         fn list<T: ValueEnum>(values: &[T]) -> String {
             let names: Vec<_> = values.iter().map(|value| name(value.clone())).collect();
@@ -225,19 +225,19 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/")
 }
 
-/// Whether this run of the program is a check, whatever is wrong with the arguments.
+/// Whether this run of the program is a check, even if its arguments are wrong.
 pub fn is_asked_for() -> bool {
     std::env::args_os().nth(1).is_some_and(|command| command == "check")
 }
 
-/// Answers for arguments that are no check: on standard output, which is where Nagios looks, and always with UNKNOWN,
-/// help and version too (Monitoring Plugins Development Guidelines, "Plugin Return Codes").
+/// Answers arguments that clap refused: on standard output, where Nagios looks, and always with UNKNOWN, help and
+/// version too (Monitoring Plugins Development Guidelines, "Plugin Return Codes").
 pub fn refuse(error: &clap::Error, out: &mut impl Write) -> ExitCode {
     let text = error.to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return finish(write!(out, "{text}").and_then(|()| out.flush()).map(|()| Status::Unknown.exit()));
     }
-    // clap tells what is wrong first, then, in paragraphs of their own, tips and a usage that ours stands for.
+    // clap reports the error first, then, in paragraphs of their own, tips and a usage that ours replaces.
     let of_clap = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !of_clap(line));
     let problem = lines.map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
@@ -248,7 +248,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
     finish(Report::of(arguments).print(out))
 }
 
-/// An answer that nobody could read is none.
+/// An answer that nobody could read counts as UNKNOWN.
 fn finish(printed: io::Result<ExitCode>) -> ExitCode {
     printed.unwrap_or_else(|_| Status::Unknown.exit())
 }

@@ -1,4 +1,4 @@
-//! `check-config`: says whether a configuration is good.
+//! `check-config`: says whether a configuration is valid.
 
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;

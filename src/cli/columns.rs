@@ -1,8 +1,8 @@
-//! Tables for people: every column as wide as what stands in it.
+//! Tables for people: every column as wide as its content.
 
 use std::io::{self, Write};
 
-/// Which side of its column a cell stands at, and how wide the column is at least.
+/// The side on which a column's cells are aligned, and the column's least width.
 #[derive(Debug, Clone, Copy)]
 pub enum Side {
     /// Names.
@@ -11,10 +11,10 @@ pub enum Side {
     Right(usize),
 }
 
-/// Prints rows, two spaces or more between their columns. What a row has beyond the columns follows its last one.
+/// Prints rows with two or more spaces between columns. Extra cells of a row follow its last column.
 ///
 /// # Errors
-/// If nothing can be written.
+/// If writing fails.
 pub fn print(out: &mut impl Write, columns: &[Side], rows: &[Vec<String>]) -> io::Result<()> {
     let widest = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -24,7 +24,7 @@ pub fn print(out: &mut impl Write, columns: &[Side], rows: &[Vec<String>]) -> io
         .enumerate()
         .map(|(column, side)| match *side {
             Side::Left(least) => least.max(widest(column) + 2),
-            // The two spaces stand in front of it.
+            // The two spaces come before it.
             Side::Right(least) => least.max(widest(column) + if column == 0 { 0 } else { 2 }),
         })
         .collect();

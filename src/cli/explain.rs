@@ -37,7 +37,7 @@ pub struct Arguments {
 
 /// Width of the folded texts.
 const WIDTH: usize = 100;
-/// Of more counters than these a pasted text gets a list, as of the whole host.
+/// A pasted text with more counters than this gets a list, as the whole host does.
 const EXPLAINED: usize = 10;
 
 /// A counter with its value.
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     asked.outcome.and_then(|()| local.outcome())
 }
 
-/// Group and name of the counters that the kernel has and the registry has not.
+/// Group and name of the counters that the kernel has and the registry lacks.
 fn others(cx: &Context<'_>) -> Vec<(String, String)> {
     let Some(counters) = cx.counters() else {
         return Vec::new();
@@ -112,7 +112,7 @@ fn count(figure: Option<Figure>) -> u64 {
     }
 }
 
-/// `None` for a counter of which nothing is known.
+/// `None` for a counter that nothing is known about.
 fn concern(meant: &Meant) -> Option<Concern> {
     match meant {
         Meant::Known(entry) => Some(entry.concern),
@@ -120,7 +120,7 @@ fn concern(meant: &Meant) -> Option<Concern> {
     }
 }
 
-/// One line each, by concern.
+/// Prints one line for each counter, by concern.
 fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
     for (of, title) in [
         (Some(Concern::Trouble), "Something was lost, refused, broken or attacked:"),
@@ -148,7 +148,7 @@ fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "'netstat-agentx explain NAME' says what one of them means and what to do about it.")
 }
 
-/// What can be said of a counter that the registry has not: the ICMP types go by their number.
+/// Describes a counter that the registry lacks: an ICMP type by its number.
 fn described(group: &str, name: &str) -> Option<String> {
     let numbered = numbered(group, name)?;
     let protocol = if group == "Icmp6" { "ICMPv6" } else { "ICMP" };
@@ -160,7 +160,7 @@ fn described(group: &str, name: &str) -> Option<String> {
     Some(format!("{protocol} messages of type {} {way}{named}.", numbered.number))
 }
 
-/// What fits behind value and name on a line.
+/// As much of a sentence as fits after value and name on a line.
 fn shortened(sentence: &str) -> String {
     const ROOM: usize = 90;
     match sentence.get(..ROOM).filter(|_| sentence.len() > ROOM + 3) {

@@ -1,4 +1,4 @@
-//! Why a command ended without success.
+//! Why a command failed.
 
 use crate::config::error::ConfigError;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 /// Exit status for bad arguments or a bad configuration; clap uses the same.
 const USAGE: u8 = 2;
 
-/// Why a command ended without success, to be printed unless empty, with its exit status.
+/// Why a command failed: a message to print unless empty, and the exit status.
 pub(super) struct Failure {
     pub(super) status: u8,
     pub(super) message: String,
@@ -19,11 +19,11 @@ impl Failure {
     }
 }
 
-/// What the service manager does not start again for: the unit's RestartPreventExitStatus= is [`USAGE`].
+/// The service manager does not restart us after [`USAGE`], the unit's RestartPreventExitStatus=.
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let status = match &error {
-            // It was named, and is not there.
+            // The file was named and does not exist.
             ConfigError::Unreadable { cause, .. } if cause.kind() == io::ErrorKind::NotFound => USAGE,
             ConfigError::Unreadable { .. } => 1,
             ConfigError::Wrong { .. } => USAGE,
@@ -34,7 +34,7 @@ impl From<ConfigError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        // Whoever reads our output may have enough of it ('… | head'): nothing to complain about.
+        // The reader of our output may have had enough ('… | head'): that is not worth a message.
         let enough = error.kind() == io::ErrorKind::BrokenPipe;
         Self { status: 1, message: if enough { String::new() } else { error.to_string() } }
     }

@@ -1,4 +1,4 @@
-//! The same answers as a manager gets, without snmpd: for `show`, `walk` and `get`.
+//! The answers that a manager gets, without snmpd: for `show`, `walk` and `get`.
 
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
@@ -45,12 +45,12 @@ impl Local {
         &self.base
     }
 
-    /// The OID that a text means.
+    /// Resolves a text to an OID.
     pub fn resolve(&self, text: &str) -> Result<Oid, Failure> {
         names::resolve(text, &self.base).map_err(Failure::usage)
     }
 
-    /// Computes something, reading what it touches first.
+    /// Computes a result, reading the sources that it touches first.
     pub fn compute<T>(&mut self, compute: impl Fn(&View, &Context<'_>) -> T) -> T {
         loop {
             let cx = Context::new(&self.snapshot, Instant::now());
@@ -63,7 +63,7 @@ impl Local {
         }
     }
 
-    /// How a command ends: what could not be read is missing from what it printed, which is a failure.
+    /// How a command ends: it fails if a source could not be read, since its output lacks that.
     pub fn outcome(&self) -> Result<(), Failure> {
         let errors: Vec<_> = self.snapshot.problems().collect();
         if errors.is_empty() {

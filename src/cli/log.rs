@@ -1,5 +1,5 @@
-//! Lines of the log on their way to stderr, which may be a pipe that nobody reads or a journal whose disk is slow: a
-//! thread writes them, and nothing else ever waits for it.
+//! Log lines on their way to stderr, which may be a pipe that nobody reads or a journal on a slow disk: a thread writes
+//! them, and nothing else ever waits for it.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -7,26 +7,26 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many octets of lines wait at most. Further ones are lost, and counted, until half of it is written: else one line
-/// would find room for each that is read, and each of them would have lost lines before it.
+/// How many octets of lines may wait. Further lines are lost, and counted, until half of that is written: otherwise
+/// each line read would make room for one, and each of those would have lost lines before it.
 const WAITING: usize = 1 << 20;
 
-/// How long the end of the process waits for what is still to be written.
+/// How long the process waits at its end for lines that are still to be written.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Lines that wait.
+/// Waiting lines.
 #[derive(Default)]
 struct Queue {
     lines: VecDeque<Vec<u8>>,
     octets: usize,
-    /// Of lines behind the last one that waits.
+    /// How many lines were lost after the last waiting one.
     lost: u64,
     /// Whether the thread holds a line that is not written yet.
     writing: bool,
 }
 
 impl Queue {
-    /// Takes a line, or counts it as lost.
+    /// Queues a line, or counts it as lost.
     fn put(&mut self, line: &[u8]) {
         if self.lost > 0 || self.octets + line.len() > WAITING {
             self.lost += 1;
@@ -36,7 +36,7 @@ impl Queue {
         }
     }
 
-    /// The next one, which tells of lost ones where some were.
+    /// Takes the next line, which reports lost lines if there were any.
     fn take(&mut self) -> Option<Vec<u8>> {
         if self.lost > 0 && self.octets <= WAITING / 2 {
             let lost = std::mem::take(&mut self.lost);
@@ -54,17 +54,17 @@ impl Queue {
     }
 }
 
-/// The queue between those who tell and the thread.
+/// The queue between the callers that log and the thread.
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something waits, or all is written.
+    /// Signals that something waits, or that all is written.
     changed: Condvar,
 }
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // Nothing that could panic is done with it.
+        // Nothing that could panic is done under the lock.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,7 +72,7 @@ impl Shared {
 /// Where lines go. Clones share the thread.
 #[derive(Clone)]
 pub struct Log {
-    /// None where no thread could be had: lines are written where they are told.
+    /// `None` if no thread could be started: callers then write their lines themselves.
     shared: Option<Arc<Shared>>,
 }
 
@@ -86,7 +86,7 @@ impl Log {
         Self { shared: started.is_ok().then_some(shared) }
     }
 
-    /// Waits until all lines are written, but not for long: whoever does not read by then loses them.
+    /// Waits until all lines are written, but not for long: lines not read by then are lost.
     pub fn flush(&self) {
         let Some(shared) = &self.shared else { return };
         let until = Instant::now() + LAST_WORDS;
@@ -101,7 +101,7 @@ impl Log {
     }
 }
 
-/// Writes for ever. A full disk or a closed stderr is no reason to end, and there is nowhere to tell of it.
+/// Writes for ever. A full disk or a closed stderr is no reason to end, and there is nowhere to report it.
 fn write_all(mut out: impl Write, shared: &Shared) {
     let mut queue = shared.queue();
     loop {
@@ -181,7 +181,7 @@ mod tests {
         let log = Log::start(reader.clone());
         let all = 3 * WAITING / LINE;
         {
-            // Nothing is read meanwhile; one line is in the hands of the thread, or still in the queue.
+            // Nothing is read meanwhile; the thread holds one line, or it is still in the queue.
             let _busy = reader.0.lock().unwrap();
             for number in 0..all {
                 let _ = (&log).write(line(number).as_bytes()).unwrap();
@@ -212,7 +212,7 @@ mod tests {
         assert!(*reader.0.lock().unwrap() == (0..5000).map(line).collect::<String>());
     }
 
-    /// A reader that takes a line for each two that are told.
+    /// A reader that takes one line for every two logged.
     #[test]
     fn lines_are_lost_in_runs_and_each_is_told_once() {
         let (mut queue, mut read) = (Queue::default(), Vec::new());
@@ -234,11 +234,11 @@ mod tests {
             }
         }
         assert_eq!(next, 100_000, "each line was written or counted");
-        // At most one for each half of what waits.
+        // At most one run for each half of what may wait.
         assert!((1..=100_000 * LINE / (WAITING / 2)).contains(&runs), "{runs}");
     }
 
-    /// Whatever a single line is: it is lost, and those around it are not.
+    /// Whatever the line is, it is lost, and those around it are not.
     #[test]
     fn a_line_longer_than_all_that_may_wait() {
         let mut queue = Queue::default();

@@ -59,7 +59,7 @@ enum Command {
     TraceInstance(trace_instance::Arguments),
 }
 
-/// The commands and their arguments as clap has them, for what is written from them: man page and completions.
+/// The commands and their arguments as clap has them, to generate man page and completions from.
 #[must_use]
 pub fn command() -> clap::Command {
     Arguments::command()

@@ -1,4 +1,4 @@
-//! `resets`: which ports reset, which way and why, live.
+//! `resets`: which ports reset connections, which way and why, live.
 
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
@@ -49,9 +49,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     runtime.block_on(watch(arguments, &config))
 }
 
-/// Prints until a signal ends it. The trace instance goes with the end, however it comes about.
+/// Prints until a signal ends it. The trace instance is removed at the end, whatever its cause.
 async fn watch(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
-    // Before the instance is made, which a signal would leave behind.
+    // Before the trace instance is made, which a signal would leave behind.
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
@@ -65,7 +65,7 @@ async fn watch(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
             () = tokio::time::sleep_until(next.into()) => {}
             written = async { writing.as_mut()?.await.ok() }, if writing.is_some() => {
                 writing = None;
-                // A thread that is gone has written nothing.
+                // A thread that died has written nothing.
                 written.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))?;
                 if arguments.once {
                     return Ok(());
@@ -91,18 +91,18 @@ async fn watch(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Writes on another thread: whoever reads the list may stop for a while, and signals are heard all the same.
+/// Writes on another thread: the reader of the list may stop for a while, and signals are handled all the same.
 fn write(text: String) -> io::Result<oneshot::Receiver<io::Result<()>>> {
     let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let (done, written) = oneshot::channel();
     std::thread::Builder::new().name("report".into()).spawn(move || {
-        // Nobody waits for it any more at the end.
+        // Nobody waits for the result any more at the end.
         let _ = done.send(out.write_all(text.as_bytes()));
     })?;
     Ok(written)
 }
 
-/// How many intervals the rates are of.
+/// How many intervals the rates cover.
 const INTERVALS: usize = 5;
 
 /// The number and the count of each row.
@@ -111,7 +111,7 @@ type Counts = HashMap<Key, (u64, u64)>;
 struct Watch {
     counting: Counting,
     processes: Option<Processes>,
-    /// What is wrong, told once.
+    /// The last problem, reported once.
     problem: String,
     /// The rows at the end of the last intervals, oldest first.
     before: VecDeque<(Instant, Counts)>,
@@ -149,7 +149,7 @@ impl Watch {
         let (begun, counts) = self.before.front().cloned().unwrap_or((now, HashMap::new()));
         let seconds = now.saturating_duration_since(begun).as_secs_f64();
         let mut lines = Vec::new();
-        // Most rows of a scan are of one thread.
+        // Most rows of a scan belong to one thread.
         let mut looked_up = HashMap::new();
         let processes = &mut self.processes;
         let mut process = |thread: Option<u32>| {
@@ -178,13 +178,13 @@ impl Watch {
     }
 }
 
-/// How many resets a row has counted since its key had this number and count. One that made way has begun again.
+/// How many resets a row has counted since its key had this number and count. A row that made way has started again.
 fn grown(row: &Row, before: Option<(u64, u64)>) -> u64 {
     let counted = before.filter(|(number, _)| *number == row.number).map_or(0, |(_, count)| count);
     row.count.saturating_sub(counted)
 }
 
-/// One row, with what is known of both ends of the connection that was reset last.
+/// One row, with what is known about both ends of the connection that was reset last.
 struct Line {
     key: Key,
     reason: String,
@@ -288,10 +288,10 @@ struct Report {
     without_socket: bool,
 }
 
-/// How many lines are printed where nobody watches live; JSON has all.
+/// How many lines are printed unless live; JSON has all.
 const MOST: usize = 40;
 
-/// Home, and clear what is below.
+/// Moves the cursor home, and clears what is below.
 const CLEAR: &str = "\x1b[H\x1b[J";
 
 impl Report {

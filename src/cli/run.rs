@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
 /// Descriptors that the subagent may need: a dozen at rest, and some for each source while it is read. Tracing resets
-/// takes one more for each CPU, without which it says so.
+/// takes one more for each CPU, and reports it if it cannot have them.
 const DESCRIPTORS: u64 = 32;
 
 #[derive(clap::Args)]
@@ -56,16 +56,16 @@ fn serve(
     Ok(())
 }
 
-/// Which Linux this is, `6.1.0`: it decides which figures there are, and how it prints them.
+/// The version of Linux, `6.1.0`: it decides which figures exist, and how they are printed.
 fn kernel() -> String {
     match procfs::KernelVersion::current() {
         Ok(version) => format!("{}.{}.{}", version.major, version.minor, version.patch),
-        // Some are not named so, and /proc/sys need not be there.
+        // Some versions have another form, and /proc/sys may be missing.
         Err(_) => "unknown".to_owned(),
     }
 }
 
-/// The runtime panics where it cannot have the few that it needs.
+/// The runtime panics if it cannot have the few descriptors that it needs.
 fn enough_descriptors() -> Result<(), Failure> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     match limit.filter(|limit| *limit < DESCRIPTORS) {
@@ -80,7 +80,7 @@ fn enough_descriptors() -> Result<(), Failure> {
     }
 }
 
-/// A configuration that is not good is told, and the old one stays.
+/// Logs an invalid configuration and keeps the old one.
 fn read_again(path: &Option<PathBuf>) -> Option<Config> {
     match Config::read(path.as_deref()) {
         Ok(config) => Some(config),
@@ -97,7 +97,7 @@ fn start_log(level: Level, log: Log) -> reload::Handle<LevelFilter, Registry> {
         .with_writer(log)
         .with_ansi(false)
         .with_target(false)
-        // It would tell of a full disk on the same stderr, and panic when that fails.
+        // It would report a full disk on the same stderr, and panic when that fails.
         .log_internal_errors(false);
     // Only a second logger in one process could make this fail.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();

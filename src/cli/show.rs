@@ -41,7 +41,7 @@ struct ListenerLine {
     sockets: u64,
 }
 
-/// A figure of net/sockstat and the limit it runs against.
+/// A figure of net/sockstat and its limit.
 struct Usage {
     name: &'static str,
     used: Option<u64>,
@@ -148,7 +148,7 @@ impl Report {
     }
 }
 
-/// A figure that is not known is a question mark.
+/// Shows an unknown figure as a question mark.
 fn figure(figure: Option<u64>) -> String {
     figure.map_or_else(|| "?".to_owned(), |figure| figure.to_string())
 }

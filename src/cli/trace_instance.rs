@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A user of passwd(5), by name or number, with its group.
+/// Finds a user of passwd(5), by name or number, with its group.
 fn owner(users: &str, wanted: &str) -> Option<Owner> {
     let number = |text: Option<&str>| u32::try_from(decimal(text?.as_bytes())?).ok();
     let found = users.lines().find_map(|line| {

@@ -48,7 +48,7 @@ pub fn walk(arguments: &WalkArguments, out: &mut impl Write) -> Result<(), Failu
     local.outcome()
 }
 
-/// Whether a walk of icmp, tcp or udp comes by this subtree anyway.
+/// Whether a walk of icmp, tcp or udp includes this subtree anyway.
 fn below_another(subtree: &Oid) -> bool {
     subtree.strip_prefix(&MIB_2).is_some_and(|rest| rest.len() > 1)
 }

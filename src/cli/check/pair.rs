@@ -1,4 +1,4 @@
-//! What can be asked for: types and states by the names of psutil, and how many sockets there are of each.
+//! The types and states of `check` by psutil's names, and how many sockets each has.
 
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-/// The name that an argument has on the command line.
+/// Returns the name of an argument on the command line.
 pub(super) fn name(value: impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
@@ -100,7 +100,7 @@ pub(super) fn name(value: impl ValueEnum) -> String {
 pub(super) struct Pair {
     pub(super) kind: Type,
     state: State,
-    /// Neither of them by way of 'all'.
+    /// Whether both were named, neither implied by 'all'.
     pub(super) named: bool,
 }
 
@@ -116,7 +116,7 @@ impl Pair {
                 let state_named = states.contains(&state);
                 let named = kind_named && state_named;
                 let exists = if kind.is_udp() {
-                    // Connected UDP sockets are among those of state none already.
+                    // The state none already includes connected UDP sockets.
                     state == State::None || (state == State::Established && named)
                 } else {
                     state.of_tcp().is_some()

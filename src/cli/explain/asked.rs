@@ -1,4 +1,4 @@
-//! What is to be explained: the arguments, standard input, or everything.
+//! What to explain: the arguments, standard input, or everything.
 
 use crate::cli::failure::Failure;
 use crate::cli::local::Local;
@@ -10,25 +10,25 @@ use crate::registry::lines::{self, Mention};
 use crate::registry::{self, Registered};
 use std::io::{self, Read};
 
-/// In octets; more than any program prints of counters.
+/// In octets; more than any program prints about counters.
 const LONGEST_INPUT: u64 = 1 << 20;
 
-/// Where a value is from.
+/// Where a value comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// This host has it now.
+    /// This host, now.
     Host,
-    /// A line shows it.
+    /// A line.
     Line,
-    /// A line shows it that may mean another counter: '5 packets received', with no heading above it.
+    /// A line that may mean another counter: '5 packets received', with no heading above it.
     Perhaps,
 }
 
-/// What is to be explained.
+/// What to explain.
 pub(super) struct Asked {
-    /// Counters, with the value that a line shows for it.
+    /// Counters, each with the value that a line shows for it.
     pub(super) meant: Vec<(Meant, Option<(Figure, Whose)>)>,
-    /// Whether there was a text of several lines.
+    /// Whether a text of several lines was given.
     pub(super) pasted: bool,
     /// Whether every line of such a text mentions a counter.
     pub(super) outcome: Result<(), Failure>,
@@ -38,7 +38,7 @@ pub(super) struct Asked {
 pub(super) fn everything(others: &[(String, String)]) -> Asked {
     let is_counter = |entry: &&Registered| entry.kind == registry::Kind::Counter;
     let known = registry::all().iter().filter(is_counter).map(Meant::Known);
-    // IcmpMsg.InType3 is Icmp.InDestUnreachs, which is there already.
+    // IcmpMsg.InType3 is Icmp.InDestUnreachs, which is listed already.
     let is_there = |group: &str, name: &str| numbered(group, name).is_some_and(|other| other.named.is_some());
     let others = others.iter().filter(|(group, name)| !is_there(group, name));
     let others = others.map(|(group, name)| Meant::Other(group.clone(), name.clone()));
@@ -46,7 +46,7 @@ pub(super) fn everything(others: &[(String, String)]) -> Asked {
     Asked { meant, pasted: false, outcome: Ok(()) }
 }
 
-/// What the arguments mention.
+/// Finds what the arguments mention.
 pub(super) fn ask(
     arguments: &[String],
     local: &Local,
