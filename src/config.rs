@@ -1,4 +1,4 @@
-//! The configuration file: TOML, every key optional, every mistake told with its line and what is allowed.
+//! The configuration file: TOML, every key optional, every mistake reported with its line and what is allowed.
 
 pub mod agentx;
 pub mod duration;
@@ -26,13 +26,13 @@ use resets::Resets;
 use serde::Deserialize;
 use std::path::Path;
 
-/// Where the configuration is looked for unless told otherwise.
+/// The path of the configuration unless another is given.
 pub const DEFAULT_PATH: &str = "/etc/netstat-agentx.toml";
 
 /// The shipped example, which equals the defaults.
 pub const EXAMPLE: &str = include_str!("../config/netstat-agentx.toml");
 
-/// All of the configuration.
+/// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Config {
@@ -56,10 +56,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a file; without a path, the default one, and the defaults if that does not exist.
+    /// Reads a file; without a path, reads the default one, or returns the defaults if that does not exist.
     ///
     /// # Errors
-    /// Says what is wrong in which line and what is allowed.
+    /// What is wrong, in which line, and what is allowed.
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
         match file::read(file) {
@@ -75,10 +75,10 @@ impl Config {
         }
     }
 
-    /// Reads a text.
+    /// Parses a text.
     ///
     /// # Errors
-    /// Says what is wrong in which line and what is allowed.
+    /// What is wrong, in which line, and what is allowed.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let mut config: Self =
             toml::from_str(text).map_err(|error| Mistake::Toml(readable(&error.to_string())))?;
@@ -123,14 +123,14 @@ mod tests {
         assert_eq!(Config::parse("").unwrap(), Config::default());
     }
 
-    /// The names that serde knows in a place, from what it says of one that it does not know.
+    /// The names that serde accepts in a place, from its error for an unknown one.
     fn known(text: &str) -> BTreeSet<String> {
         let error = Config::parse(text).unwrap_err().to_string();
         let (_, expected) = error.split_once("unknown field `nonsense`, expected").unwrap();
         expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     }
 
-    /// None is missing or commented out, but thresholds, of which there are none by default.
+    /// No key is missing or commented out except thresholds, of which there are none by default.
     #[test]
     fn the_example_shows_every_key() {
         let example: toml::Table = EXAMPLE.parse().unwrap();
@@ -143,8 +143,8 @@ mod tests {
         }
     }
 
-    /// The threshold in the example is commented out, since there is none by default; it must be a good one with the
-    /// defaults all the same.
+    /// The threshold in the example is commented out, since there is none by default; it must still be valid with the
+    /// defaults.
     #[test]
     fn the_threshold_of_the_example_is_good() {
         let (_, commented) = EXAMPLE.split_once("# [[threshold]]\n").unwrap();
@@ -209,7 +209,7 @@ mod tests {
         assert!(Config::parse(&long).unwrap_err().to_string().contains("41 sub-identifiers"));
     }
 
-    /// Whatever is as long as the file may be: the message is not, and says what is allowed all the same.
+    /// A value may be as long as the file; the message stays short and still says what is allowed.
     #[test]
     fn texts_without_end_are_refused_in_a_few_words() {
         for (key, told) in [
@@ -234,7 +234,7 @@ mod tests {
                 let text = format!("{key} = \"{}\"", filling.repeat(100_000));
                 let error = match Config::parse(&text) {
                     Err(error) => error.to_string(),
-                    // A range becomes two numbers, of which any number of zeros is one.
+                    // A range becomes two numbers, and any number of zeros is a number.
                     Ok(_) if key.ends_with("\nwarning") && filling == "0" => continue,
                     Ok(_) => panic!("{key} takes so many of {filling}"),
                 };

@@ -12,8 +12,8 @@ pub struct AgentX {
     /// Where it listens.
     #[serde(deserialize_with = "parsed")]
     pub address: Address,
-    /// Whether an address other than loopback is meant. What a name stands for is seen when it is connected to: it may
-    /// have an address by then, or another one.
+    /// Whether an address other than loopback is allowed. A name is only checked when we connect to it: it may have an
+    /// address by then, or another one.
     pub allow_remote: bool,
     /// The priority of the registrations.
     pub priority: Priority,

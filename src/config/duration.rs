@@ -1,17 +1,17 @@
-//! Time spans within bounds, as they are written in the configuration and on the command line: `500ms`, `5s`, `1h`.
+//! Durations within bounds, as written in the configuration and on the command line: `500ms`, `5s`, `1h`.
 
 use super::error::ValueError;
 use serde::Deserialize;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A time span of `LEAST` to `MOST` milliseconds.
+/// A duration of `LEAST` to `MOST` milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Bounded<const LEAST: u64, const MOST: u64>(Duration);
 
 impl<const LEAST: u64, const MOST: u64> Bounded<LEAST, MOST> {
-    /// A default. One that is out of bounds does not compile where the call is a constant.
+    /// Makes a default. An out-of-bounds value does not compile if the call is a constant.
     #[must_use]
     pub const fn from_millis(milliseconds: u64) -> Self {
         assert!(LEAST <= milliseconds && milliseconds <= MOST);

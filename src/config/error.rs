@@ -9,20 +9,20 @@ use std::time::Duration;
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The system did not let it be read, which may be otherwise in a moment.
+    /// The system could not read the file, which may pass.
     #[error("{path}: {cause}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// A key or a value is wrong; or it is no file of text, or too large for one.
+    /// A key or a value is wrong, or the file is not text or too large.
     #[error("{path}: {mistake}")]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// What is wrong where, and what is allowed.
+        /// What is wrong, where, and what is allowed.
         mistake: Mistake,
     },
 }
@@ -30,11 +30,11 @@ pub enum ConfigError {
 /// What is wrong in the text of a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Mistake {
-    /// It is no TOML, has an unknown key, or a value that is not allowed ([`ValueError`]): a message of several lines,
-    /// which shows the line in question.
+    /// The text is not TOML, or has an unknown key or a value that is not allowed ([`ValueError`]): a message of
+    /// several lines, which shows the line in question.
     #[error("{0}")]
     Toml(String),
-    /// The address leaves the host, and nothing says that it is meant.
+    /// The address is not loopback, and nothing says that this is intended.
     #[error(
         "line {line}: address {address} is not loopback, and AgentX has no authentication: whoever answers there is told \
          what this host does; set allow-remote = true if that is meant"
@@ -50,12 +50,12 @@ pub enum Mistake {
     Threshold {
         /// The line of the key that is wrong.
         line: usize,
-        /// Its name, shortened.
+        /// The threshold's name, shortened.
         name: String,
         /// Why.
         problem: ThresholdProblem,
     },
-    /// It is no ordinary file; how large one may be.
+    /// Not an ordinary file; how large one may be.
     #[error("no ordinary file, which is what is allowed, of up to {0} octets")]
     NoFile(u64),
     /// The file is larger than this.
@@ -69,13 +69,13 @@ pub enum Mistake {
     },
 }
 
-/// Why a value is not allowed. The message of the key's line is put around it.
+/// Why a value is not allowed. The message about the key's line contains this one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// `priority`
     #[error("priority {0} is not from 1 to 255 (below 127 to come before snmpd's own modules)")]
     Priority(i64),
-    /// `context`, with its octets and how many are allowed.
+    /// `context`, with its length and the longest allowed, in octets.
     #[error("context has {0} octets, and a context of SNMP at most {1}")]
     Context(usize, usize),
     /// `base-oid`
@@ -89,30 +89,30 @@ pub enum ValueError {
     /// `root`, too long for Linux.
     #[error("root is a path of 4096 octets and more, which Linux has not")]
     LongRoot,
-    /// `root`, not from the top.
+    /// `root`, not absolute.
     #[error("root '{0}' is no absolute path")]
     RelativeRoot(PathBuf),
-    /// A time span that is none.
+    /// Not a duration.
     #[error("'{text}' is no duration; {}", allowed(*.least, *.most))]
     NoDuration {
         /// As it was written.
         text: String,
-        /// The shortest that is allowed.
+        /// The shortest allowed.
         least: Duration,
         /// The longest.
         most: Duration,
     },
-    /// A time span out of bounds.
+    /// A duration out of bounds.
     #[error("'{text}' is out of range; {}", allowed(*.least, *.most))]
     DurationRange {
         /// As it was written.
         text: String,
-        /// The shortest that is allowed.
+        /// The shortest allowed.
         least: Duration,
         /// The longest.
         most: Duration,
     },
-    /// `buffer`, no size.
+    /// `buffer`, not a size.
     #[error("buffer '{0}' is no size; {BUFFERS}")]
     NoSize(String),
     /// `buffer`, out of bounds.
@@ -130,16 +130,16 @@ fn allowed(least: Duration, most: Duration) -> String {
 /// What is wrong with a base OID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BaseOidProblem {
-    /// It is no OID.
+    /// Not an OID.
     #[error(": {0}")]
     NoOid(OidError),
-    /// It has so many sub-identifiers.
+    /// The number of sub-identifiers, which is not allowed.
     #[error(" has {0} sub-identifiers, not 2 to 40")]
     Length(usize),
-    /// Nothing begins with these numbers.
+    /// No OID begins with these numbers.
     #[error(": no OID begins so; an organisation's is 1.3.6.1.4.1.NUMBER")]
     NoArc,
-    /// It would cover mib-2, or lies in it.
+    /// It covers mib-2, or lies in it.
     #[error(" is where the standard modules are (1.3.6.1.2.1)")]
     Standard,
 }
@@ -147,31 +147,31 @@ pub enum BaseOidProblem {
 /// Why a threshold cannot be watched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThresholdProblem {
-    /// Its name.
+    /// Its name is not allowed.
     #[error("a name has 1 to 32 letters, digits, '-', '_' and '.'")]
     Name,
-    /// Its name is another's.
+    /// Another threshold has its name.
     #[error("another threshold has this name")]
     SameName,
-    /// There is nothing to compare with.
+    /// It has nothing to compare with.
     #[error("neither warning nor critical is set, such as critical = \"0:2000\"")]
     NoRange,
-    /// The object has so many octets.
+    /// The object is too long: its length and the longest allowed, in octets.
     #[error("an object of {0} octets is none: at most {1}")]
     LongObject(usize, usize),
     /// The object has no OID.
     #[error("{0}")]
     Unknown(#[from] NameError),
-    /// It is not among what the configuration serves.
+    /// The configuration does not serve it.
     #[error("'{0}' is no instance that is served here; 'netstat-agentx walk' shows them")]
     NotServed(String),
-    /// An object without an instance, and how one is written.
+    /// An object without an instance, and how an instance is written.
     #[error("'{0}' is an object; name the instance too, as in {1}")]
     NoInstance(String, String),
-    /// Its type has no numbers.
+    /// Its type is not numeric.
     #[error("'{0}' has no numbers to compare")]
     NoNumbers(String),
-    /// A rate of what is no counter.
+    /// A rate of something that is not a counter.
     #[error("'{0}' is no counter, so it has no rate: leave per-second out")]
     NoRate(String),
 }
@@ -179,7 +179,7 @@ pub enum ThresholdProblem {
 /// How much of a line of a message is shown, from its beginning and its end, in characters.
 const SHOWN: (usize, usize) = (100, 200);
 
-/// A message that shows the line with the mistake, which may be as long as the file.
+/// Shortens a message that shows the line with the mistake, which may be as long as the file.
 pub(super) fn readable(message: &str) -> String {
     let mut lines = message.trim_end().lines().map(|line| {
         let mut characters = line.char_indices();

@@ -1,4 +1,4 @@
-//! Reads a text file that somebody else may have put anything in the place of.
+//! Reads a text file, whatever somebody else may have put in its place.
 
 #![expect(clippy::disallowed_methods, reason = "the configuration")]
 
@@ -12,14 +12,14 @@ use std::time::Duration;
 /// The largest file that is read. A hundred thresholds take about 15 KiB.
 pub const LARGEST: u64 = 1 << 20;
 
-/// How often a file is read that changes meanwhile, and how long to wait for whoever writes it.
+/// How often to read a file that keeps changing, and how long to wait for its writer.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Reads it, if it is an ordinary file. Waits for nothing but the disk, and a little for whoever writes it just now.
+/// Reads the file if it is an ordinary one. Waits for nothing but the disk, and a little for whoever is writing it.
 ///
 /// # Errors
-/// If it cannot be read, is no ordinary file, too large or no UTF-8, or does not stop changing.
+/// If it cannot be read, is not an ordinary file, is too large or not UTF-8, or does not stop changing.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
     for _ in 0..TRIES {
         if let Some(octets) = attempt(path, |_| {})? {
@@ -35,18 +35,18 @@ pub fn read(path: &Path) -> Result<String, ConfigError> {
     Err(ConfigError::Unreadable { path: path.into(), cause })
 }
 
-/// Whether there is anything at a path.
+/// Whether anything exists at a path.
 #[must_use]
 pub fn is_there(path: &Path) -> bool {
     path.exists()
 }
 
-/// None if it changed meanwhile: it may be half of what it is to be.
+/// `None` if the file changed meanwhile: it may be half written.
 fn attempt(path: &Path, between: impl FnOnce(&Path)) -> Result<Option<Vec<u8>>, ConfigError> {
     let unreadable = |cause| ConfigError::Unreadable { path: path.into(), cause };
     let wrong = |mistake| Err(ConfigError::Wrong { path: path.into(), mistake });
     let too_large = || wrong(Mistake::TooLarge(LARGEST));
-    // Before it is opened, since opening a device may do something.
+    // Before opening it, since opening a device may have effects.
     let allowed = |found: &Metadata| {
         if !found.is_file() {
             return wrong(Mistake::NoFile(LARGEST));
@@ -54,7 +54,7 @@ fn attempt(path: &Path, between: impl FnOnce(&Path)) -> Result<Option<Vec<u8>>, 
         if found.len() > LARGEST { too_large() } else { Ok(None) }
     };
     allowed(&path.metadata().map_err(unreadable)?)?;
-    // And whatever has come into its place since does not hold us up.
+    // Whatever has replaced it since must not block us.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let file = OpenOptions::new()
         .read(true)
@@ -79,7 +79,7 @@ fn state(metadata: &Metadata) -> (u64, i64, i64) {
     (metadata.len(), metadata.mtime(), metadata.mtime_nsec())
 }
 
-/// Whether no other file has come into its place.
+/// Whether no other file has replaced it.
 fn is_still(file: &File, path: &Path) -> bool {
     let identity = |metadata: io::Result<Metadata>| metadata.map(|found| (found.dev(), found.ino())).ok();
     identity(file.metadata()) == identity(path.metadata())
@@ -113,7 +113,7 @@ mod tests {
             (at("none"), "No such file"),
         ] {
             let error = read(&path).unwrap_err();
-            // What the system says may pass; what we say does not.
+            // The system's errors may pass; ours do not.
             let passes = matches!(error, ConfigError::Unreadable { .. });
             let error = error.to_string();
             assert_eq!(passes, !told.starts_with("no ordinary file"), "{error}");
@@ -133,7 +133,7 @@ mod tests {
         // Holes take no room on the disk.
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("larger than the 1048576 octets"));
-        // A file that says that it is empty.
+        // A file that claims to be empty.
         assert!(fs::metadata("/proc/self/status").unwrap().len() == 0);
         assert!(read(Path::new("/proc/self/status")).unwrap().starts_with("Name:"));
     }

@@ -40,7 +40,7 @@ impl Default for Mib {
 #[serde(try_from = "String")]
 pub struct BaseOid(Oid);
 
-/// The longest instance name below the base has 87 sub-identifiers more, and a name has at most 128.
+/// The longest instance name adds 87 sub-identifiers to the base, and a name has at most 128.
 pub(super) const LONGEST_BASE: usize = 40;
 
 impl TryFrom<String> for BaseOid {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// How old a source may be: 100 ms to an hour.
 type Age = Bounded<100, 3_600_000>;
 
-/// How long a request may wait: less than the second after which snmpd asks again.
+/// How long a request may wait: less than the second after which snmpd retries.
 type Patience = Bounded<1, 900>;
 
 /// How old figures may be, and how long a request may wait for newer ones.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Resets {
-    /// Whether they are.
+    /// Whether resets are traced.
     pub enabled: bool,
-    /// How large the kernel's buffer for them is, for each CPU.
+    /// The size of the kernel's buffer for them, for each CPU.
     pub buffer: Buffer,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Entry {
     interval: Interval,
 }
 
-/// How often to look: 1 s to an hour, 30 s unless told otherwise.
+/// How often to look: 1 s to an hour, 30 s by default.
 type Interval = Bounded<1000, 3_600_000>;
 
 fn interval() -> Interval {
@@ -42,7 +42,7 @@ const LONGEST_OBJECT: usize = 128 * 11;
 /// Checks the entries against what the configuration serves.
 ///
 /// # Errors
-/// Says what is wrong with which threshold, in which line.
+/// What is wrong with which threshold, in which line.
 pub(super) fn checked(entries: Vec<Entry>, layout: &Layout, text: &str) -> Result<Vec<Threshold>, Mistake> {
     if entries.is_empty() {
         return Ok(Vec::new());
@@ -81,7 +81,7 @@ pub(super) fn checked(entries: Vec<Entry>, layout: &Layout, text: &str) -> Resul
     entries.into_iter().map(check).collect()
 }
 
-/// The instance that is meant; it need not be there yet, as a port has rows once somebody listens on it.
+/// Resolves the instance. It need not exist yet: a port has rows once somebody listens on it.
 fn instance(object: &str, layout: &Layout, view: &View, per_second: bool) -> Result<Oid, ThresholdProblem> {
     if object.len() > LONGEST_OBJECT {
         return Err(ThresholdProblem::LongObject(object.len(), LONGEST_OBJECT));
