@@ -56,7 +56,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// As the table has it.
+    /// The variant as the table writes it.
     fn code(&self) -> String {
         match self {
             Self::Enumeration(labels) => {
@@ -103,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result {
-    // SctpAborteds of group Sctp is lnsSctpAborteds: the kernel's name repeats the group already.
+    // SctpAborteds of group Sctp is lnsSctpAborteds: the kernel's name already repeats the group.
     let descriptor = match counter.name.strip_prefix(&group.group) {
         Some(_) => format!("lns{}", counter.name),
         None => format!("lns{}{}", group.group, joined(&counter.name)),
@@ -122,7 +122,7 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
     writeln!(out, "retired: {:?} }},", folded(&counter.retired))
 }
 
-/// `time_squeeze` as TimeSqueeze: a descriptor has letters and digits alone (RFC 2578 section 3.1).
+/// `time_squeeze` as TimeSqueeze: a descriptor has only letters and digits (RFC 2578 section 3.1).
 fn joined(name: &str) -> String {
     let capitalised = |part: &str| {
         let mut letters = part.chars();

@@ -1,4 +1,4 @@
-//! The program: arguments to the library, its outcome to the exit status.
+//! The program: passes the arguments to the library, and its outcome to the exit status.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! Ranges as Nagios plugins take them for `--warning` and `--critical`, for `check` and for the configuration.
 //!
 //! The syntax is `[@][START:]END`, from the Monitoring Plugins Development Guidelines, "Threshold and Ranges". A range
-//! says where values are well, both ends included; values outside it alert. With `@` values inside it alert.
+//! says which values are good, both ends included; values outside it alert. With `@` values inside it alert.
 
 use serde::Deserialize;
 use std::fmt;
@@ -21,13 +21,13 @@ pub struct Range {
 /// No end of a range is NaN.
 impl Eq for Range {}
 
-/// Why a text is no range.
+/// Why a text is not a range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RangeError {
-    /// Nothing but white space, or nothing behind `@`.
+    /// Nothing but white space, or nothing after `@`.
     #[error("an empty range; {FORMS}")]
     Empty,
-    /// An end of the range that is no decimal number: units, NaN and words among them.
+    /// An end of the range that is not a decimal number, such as a unit, NaN or a word.
     #[error("'{0}' is no number; {FORMS}")]
     NotANumber(String),
     /// A number that no double can hold.
@@ -63,7 +63,7 @@ impl Range {
     }
 }
 
-/// An end of a range in decimal digits, with a fraction and an exponent if need be.
+/// Parses an end of a range: decimal digits, with an optional fraction and exponent.
 fn number(text: &str) -> Result<f64, RangeError> {
     let not_a_number = || RangeError::NotANumber(text.to_owned());
     // The standard library's parser takes 'inf' and 'nan' too.
@@ -81,8 +81,8 @@ fn number(text: &str) -> Result<f64, RangeError> {
 impl FromStr for Range {
     type Err = RangeError;
 
-    /// White space around the range is ignored; within it, it is an error. As in the plugins themselves a start that is
-    /// left out is 0 and an end that is left out is infinite, so that `:10` is `10` and `:` is `0:`.
+    /// White space around the range is ignored; inside the range it is an error. As in the plugins themselves, an
+    /// omitted start is 0 and an omitted end is infinite, so that `:10` is `10` and `:` is `0:`.
     fn from_str(text: &str) -> Result<Self, RangeError> {
         let text = text.trim();
         let (inside, bounds) = text.strip_prefix('@').map_or((false, text), |bounds| (true, bounds));
@@ -118,7 +118,7 @@ impl TryFrom<String> for Range {
 }
 
 impl fmt::Display for Range {
-    /// The shortest form that reads as the same range, as performance data has it: no exponents.
+    /// The shortest form that parses to the same range, without exponents, as in performance data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.inside { "@" } else { "" })?;
         if self.start == f64::NEG_INFINITY {

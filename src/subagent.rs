@@ -1,4 +1,4 @@
-//! What the subagent serves beside what it reads: how its own requests went, and how its thresholds stand.
+//! What the subagent serves besides what it reads: how its own requests went, and the status of its thresholds.
 
 use crate::thresholds::Thresholds;
 use std::time::SystemTime;
@@ -26,11 +26,11 @@ impl Default for Statistics {
     }
 }
 
-/// What the subagent knows of itself.
+/// What the subagent knows about itself.
 #[derive(Debug, Default)]
 pub struct Subagent {
     /// How its requests went.
     pub statistics: Statistics,
-    /// What it watches, and how that stands.
+    /// What it watches, with the status of each.
     pub thresholds: Thresholds,
 }

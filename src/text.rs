@@ -1,8 +1,8 @@
-//! Text for people: the name that was probably meant, folding to lines, the first sentence.
+//! Text for people: spelling suggestions, folding to lines, the first sentence.
 
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-/// The candidate that needs the fewest single-letter edits to become `name`, if those are few.
+/// Returns the candidate that needs the fewest single-letter edits to become `name`, if those are few.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     let scored =
@@ -11,8 +11,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     (edits <= 2 + name.len() / 5).then_some(candidate)
 }
 
-/// Folds a text to lines of at most `width` characters, the first with one indent and the others with another. No word is
-/// broken.
+/// Folds a text to lines of at most `width` characters, with one indent for the first and another for the others. Never
+/// breaks a word.
 #[must_use]
 pub fn folded(text: &str, width: usize, first: &str, others: &str) -> String {
     let options = Options::new(width)

@@ -1,6 +1,6 @@
-//! Thresholds that are watched on the host itself, and how they stand: lnsThresholdTable and what is notified.
+//! Thresholds watched on the host itself, and their status: lnsThresholdTable and its notifications.
 //!
-//! Nothing here reads or sends anything: the agent brings the value of an instance when it is due, and takes away
+//! Nothing here reads or sends anything: the agent passes in the value of an instance when it is due, and takes out
 //! what changed.
 
 use crate::range::Range;
@@ -9,7 +9,7 @@ use crate::smi::value::Value;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// A threshold that is in order: its object is one of ours and has numbers.
+/// A valid threshold: its object is one of ours and numeric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Threshold {
     /// lnsThresholdName: 1 to 32 letters, digits and `-_.`
@@ -29,7 +29,7 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// Whether it is the same value that is compared: of the same instance, by whatever name and below whatever base OID.
+    /// Whether both compare the same value: of the same instance, whatever its name and base OID.
     #[must_use]
     pub fn watches_the_same_as(&self, other: &Self) -> bool {
         self.per_second == other.per_second && (self.oid == other.oid || self.object == other.object)
@@ -60,30 +60,30 @@ impl Status {
     }
 }
 
-/// One threshold and how it stands.
+/// One threshold and its status.
 #[derive(Debug)]
 pub struct Watch {
     /// What is watched.
     pub threshold: Threshold,
-    /// lnsThresholdStatus: unknown until there was a first value.
+    /// lnsThresholdStatus: unknown until the first value.
     pub status: Status,
-    /// lnsThresholdValue: decimal text of what was compared last, empty if there was nothing.
+    /// lnsThresholdValue: decimal text of the value compared last, empty if there was none.
     pub value: String,
     /// lnsThresholdChanges
     pub changes: u64,
     due: Instant,
     /// Whether it waits for a reading.
     waits: bool,
-    /// The counter of a rate as it was read last.
+    /// For a rate, the counter's last reading.
     before: Option<Earlier>,
-    /// Whether there ever was a status to change from.
+    /// Whether it has ever had a status to change from.
     settled: bool,
-    /// Its number while the process lives.
+    /// Its number for the life of the process.
     pub id: u64,
     /// The number of the first change since a notification was sent.
     unsent: Option<u64>,
-    /// The number of the first change that the notification is about which has been sent and not been answered yet. What it
-    /// said counts as told with the answer.
+    /// The number of the first change in the notification that was sent and is not yet answered. Its content counts as
+    /// delivered with the answer.
     unanswered: Option<u64>,
 }
 
@@ -92,11 +92,11 @@ pub struct Watch {
 struct Earlier {
     read: Instant,
     count: u64,
-    /// How much it had grown in a second until then, if that can be said.
+    /// Its growth per second until then, if known.
     rate: Option<f64>,
 }
 
-/// What a value says.
+/// The result of measuring a value.
 enum Measured {
     Number(f64, String),
     /// A rate needs two readings.
@@ -121,8 +121,8 @@ impl Watch {
         }
     }
 
-    /// Compares a value that was read at `read`, and says whether the status changed by it. From the start to ok is
-    /// no change: a host that is well has no news.
+    /// Compares a value that was read at `read`, and returns whether the status changed. From the start to ok is not a
+    /// change: a healthy host has no news.
     fn judge(&mut self, read: Instant, value: Option<&Value>) -> bool {
         let (status, text) = match self.measure(read, value) {
             Measured::NotYet => return false,
@@ -168,15 +168,15 @@ impl Watch {
             return Measured::NotYet;
         };
         let seconds = read.saturating_duration_since(earlier.read).as_secs_f64();
-        // The same reading says the same, though it may be compared with other ranges by now.
+        // The same reading gives the same rate, though the ranges may be others by now.
         let rate = if seconds == 0.0 {
             earlier.rate
         } else {
             let grown = match count.checked_sub(earlier.count) {
                 Some(grown) => Some(grown),
-                // A Counter32 goes on from 0 (RFC 2578 section 7.1.6).
+                // A Counter32 continues from 0 (RFC 2578 section 7.1.6).
                 None if wraps => Some(count + (1 << 32) - earlier.count),
-                // A row of resets that made way and came back begins anew; nothing can be said of this once.
+                // A row of resets that made way and came back starts anew; this once there is no rate.
                 None => None,
             };
             let rate = grown.map(|grown| float(grown) / seconds);
@@ -207,9 +207,9 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// Takes over a configuration. Those that watch the same as before stand as they stood, whatever their ranges are now:
-    /// these are compared at once with what there is, and what has been told and what has not is remembered. One of which
-    /// nothing but the name is the same begins anew, and its changes go on being counted: lnsThresholdChanges never falls.
+    /// Applies a configuration. Thresholds that watch the same value as before keep their status, whatever their ranges
+    /// are now: the new ranges are compared at once, and it is remembered which changes were notified. A threshold that
+    /// has only its name in common starts anew and keeps its count of changes: lnsThresholdChanges never falls.
     pub fn configure(&mut self, thresholds: &[Threshold], now: Instant) {
         let before = self.watches.drain(..).map(|watch| (watch.threshold.name.clone(), watch));
         let mut before: HashMap<_, _> = before.collect();
@@ -233,38 +233,38 @@ impl Thresholds {
         });
     }
 
-    /// All of them, in the order of their index.
+    /// All thresholds, in the order of their index.
     #[must_use]
     pub fn all(&self) -> &[Watch] {
         &self.watches
     }
 
-    /// When the next one is due, of those that wait for no reading.
+    /// When the next threshold is due, of those that are not waiting for a reading.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.watches.iter().filter(|watch| !watch.waits).map(|watch| watch.due).min()
     }
 
-    /// The positions of those that are due and wait for no reading.
+    /// The positions of thresholds that are due and not waiting for a reading.
     #[must_use]
     pub fn due(&self, now: Instant) -> Vec<usize> {
         let due = self.watches.iter().enumerate().filter(|(_, watch)| watch.due <= now && !watch.waits);
         due.map(|(position, _)| position).collect()
     }
 
-    /// A reading has ended: those that waited for one are looked at again.
+    /// A reading has ended: thresholds that waited for one are checked again.
     pub fn read(&mut self) {
         self.watches.iter_mut().for_each(|watch| watch.waits = false);
     }
 
-    /// Notes that one of them waits for a reading.
+    /// Marks a threshold as waiting for a reading.
     pub fn wait(&mut self, position: usize) {
         if let Some(watch) = self.watches.get_mut(position) {
             watch.waits = true;
         }
     }
 
-    /// Compares the value of one that is due, which was read at `read`; gives it back if its status changed.
+    /// Compares the value of a threshold that is due, read at `read`. Returns the threshold if its status changed.
     pub fn judge(
         &mut self,
         position: usize,
@@ -284,8 +284,8 @@ impl Thresholds {
         Some(&*watch)
     }
 
-    /// The one with the oldest change that no notification has been sent of, where none is on its way; it counts as on its way
-    /// from now on. The oldest, since others may change so often that they always have something to tell.
+    /// Takes the threshold with the oldest unsent change, of those without an unanswered notification; it has one from
+    /// now on. The oldest, since others may change so often that they always have news.
     pub fn take_unsent(&mut self) -> Option<&Watch> {
         let unsent = self.watches.iter_mut().filter(|watch| watch.unanswered.is_none());
         let (_, watch) =
@@ -301,14 +301,14 @@ impl Thresholds {
         }
     }
 
-    /// The session has ended: what was not answered may not have come, and how it stands then is told to the next.
+    /// The session has ended: what is unanswered may not have arrived, so the next session gets the latest status.
     pub fn session_ended(&mut self) {
         for watch in &mut self.watches {
             watch.unsent = watch.unanswered.take().or(watch.unsent);
         }
     }
 
-    /// Forgets what counters were: they are read from elsewhere from now on.
+    /// Forgets earlier counters: they are read from elsewhere from now on.
     pub fn forget(&mut self) {
         self.watches.iter_mut().for_each(|watch| watch.before = None);
     }
@@ -369,12 +369,12 @@ mod tests {
         let mut thresholds = thresholds("");
         stand(&mut thresholds, &[gauge(30)]);
         assert_eq!(sent(&mut thresholds), Some(Status::Critical));
-        // What changes meanwhile is told when that is answered, as it stands then.
+        // Changes meanwhile are notified after the answer, with the latest status.
         stand(&mut thresholds, &[gauge(11), gauge(0)]);
         assert_eq!(sent(&mut thresholds), None);
         thresholds.notified(thresholds.watches[0].id);
         assert_eq!((sent(&mut thresholds), sent(&mut thresholds)), (Some(Status::Ok), None));
-        // The session ends before the answer: once more, whether it came or not, and then no more.
+        // The session ends before the answer: sent once more, whether it arrived or not, and then no more.
         thresholds.session_ended();
         assert_eq!((sent(&mut thresholds), sent(&mut thresholds)), (Some(Status::Ok), None));
         thresholds.notified(thresholds.watches[0].id);
@@ -452,19 +452,19 @@ mod tests {
         let mut watched = thresholds("");
         stand(&mut watched, &thirty);
         critical_at(&mut watched, "25");
-        // It stands as it stood, and what was not sent is sent.
+        // The status stays, and the unsent change is sent.
         assert_eq!((watched.all()[0].status, watched.all()[0].changes), (Status::Critical, 1));
         assert_eq!(sent(&mut watched), Some((Status::Critical, 1)));
         critical_at(&mut watched, "26");
-        // The answer to what was sent is known for one, and that it is still critical is no news.
+        // The answer is matched to its threshold, and that it is still critical is no news.
         watched.notified(1);
         stand(&mut watched, &thirty);
         assert_eq!((sent(&mut watched), watched.all()[0].changes), (None, 1));
-        // By the new range it is another status, which is a change.
+        // The new range gives another status, which is a change.
         critical_at(&mut watched, "40");
         stand(&mut watched, &thirty);
         assert_eq!(sent(&mut watched), Some((Status::Warning, 1)));
-        // And what was sent before a reload and is not answered by the end of the session is sent again.
+        // What was sent before a reload and is unanswered at the end of the session is sent again.
         critical_at(&mut watched, "41");
         watched.session_ended();
         assert_eq!((sent(&mut watched), sent(&mut watched)), (Some((Status::Warning, 1)), None));
@@ -484,7 +484,7 @@ mod tests {
         assert_eq!((changed, &*watched.all()[0].value), (Some(Status::Ok), "15.00"));
     }
 
-    /// The base OID is another one, or the object is written as a number: it is the same that is watched.
+    /// With another base OID, or the object written as a number, the same value is watched.
     #[test]
     fn another_name_for_the_same_object_changes_nothing() {
         let configured = |text: &str| Config::parse(text).unwrap().thresholds;
@@ -505,7 +505,7 @@ mod tests {
         assert_eq!((watched.all()[0].status, watched.all()[0].id), (Status::Critical, 1));
     }
 
-    /// All change all the time, and only four at a time may be told.
+    /// All change all the time, and only four at a time may be notified.
     #[test]
     fn whoever_waits_longest_is_told_first() {
         let all: String = (0..10)
@@ -526,17 +526,17 @@ mod tests {
             sent.iter().for_each(|id| watched.notified(*id));
             told.extend(sent);
         }
-        // Of those whose change is of the same time, the first.
+        // Of those that changed at the same time, the first.
         assert_eq!(told, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2]);
     }
 
-    /// What lnsThresholdChange promises: one look in an interval, and one change for each at most.
+    /// What lnsThresholdChange promises: one check in an interval, and one change for each at most.
     #[test]
     fn a_threshold_that_flaps_changes_once_in_an_interval() {
         let mut watched = thresholds("interval = \"5s\"");
         let start = Instant::now();
         let mut changed = Vec::new();
-        // Sixty seconds, ten turns of the loop in each, with another status at every look.
+        // Sixty seconds, ten turns of the loop in each, with another status at every check.
         for turn in 0..600_u32 {
             let now = start + Duration::from_millis(100) * turn;
             for position in watched.due(now) {

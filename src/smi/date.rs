@@ -1,4 +1,4 @@
-//! Times of the clock as SNMPv2-TC has them.
+//! Clock times as SNMPv2-TC defines them.
 
 use chrono::{DateTime, Datelike, Timelike};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,9 +1,9 @@
-//! Addresses as INET-ADDRESS-MIB has them (RFC 4001).
+//! Addresses as INET-ADDRESS-MIB defines them (RFC 4001).
 
 use super::value::Value;
 use std::net::IpAddr;
 
-/// InetAddressType, of those that the kernel's tables have: they tell no zone.
+/// The InetAddressTypes of the kernel's tables, which have no zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressType {
     /// ipv4(1)

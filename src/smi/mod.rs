@@ -1,4 +1,4 @@
-//! What SNMP is made of, whatever is served: object identifiers, values, and what a Get may lack.
+//! The elements of SNMP, whatever is served: object identifiers, values, and why a Get may have no value.
 
 mod date;
 pub mod inet;

@@ -11,13 +11,13 @@ pub const MAX_SUBIDS: usize = 128;
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid(ArrayVec<u32, MAX_SUBIDS>);
 
-/// Why a text is no object identifier.
+/// Why a text is not an object identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OidError {
     /// An empty text, or two dots in a row.
     #[error("an object identifier is numbers with dots between them, such as 1.3.6.1.4.1.8072")]
     Empty,
-    /// A part that is no number from 0 to 4294967295.
+    /// A part that is not a number from 0 to 4294967295.
     #[error("'{0}' is no sub-identifier: a number from 0 to 4294967295")]
     NotANumber(String),
     /// More than [`MAX_SUBIDS`].
@@ -26,13 +26,13 @@ pub enum OidError {
 }
 
 impl Oid {
-    /// The object identifier with these sub-identifiers, or `None` if they are more than 128.
+    /// The object identifier with these sub-identifiers, or `None` if there are more than 128.
     #[must_use]
     pub fn from_slice(subids: &[u32]) -> Option<Self> {
         ArrayVec::try_from(subids).ok().map(Self)
     }
 
-    /// Appends one sub-identifier and says whether there was room for it.
+    /// Appends one sub-identifier and returns whether there was room for it.
     ///
     /// Names that this crate makes always have room: a base OID has at most 40 sub-identifiers and
     /// the longest object below it, lnsCounterValue, adds 87 (see `mib::view`).
@@ -40,7 +40,7 @@ impl Oid {
         self.0.try_push(subid).is_ok()
     }
 
-    /// Appends several sub-identifiers, all of them or none, and says which.
+    /// Appends several sub-identifiers, all of them or none, and returns whether it did.
     pub fn extend(&mut self, subids: &[u32]) -> bool {
         self.0.try_extend_from_slice(subids).is_ok()
     }
