@@ -38,8 +38,8 @@ fn dump<A: Address>(datagram: &[u8]) {
         (socket.state, socket.local.port, socket.remote.port, queues, socket.inode as usize)
     });
     assert!(found.eq(expected));
-    if let Err(DiagError::Malformed { message, problem }) = outcome {
-        assert!(message > seen.len() && !problem.is_empty());
+    if let Err(DiagError::Malformed { message, fault }) = outcome {
+        assert!(message > seen.len() && !fault.to_string().is_empty());
     }
 }
 

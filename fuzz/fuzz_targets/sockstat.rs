@@ -41,6 +41,6 @@ fuzz_target!(|contents: &[u8]| {
             });
             assert!(plainly.eq(read));
         }
-        Err(error) => assert!(!error.problem.is_empty()),
+        Err(error) => assert!(!error.fault.to_string().is_empty()),
     }
 });

@@ -4,8 +4,9 @@
 //! A problem takes away what it touches and no more: a pair of lines, or one counter. The parsers tell each
 //! problem and go on.
 
+use super::error::{Excerpt, Fault, ParseError};
 pub use super::figure::Figure;
-use super::{ParseError, excerpt, words};
+use super::words;
 
 /// The kernel prints no name longer than 31 bytes (`struct snmp_mib`); lnsCounterName allows 64.
 const LONGEST_NAME: usize = 64;
@@ -28,42 +29,39 @@ pub enum Item<'a> {
     Problem(ParseError),
 }
 
-fn name(word: &[u8], longest: usize) -> Result<&str, String> {
+/// A name of so many octets at most.
+fn name(word: &[u8], longest: usize) -> Option<&str> {
     let fits = (1..=longest).contains(&word.len()) && word.iter().all(u8::is_ascii_graphic);
-    match std::str::from_utf8(word) {
-        Ok(text) if fits => Ok(text),
-        _ => Err(format!("{} is no name of 1 to {longest} printing characters", excerpt(word))),
-    }
+    std::str::from_utf8(word).ok().filter(|_| fits)
 }
 
 /// Parses pairs of lines, `Tcp: ActiveOpens …` and `Tcp: 5 …`, as in net/snmp and net/netstat. Two lines that are no
 /// pair, or one that has no other, go alone: what stands behind them is read as it is. Lines without a word are none.
 pub fn pairs<'a>(contents: &'a [u8], mut meet: impl FnMut(Item<'a>)) {
-    const ALONE: &str = "no line of values follows the names";
-    let problem = |at: usize, text: String| Item::Problem(ParseError::new(at + 1, text));
+    let problem = |at: usize, fault: Fault| Item::Problem(ParseError::new(at + 1, fault));
     let lines = contents.split(|&b| b == b'\n').enumerate();
     let mut lines = lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)).peekable();
     while let Some((at, names)) = lines.next() {
         if has_figures(names) {
-            meet(problem(at, "no line of names stands before the values".into()));
+            meet(problem(at, Fault::NoNamesBefore));
             continue;
         }
         let values = lines.next_if(|(_, next)| has_figures(next) || prefix(next) == prefix(names));
         let Some((second, values)) = values else {
-            meet(problem(at, ALONE.into()));
+            meet(problem(at, Fault::NoValues));
             continue;
         };
         // If values come next, this was another line of names; if not, what stands in it should have been numbers.
         let follow = |(_, next): &(usize, &[u8])| has_figures(next) && prefix(next) == prefix(names);
         let (at, names, values) = match lines.next_if(|next| !has_figures(values) && follow(next)) {
             Some((_, third)) => {
-                meet(problem(at, ALONE.into()));
+                meet(problem(at, Fault::NoValues));
                 (second, values, third)
             }
             None => (at, names, values),
         };
-        if let Err(text) = pair(names, values, &mut meet) {
-            meet(problem(at, text));
+        if let Err(fault) = pair(names, values, &mut meet) {
+            meet(problem(at, fault));
         }
     }
 }
@@ -82,28 +80,30 @@ fn has_figures(line: &[u8]) -> bool {
     words(line).skip(1).any(is_one)
 }
 
-fn pair<'a>(names: &'a [u8], values: &'a [u8], meet: &mut impl FnMut(Item<'a>)) -> Result<(), String> {
+fn pair<'a>(names: &'a [u8], values: &'a [u8], meet: &mut impl FnMut(Item<'a>)) -> Result<(), Fault> {
     let (mut names, mut values) = (words(names), words(values));
     let (prefix, same) = (names.next().unwrap_or_default(), values.next().unwrap_or_default());
     let Some(group) = prefix.strip_suffix(b":") else {
-        return Err(format!("{} is no group with a colon", excerpt(prefix)));
+        return Err(Fault::NoGroup(Excerpt::of(prefix)));
     };
     if prefix != same {
-        return Err(format!("{} is followed by the values of {}", excerpt(prefix), excerpt(same)));
+        return Err(Fault::OtherGroup { names: Excerpt::of(prefix), values: Excerpt::of(same) });
     }
-    let group = name(group, LONGEST_GROUP)?;
+    let unnamed = || Fault::NoName { found: Excerpt::of(group), longest: LONGEST_GROUP };
+    let group = name(group, LONGEST_GROUP).ok_or_else(unnamed)?;
     // Which value belongs to which name cannot be known when their numbers differ.
     let (columns, figures) = (names.clone().count(), values.clone().count());
     if columns != figures {
-        return Err(format!("{group} has {columns} names and {figures} values"));
+        return Err(Fault::Unequal { group: group.into(), names: columns, values: figures });
     }
     for (word, figure) in names.zip(values) {
         match (name(word, LONGEST_NAME), Figure::parse(figure)) {
-            (Ok(name), Some(figure)) => meet(Item::Counter { group, name, figure }),
-            (Ok(name), None) => {
-                return Err(format!("{group} {name} is {}, which is no number", excerpt(figure)));
+            (Some(name), Some(figure)) => meet(Item::Counter { group, name, figure }),
+            (Some(name), None) => return Err(no_number(format!("{group} {name}"), figure)),
+            (None, _) => {
+                let found = Excerpt::of(word);
+                return Err(Fault::NoNameInGroup { group: group.into(), found, longest: LONGEST_NAME });
             }
-            (Err(problem), _) => return Err(format!("{group}: {problem}")),
         }
     }
     Ok(())
@@ -115,18 +115,24 @@ pub fn lines<'a>(contents: &'a [u8], mut meet: impl FnMut(Item<'a>)) {
         if line.is_empty() {
             continue;
         }
-        meet(single(line).unwrap_or_else(|problem| Item::Problem(ParseError::new(at + 1, problem))));
+        meet(single(line).unwrap_or_else(|fault| Item::Problem(ParseError::new(at + 1, fault))));
     }
 }
 
-fn single(line: &[u8]) -> Result<Item<'_>, String> {
+fn single(line: &[u8]) -> Result<Item<'_>, Fault> {
     let mut words = words(line);
-    let name = name(words.next().unwrap_or_default(), LONGEST_NAME)?;
+    let word = words.next().unwrap_or_default();
+    let unnamed = || Fault::NoName { found: Excerpt::of(word), longest: LONGEST_NAME };
+    let name = name(word, LONGEST_NAME).ok_or_else(unnamed)?;
     let value = words.next().unwrap_or_default();
     match (Figure::parse(value), words.next()) {
         (Some(figure), None) => Ok(Item::Counter { group: "", name, figure }),
-        _ => Err(format!("{name} is {}, which is no number", excerpt(value))),
+        _ => Err(no_number(name, value)),
     }
+}
+
+fn no_number(field: impl Into<Box<str>>, found: &[u8]) -> Fault {
+    Fault::NoNumber { field: field.into(), found: Excerpt::of(found) }
 }
 
 #[cfg(test)]

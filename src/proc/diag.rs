@@ -5,6 +5,7 @@
 //! are in the byte order of the host but for ports and addresses, which are in network order. Everything begins at a multiple
 //! of four octets, and what is longer than we know it has more behind what we know.
 
+use super::error::NoMemory;
 use super::sockets::{Address, Endpoint};
 use crate::smi::inet::AddressType;
 
@@ -77,13 +78,38 @@ pub enum DiagError {
     #[error("the kernel lost a part of the dump")]
     Lost,
     /// It is not what a kernel writes.
-    #[error("message {message}: {problem}")]
+    #[error("message {message}: {fault}")]
     Malformed {
         /// Which one of a datagram, from 1.
         message: usize,
         /// What is wrong.
-        problem: String,
+        fault: MessageFault,
     },
+    /// Whoever keeps the sockets has no memory for another one.
+    #[error("message {message}: {cause}")]
+    NoMemory {
+        /// Which one of a datagram, from 1.
+        message: usize,
+        /// What there is no memory for.
+        cause: NoMemory,
+    },
+}
+
+/// What is wrong with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MessageFault {
+    /// It is not whole.
+    #[error("its length is none")]
+    Length,
+    /// It is an end or an error, and does not say of what.
+    #[error("it has no code")]
+    NoCode,
+    /// It has no struct inet_diag_msg, or one of another family.
+    #[error("it is no socket of this family")]
+    NoSocket,
+    /// An attribute of it is not whole.
+    #[error("the length of an attribute is none")]
+    AttributeLength,
 }
 
 /// The request for all sockets of a protocol and family, with their memory.
@@ -118,13 +144,13 @@ fn family<A: Address>() -> u8 {
 pub fn sockets<A: Address>(
     datagram: &[u8],
     asked: Asked,
-    mut each: impl FnMut(Socket<A>) -> Result<(), String>,
+    mut each: impl FnMut(Socket<A>) -> Result<(), NoMemory>,
 ) -> Result<bool, DiagError> {
     let (mut rest, mut number) = (datagram, 0);
     while !rest.is_empty() {
         number += 1;
-        let malformed = |problem: String| DiagError::Malformed { message: number, problem };
-        let message = Message::first(rest).ok_or_else(|| malformed("its length is none".into()))?;
+        let malformed = |fault| DiagError::Malformed { message: number, fault };
+        let message = Message::first(rest).ok_or_else(|| malformed(MessageFault::Length))?;
         rest = after(rest, message.length);
         if message.asked != asked {
             continue;
@@ -134,7 +160,7 @@ pub fn sockets<A: Address>(
         }
         let code = || match word(message.payload, 0) {
             Some(code) => Ok(i32::from_ne_bytes(code)),
-            None => Err(malformed("it has no code".into())),
+            None => Err(malformed(MessageFault::NoCode)),
         };
         match message.kind {
             NLMSG_DONE if message.payload.is_empty() => return Ok(true),
@@ -142,7 +168,8 @@ pub fn sockets<A: Address>(
             // An error of 0 is the receipt of something, which is not asked for.
             NLMSG_ERROR => refused(code()?).map_or(Ok(()), Err)?,
             NLMSG_OVERRUN => return Err(DiagError::Lost),
-            SOCK_DIAG_BY_FAMILY => each(socket(message.payload).map_err(malformed)?).map_err(malformed)?,
+            SOCK_DIAG_BY_FAMILY => each(socket(message.payload).map_err(malformed)?)
+                .map_err(|cause| DiagError::NoMemory { message: number, cause })?,
             _ => {}
         }
     }
@@ -178,15 +205,15 @@ impl<'a> Message<'a> {
     }
 }
 
-fn socket<A: Address>(payload: &[u8]) -> Result<Socket<A>, String> {
-    let mut socket = header(payload).ok_or("it is no socket of this family")?;
+fn socket<A: Address>(payload: &[u8]) -> Result<Socket<A>, MessageFault> {
+    let mut socket = header(payload).ok_or(MessageFault::NoSocket)?;
     let mut rest = payload.get(SOCKET..).unwrap_or_default();
     while !rest.is_empty() {
         let attribute = half(rest, 0).zip(half(rest, 2)).and_then(|(length, kind)| {
             let length = usize::from(u16::from_ne_bytes(length));
             Some((length, u16::from_ne_bytes(kind) & NLA_TYPE_MASK, rest.get(4..length)?))
         });
-        let (length, kind, value) = attribute.ok_or("the length of an attribute is none")?;
+        let (length, kind, value) = attribute.ok_or(MessageFault::AttributeLength)?;
         if kind == INET_DIAG_SKMEMINFO {
             socket.drops = word(value, DROPS * size_of::<u32>()).map(u32::from_ne_bytes);
         }

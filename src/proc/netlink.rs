@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one socket to the kernel")]
 
 use super::diag::{self, Asked, DiagError, Socket};
+use super::error::NoMemory;
 use super::sockets::Address;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -44,7 +45,7 @@ const KERNEL: u32 = 0;
 pub fn dump<A: Address>(
     protocol: u8,
     go_on: impl Fn() -> bool,
-    each: impl FnMut(Socket<A>) -> Result<(), String>,
+    each: impl FnMut(Socket<A>) -> Result<(), NoMemory>,
 ) -> Result<(), DumpError> {
     let (socket, port) = open(netlink::SOCK_DIAG)?;
     let asked = Asked { sequence: SEQUENCE, port };
@@ -68,7 +69,7 @@ fn receive<A: Address>(
     socket: &OwnedFd,
     asked: Asked,
     go_on: impl Fn() -> bool,
-    mut each: impl FnMut(Socket<A>) -> Result<(), String>,
+    mut each: impl FnMut(Socket<A>) -> Result<(), NoMemory>,
 ) -> Result<(), DumpError> {
     let mut buffer = vec![0; LARGEST];
     while go_on() {
@@ -128,8 +129,8 @@ mod tests {
         let _socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let slow = dump::<V4>(diag::UDP, || false, |_| Ok(()));
         assert!(matches!(slow, Err(DumpError::TooSlow)), "{slow:?}");
-        let refused = dump::<V4>(diag::UDP, || true, |_| Err("no memory".into())).unwrap_err();
-        assert_eq!(refused.to_string(), "message 1: no memory");
+        let refused = dump::<V4>(diag::UDP, || true, |_| Err(NoMemory)).unwrap_err();
+        assert_eq!(refused.to_string(), "message 1: no memory for the rows of the table");
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! net/softnet_stat has the online CPUs alone (`softnet_get_online` in net/core/net-procfs.c), the files of net/stat all
 //! that are possible (`ct_cpu_seq_start`, `neigh_stat_seq_start`), so that their rows neither come nor go.
 
+use super::error::{Excerpt, Fault, ParseError};
 use super::figure::Width;
-use super::{ParseError, excerpt, words};
+use super::words;
 
 /// CONFIG_NR_CPUS is 8,192 at most (arch/x86/Kconfig; less elsewhere).
 const MOST_CPUS: usize = 8192;
@@ -107,20 +108,20 @@ pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<Tabl
     let (names, least, index) = match columns {
         Columns::Known { names, least, index } => (names.to_vec(), least, index),
         Columns::Header => {
-            let (number, line) = lines.next().ok_or_else(|| ParseError::new(0, "no header"))?;
-            let names = header(line).map_err(|problem| ParseError::new(number, problem))?;
+            let (number, line) = lines.next().ok_or_else(|| ParseError::new(0, Fault::NoHeader))?;
+            let names = header(line).map_err(|fault| ParseError::new(number, fault))?;
             (names.clone(), names.len(), None)
         }
     };
     let mut rows: Vec<Row> = Vec::new();
     let mut first = None;
     for (number, line) in lines {
-        let problem = |text: String| ParseError::new(number, text);
+        let wrong = |fault: Fault| ParseError::new(number, fault);
         if rows.len() == MOST_CPUS {
-            return Err(problem(format!("more than {MOST_CPUS} rows, one for each CPU")));
+            return Err(wrong(Fault::TooManyRows(MOST_CPUS)));
         }
         let line = Line { line, least, first, width };
-        let all = line.figures(&names).map_err(problem)?;
+        let all = line.figures(&names).map_err(wrong)?;
         first = Some(all.len());
         let cpu = match index.and_then(|at| all.get(at)) {
             Some(&cpu) => cpu,
@@ -128,10 +129,10 @@ pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<Tabl
         };
         let follows = rows.last().is_none_or(|last| cpu > u64::from(last.cpu));
         let cpu = u32::try_from(cpu).ok().filter(|cpu| follows && (*cpu as usize) < MOST_CPUS);
-        let cpu = cpu.ok_or_else(|| problem("the CPUs are not in the order of their indexes".into()))?;
+        let cpu = cpu.ok_or_else(|| wrong(Fault::CpuOrder))?;
         rows.push(Row { cpu, figures: kept(&names, index, &all).map(|(_, figure)| figure).collect() });
     }
-    let width_of_first = first.ok_or_else(|| ParseError::new(0, "no row"))?;
+    let width_of_first = first.ok_or_else(|| ParseError::new(0, Fault::NoRow))?;
     let columns = vec![0; width_of_first];
     let names = kept(&names, index, &columns).map(|(name, _)| name.to_owned()).collect();
     Ok(Table { names, rows, indexed: index.is_some_and(|at| at < width_of_first), width })
@@ -149,27 +150,27 @@ fn kept<'a>(
 }
 
 /// The names of a header: words that no other of it is equal to.
-fn header(line: &[u8]) -> Result<Vec<&str>, String> {
+fn header(line: &[u8]) -> Result<Vec<&str>, Fault> {
     let mut names = Vec::new();
     for word in words(within_bounds(line)?) {
         let name = match std::str::from_utf8(word) {
             Ok(name) if word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') => name,
-            _ => return Err(format!("{} is no name", excerpt(word))),
+            _ => return Err(Fault::NoWord(Excerpt::of(word))),
         };
         if names.contains(&name) {
-            return Err(format!("{name} stands twice"));
+            return Err(Fault::Repeated(name.into()));
         }
         names.push(name);
     }
     if names.is_empty() {
-        return Err("no names".into());
+        return Err(Fault::NoNames);
     }
     Ok(names)
 }
 
-fn within_bounds(line: &[u8]) -> Result<&[u8], String> {
+fn within_bounds(line: &[u8]) -> Result<&[u8], Fault> {
     if line.len() > LONGEST_LINE {
-        return Err(format!("a line of {} bytes, over {LONGEST_LINE}", line.len()));
+        return Err(Fault::LongLine { length: line.len(), longest: LONGEST_LINE });
     }
     Ok(line)
 }
@@ -186,26 +187,22 @@ struct Line<'a> {
 
 impl Line<'_> {
     /// All its figures, those without a name included.
-    fn figures(&self, names: &[&str]) -> Result<Vec<u64>, String> {
+    fn figures(&self, names: &[&str]) -> Result<Vec<u64>, Fault> {
         let mut figures = Vec::new();
         for (at, word) in words(within_bounds(self.line)?).enumerate() {
             let figure = hexadecimal(word, self.digits()).ok_or_else(|| {
                 let name = names.get(at).filter(|name| !name.is_empty());
-                let name = name.map_or_else(|| format!("column {}", at + 1), |name| (*name).to_owned());
-                format!(
-                    "{name} is {}, which is no hexadecimal number of {} bits",
-                    excerpt(word),
-                    self.digits() * 4
-                )
+                let column = name.map_or_else(|| format!("column {}", at + 1).into(), |name| (*name).into());
+                Fault::NoHexadecimal { column, found: Excerpt::of(word), bits: self.digits() * 4 }
             })?;
             figures.push(figure);
         }
         match self.first {
             _ if figures.len() < self.least => {
-                Err(format!("{} columns, which must be {} at least", figures.len(), self.least))
+                Err(Fault::FewColumns { columns: figures.len(), least: self.least })
             }
             Some(first) if figures.len() != first => {
-                Err(format!("{} columns, where the first row has {first}", figures.len()))
+                Err(Fault::OtherColumns { columns: figures.len(), first })
             }
             _ => Ok(figures),
         }

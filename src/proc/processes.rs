@@ -9,7 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "follows the descriptors of processes below /proc")]
 
 use super::cpu::Stopwatch;
-use super::read::ProcRoot;
+use super::read::{ProcRoot, ReadError};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom, openat, readlinkat_raw, seek};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::mem::MaybeUninit;
@@ -117,13 +117,13 @@ impl Owners {
     ///
     /// # Errors
     /// If the root itself cannot be listed.
-    pub fn search(&self, root: &ProcRoot, wanted: &[u64]) -> Result<Self, String> {
+    pub fn search(&self, root: &ProcRoot, wanted: &[u64]) -> Result<Self, ReadError> {
         let stopwatch = Stopwatch::start();
         let budget = Budget { spent: &|| stopwatch.spent(), asking: ASKING, all: SEARCH, turn: TURN };
         self.search_within(&budget, root, wanted)
     }
 
-    fn search_within(&self, budget: &Budget<'_>, root: &ProcRoot, wanted: &[u64]) -> Result<Self, String> {
+    fn search_within(&self, budget: &Budget<'_>, root: &ProcRoot, wanted: &[u64]) -> Result<Self, ReadError> {
         let mut search = Search {
             root: root.path(),
             budget,
@@ -340,8 +340,9 @@ impl Search<'_> {
 }
 
 /// All processes there are.
-fn list(root: &Path) -> Result<BTreeSet<u32>, String> {
-    let entries = root.read_dir().map_err(|error| format!("{}: {error}", root.display()))?;
+fn list(root: &Path) -> Result<BTreeSet<u32>, ReadError> {
+    // What the system says, though it be that there is none: no kernel lacks it.
+    let entries = root.read_dir().map_err(|cause| ReadError::Io { path: root.into(), cause })?;
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
@@ -382,7 +383,7 @@ mod tests {
     #[test]
     fn a_root_that_is_not_there_is_an_error() {
         let nowhere = Owners::default().search(&ProcRoot::new("/nowhere"), &[]);
-        assert!(nowhere.unwrap_err().starts_with("/nowhere: "));
+        assert!(nowhere.unwrap_err().to_string().starts_with("/nowhere: No such file"));
     }
 
     /// A tree of processes with descriptors, all of them sockets.

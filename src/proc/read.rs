@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "opens the files below /proc")]
 
-use super::ParseError;
+use super::error::{Fault, ParseError};
 use super::seen::{Identity, Seen};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -64,6 +64,12 @@ impl ReadError {
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent { .. })
+    }
+
+    /// Whether whoever took its lines would not wait for more of them.
+    #[must_use]
+    pub fn is_too_slow(&self) -> bool {
+        matches!(self, Self::Malformed { cause: ParseError { fault: Fault::TooSlow, .. }, .. })
     }
 }
 
@@ -157,12 +163,12 @@ pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
         return Err(ReadError::TooLarge { path: path.into(), limit });
     }
     match buffer.last() {
-        None => Err(malformed(path, ParseError::new(0, "empty"))),
+        None => Err(malformed(path, ParseError::new(0, Fault::Empty))),
         Some(b'\n') => Ok(()),
         // The last number may have lost digits, and would be another one.
         Some(_) => {
             let line = 1 + memchr::memchr_iter(b'\n', buffer).count();
-            Err(malformed(path, ParseError::new(line, "cut short")))
+            Err(malformed(path, ParseError::new(line, Fault::CutShort)))
         }
     }
 }
@@ -237,7 +243,7 @@ fn stream(
     loop {
         let free = chunk.get_mut(kept..).unwrap_or_default();
         if free.is_empty() {
-            return Err(malformed(path, ParseError::new(number + 1, "the line does not end")));
+            return Err(malformed(path, ParseError::new(number + 1, Fault::Endless)));
         }
         let room = free.len();
         let read = match file.read(free) {
@@ -274,10 +280,10 @@ fn stream(
         return Err(ReadError::TooLarge { path: path.into(), limit });
     }
     if kept > 0 {
-        return Err(malformed(path, ParseError::new(number + 1, "cut short")));
+        return Err(malformed(path, ParseError::new(number + 1, Fault::CutShort)));
     }
     if number == 0 {
-        return Err(malformed(path, ParseError::new(0, "empty")));
+        return Err(malformed(path, ParseError::new(0, Fault::Empty)));
     }
     Ok(())
 }

@@ -5,9 +5,10 @@
 //! `sl: local:port remote:port st tx_queue:rx_queue tr:when retrnsmt uid timeout inode …`.
 //! Counting needs the first few only, so that a row is split in two steps.
 
+use super::error::{Excerpt, Fault, ParseError};
 use super::figure::Figure;
 use super::seen::Identity;
-use super::{ParseError, excerpt, words};
+use super::words;
 use crate::smi::inet::AddressType;
 use std::net::SocketAddr;
 
@@ -198,9 +199,8 @@ pub struct Head<'a> {
 /// # Errors
 /// Says which field is missing or is no number.
 #[inline]
-pub fn head<A: Address>(row: &[u8]) -> Result<Head<'_>, String> {
-    fixed::<A>(row)
-        .ok_or_else(|| format!("no socket with addresses of {} hex digits: {}", A::DIGITS, excerpt(row)))
+pub fn head<A: Address>(row: &[u8]) -> Result<Head<'_>, Fault> {
+    fixed::<A>(row).ok_or_else(|| Fault::NoSocket { digits: A::DIGITS, row: Excerpt::of(row) })
 }
 
 #[inline]
@@ -242,8 +242,8 @@ impl Head<'_> {
     ///
     /// # Errors
     /// If the address is not hex digits.
-    pub fn local<A: Address>(&self) -> Result<Endpoint<A>, String> {
-        let address = A::parse(self.local).ok_or_else(|| format!("local_address {}", excerpt(self.local)))?;
+    pub fn local<A: Address>(&self) -> Result<Endpoint<A>, Fault> {
+        let address = A::parse(self.local).ok_or_else(|| column("local_address", self.local))?;
         Ok(Endpoint { address, port: self.local_port })
     }
 
@@ -251,10 +251,10 @@ impl Head<'_> {
     ///
     /// # Errors
     /// If address or port are not hex digits.
-    pub fn remote<A: Address>(&self) -> Result<Endpoint<A>, String> {
-        let address = A::parse(self.remote).ok_or_else(|| format!("rem_address {}", excerpt(self.remote)))?;
+    pub fn remote<A: Address>(&self) -> Result<Endpoint<A>, Fault> {
+        let address = A::parse(self.remote).ok_or_else(|| column("rem_address", self.remote))?;
         let port = hex(self.remote_port).and_then(|port| u16::try_from(port).ok());
-        let port = port.ok_or_else(|| format!("rem_address port {}", excerpt(self.remote_port)))?;
+        let port = port.ok_or_else(|| column("rem_address port", self.remote_port))?;
         Ok(Endpoint { address, port })
     }
 
@@ -264,7 +264,7 @@ impl Head<'_> {
     ///
     /// # Errors
     /// If they are not hex digits.
-    pub fn queues(&self) -> Result<(Option<u32>, Option<u32>), String> {
+    pub fn queues(&self) -> Result<(Option<u32>, Option<u32>), Fault> {
         // Fewer digits would be a row that was cut in the middle of a number.
         let field = self.rest.get(..17);
         let queues = || {
@@ -272,14 +272,14 @@ impl Head<'_> {
             let level = |number: u32| Some(number).filter(|&number| i32::try_from(number).is_ok());
             Some((level(hex(transmit)?), level(hex(receive.strip_prefix(b":")?)?)))
         };
-        queues().ok_or_else(|| format!("tx_queue:rx_queue {}", excerpt(field.unwrap_or(self.rest))))
+        queues().ok_or_else(|| column("tx_queue:rx_queue", field.unwrap_or(self.rest)))
     }
 
     /// The inode of the socket, a count of 32 bits; 0 where no process holds it (TIME_WAIT, not accepted yet).
     ///
     /// # Errors
     /// If it is missing or no number.
-    pub fn inode(&self) -> Result<u64, String> {
+    pub fn inode(&self) -> Result<u64, Fault> {
         self.decimal_column(5, "inode")
     }
 
@@ -288,16 +288,22 @@ impl Head<'_> {
     ///
     /// # Errors
     /// If it is missing or no number.
-    pub fn drops(&self) -> Result<u64, String> {
+    pub fn drops(&self) -> Result<u64, Fault> {
         self.decimal_column(8, "drops")
     }
 
     /// A decimal column, counted from tx_queue:rx_queue (0).
-    fn decimal_column(&self, column: usize, name: &str) -> Result<u64, String> {
-        let word = words(self.rest).nth(column).unwrap_or_default();
+    fn decimal_column(&self, position: usize, name: &'static str) -> Result<u64, Fault> {
+        let word = words(self.rest).nth(position).unwrap_or_default();
         let count = Figure::parse(word).and_then(|figure| figure.as_count().count());
-        count.ok_or_else(|| format!("{name} {}", excerpt(word)))
+        count.ok_or_else(|| column(name, word))
     }
+}
+
+/// A column that is not what it is to be.
+#[cold]
+fn column(column: &'static str, found: &[u8]) -> Fault {
+    Fault::Column { column, found: Excerpt::of(found) }
 }
 
 /// What tells a row from those of other sockets: the octets from the local address to the state, and the inode; `None`
@@ -325,7 +331,7 @@ pub fn header(line: &[u8]) -> Result<(), ParseError> {
     let mut columns = words(line);
     match (columns.next(), columns.next()) {
         (Some(b"sl"), Some(b"local_address")) => Ok(()),
-        _ => Err(ParseError::new(1, format!("{} is no header of a socket table", excerpt(line)))),
+        _ => Err(ParseError::new(1, Fault::NoTableHeader(Excerpt::of(line)))),
     }
 }
 

@@ -1,7 +1,8 @@
 //! net/sockstat and net/sockstat6 (`TCP: inuse 5 orphan 0 …`), and the lists of numbers in sys/net/ipv4.
 
+use super::error::{Excerpt, Fault, ParseError};
 use super::figure::{Figure as Number, Width};
-use super::{ParseError, excerpt, words};
+use super::words;
 
 /// One figure of net/sockstat: its section, its key, its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,23 +26,24 @@ pub fn figures(contents: &[u8]) -> (Vec<Figure>, Vec<ParseError>) {
         }
         match section(line) {
             Ok(section) => figures.extend(section),
-            Err(problem) => problems.push(ParseError::new(at + 1, problem)),
+            Err(fault) => problems.push(ParseError::new(at + 1, fault)),
         }
     }
     (figures, problems)
 }
 
-fn section(line: &[u8]) -> Result<Vec<Figure>, String> {
+fn section(line: &[u8]) -> Result<Vec<Figure>, Fault> {
     let mut words = words(line);
     let head = words.next().unwrap_or_default();
-    let section = text(
-        head.strip_suffix(b":").ok_or_else(|| format!("{} is no section with a colon", excerpt(head)))?,
-    )?;
+    let section = head.strip_suffix(b":").ok_or_else(|| Fault::NoSection(Excerpt::of(head)))?;
+    let section = text(section)?;
     let mut figures = Vec::new();
     while let Some(key) = words.next() {
         let (key, word) = (text(key)?, words.next().unwrap_or_default());
-        let number = Number::parse(word)
-            .ok_or_else(|| format!("{section} {key} is {}, which is no number", excerpt(word)))?;
+        let number = Number::parse(word).ok_or_else(|| Fault::NoNumber {
+            field: format!("{section} {key}").into(),
+            found: Excerpt::of(word),
+        })?;
         let value = number.as_level(width(&key)).count();
         figures.push(Figure { section: section.clone(), key, value });
     }
@@ -53,10 +55,10 @@ fn width(key: &str) -> Width {
     if matches!(key, "mem" | "memory") { Width::Long } else { Width::Int }
 }
 
-fn text(word: &[u8]) -> Result<String, String> {
+fn text(word: &[u8]) -> Result<String, Fault> {
     match std::str::from_utf8(word) {
         Ok(text) if !text.is_empty() && word.iter().all(u8::is_ascii_graphic) => Ok(text.to_owned()),
-        _ => Err(format!("{} is no name", excerpt(word))),
+        _ => Err(Fault::NoWord(Excerpt::of(word))),
     }
 }
 
@@ -68,11 +70,11 @@ pub fn numbers(contents: &[u8]) -> Result<Vec<Number>, ParseError> {
     let line = contents.strip_suffix(b"\n").unwrap_or(contents);
     let numbers = words(line)
         .map(|word| {
-            Number::parse(word).ok_or_else(|| ParseError::new(1, format!("{} is no number", excerpt(word))))
+            Number::parse(word).ok_or_else(|| ParseError::new(1, Fault::NotANumber(Excerpt::of(word))))
         })
         .collect::<Result<Vec<_>, _>>()?;
     if numbers.is_empty() {
-        return Err(ParseError::new(1, "no number"));
+        return Err(ParseError::new(1, Fault::NoNumbers));
     }
     Ok(numbers)
 }

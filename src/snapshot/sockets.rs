@@ -1,8 +1,8 @@
 //! What the sources `tcp` and `udp` have in common: how much of a socket table to keep, and its rows in order.
 
 use super::instances::Instances;
+use crate::proc::error::{Fault, NoMemory};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6};
-use std::path::Path;
 
 /// The kernel's number of the state of a UDP socket that has a peer (TCP_ESTABLISHED).
 pub(super) const CONNECTED: u8 = 1;
@@ -87,7 +87,7 @@ impl<A: Address> Row<A> {
     }
 
     /// The row of a line of a socket table.
-    pub(super) fn of(head: &Head<'_>, state: u8) -> Result<Self, String> {
+    pub(super) fn of(head: &Head<'_>, state: u8) -> Result<Self, Fault> {
         Ok(Self::new(head.local()?, head.remote()?, state, head.inode()?))
     }
 
@@ -118,12 +118,10 @@ pub(super) fn plus(sum: Option<u64>, part: Option<u32>) -> Option<u64> {
     sum.zip(part).map(|(sum, part)| sum.saturating_add(part.into()))
 }
 
-const NO_MEMORY: &str = "no memory for the rows of the table";
-
 /// Memory for the rows of a host under attack may not be had: then this table fails, not the process.
-pub(super) fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), String> {
+pub(super) fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), NoMemory> {
     if rows.len() == rows.capacity() {
-        rows.try_reserve(rows.len().max(256)).map_err(|_| NO_MEMORY.to_owned())?;
+        rows.try_reserve(rows.len().max(256)).map_err(|_| NoMemory)?;
     }
     rows.push(row);
     Ok(())
@@ -132,13 +130,12 @@ pub(super) fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), String>
 /// Puts rows in the order of a key, and keeps the last of those with equal ones: a table may show a socket twice that
 /// changes meanwhile, and the later row is the newer one.
 pub(super) fn in_order<A: Address, K: Ord>(
-    path: &Path,
     rows: &mut Vec<Row<A>>,
     key: impl Fn(&Row<A>) -> K,
-) -> Result<(), String> {
+) -> Result<(), NoMemory> {
     // Sorting takes memory too, and ends the process where there is none: then better this table fails.
     let spare = Vec::<Row<A>>::new().try_reserve_exact(rows.len());
-    spare.map_err(|_| format!("{}: {NO_MEMORY}", path.display()))?;
+    spare.map_err(|_| NoMemory)?;
     rows.sort_by_key(&key);
     rows.dedup_by(|later, kept| {
         let repeats = key(later) == key(kept);

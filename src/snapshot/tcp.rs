@@ -12,8 +12,8 @@ use super::notes::Note;
 use super::ports::Ports;
 use super::sockets::{Families, Row, Rows, in_order, keep, plus};
 use super::source::{MaxAges, Others, Reading, Source};
-use crate::proc::ParseError;
 use crate::proc::cpu::Stopwatch;
+use crate::proc::error::{Fault, ParseError};
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header, identity};
 use std::collections::HashMap;
@@ -127,21 +127,20 @@ impl Tcp {
             unknown_state: None,
         };
         let path = root.net(file);
-        let (stopwatch, mut slow) = (Stopwatch::start(), false);
+        let stopwatch = Stopwatch::start();
         let outcome = read::lines(&path, identity::<A>, |number, line| {
             if number == 1 {
                 return header(line);
             }
             if number % LINES == 0 && stopwatch.spent() >= budget {
-                slow = true;
-                return Err(ParseError::new(number, "too slow"));
+                return Err(ParseError::new(number, Fault::TooSlow));
             }
-            table.row(line, detail, ports).map_err(|problem| ParseError::new(number, problem))
+            table.row(line, detail, ports).map_err(|fault| ParseError::new(number, fault))
         });
         match outcome {
             Ok(()) => {}
             // The same words each time, wherever it was given up, so that they are told once.
-            Err(_) if slow => {
+            Err(error) if error.is_too_slow() => {
                 self.problems.push(format!(
                     "{}: not read to its end, since that costs more than {} s of CPU time",
                     path.display(),
@@ -166,8 +165,8 @@ impl Tcp {
             self.notes.push(Note::below_zero(&format!("an accept queue of net/{file}")));
         }
         listeners.sort_unstable_by_key(|listener| listener.endpoint);
-        if let Err(problem) = in_order(&path, &mut table.rows, Row::endpoints) {
-            self.problems.push(problem);
+        if let Err(cause) = in_order(&mut table.rows, Row::endpoints) {
+            self.problems.push(format!("{}: {cause}", path.display()));
             return None;
         }
         Some((Some(table.counts), listeners, table.rows))
@@ -176,7 +175,7 @@ impl Tcp {
 
 impl<A: Address> Table<A> {
     #[inline]
-    fn row(&mut self, line: &[u8], detail: Detail, ports: &mut Ports) -> Result<(), String> {
+    fn row(&mut self, line: &[u8], detail: Detail, ports: &mut Ports) -> Result<(), Fault> {
         let head = head::<A>(line)?;
         let Some(state) = TcpState::from_kernel(head.state) else {
             // TCP_BOUND_INACTIVE (13) is a socket that is bound and no more: no connection, and no news.
@@ -196,7 +195,7 @@ impl<A: Address> Table<A> {
         Ok(())
     }
 
-    fn listener(&mut self, head: &Head<'_>) -> Result<(), String> {
+    fn listener(&mut self, head: &Head<'_>) -> Result<(), Fault> {
         let endpoint = head.local()?;
         let (_, accept_queue) = head.queues()?;
         let inode = head.inode()?;

@@ -12,13 +12,12 @@ use super::notes::Note;
 use super::sockets::{CONNECTED, Families, Row, Rows, in_order, keep, plus};
 use super::sockstat::Sockstat;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
-use crate::proc::ParseError;
 use crate::proc::cpu::Stopwatch;
+use crate::proc::error::{Fault, NoMemory, ParseError};
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::seen::Seen;
 use crate::proc::sockets::{Address, Head, V4, V6, head, header, identity};
 use crate::proc::{diag, netlink};
-use std::path::Path;
 use std::time::SystemTime;
 use std::time::{Duration, Instant};
 
@@ -257,8 +256,8 @@ enum NoDump {
     Elsewhere,
     #[error("{0}")]
     Dump(#[from] netlink::DumpError),
-    #[error("{0}")]
-    Rows(String),
+    #[error("sock_diag: {0}")]
+    NoMemory(#[from] NoMemory),
 }
 
 /// Counts a socket.
@@ -275,8 +274,8 @@ fn count(
     counts.drops = counts.drops.zip(drops).map(|(sum, drops)| sum.saturating_add(drops));
 }
 
-fn ordered<A: Address>(path: &Path, rows: &mut Vec<Row<A>>) -> Result<(), String> {
-    in_order(path, rows, |row| (row.endpoints(), row.instance()))
+fn ordered<A: Address>(rows: &mut Vec<Row<A>>) -> Result<(), NoMemory> {
+    in_order(rows, |row| (row.endpoints(), row.instance()))
 }
 
 fn table<A: Address>(
@@ -285,27 +284,26 @@ fn table<A: Address>(
     detail: Detail,
     go_on: impl Fn() -> bool,
 ) -> Result<Table<A>, Failed> {
-    let (mut counts, mut rows, mut slow) = (UdpCounts::NONE, Vec::new(), false);
+    let (mut counts, mut rows) = (UdpCounts::NONE, Vec::new());
     let path = root.net(file);
     let outcome = read::lines(&path, identity::<A>, |number, line| {
         if number == 1 {
             return header(line);
         }
         if number % LINES == 0 && !go_on() {
-            slow = true;
-            return Err(ParseError::new(number, "too slow"));
+            return Err(ParseError::new(number, Fault::TooSlow));
         }
         let head = head::<A>(line);
         let read = head.and_then(|head| add(&head, detail, &mut counts, &mut rows));
-        read.map_err(|problem| ParseError::new(number, problem))
+        read.map_err(|fault| ParseError::new(number, fault))
     });
     match outcome {
         Ok(()) => {}
-        Err(_) if slow => return Err(Failed::TooSlow),
+        Err(error) if error.is_too_slow() => return Err(Failed::TooSlow),
         Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
         Err(error) => return Err(Failed::Problem(error.to_string())),
     }
-    ordered(&path, &mut rows).map_err(Failed::Problem)?;
+    ordered(&mut rows).map_err(|cause| Failed::Problem(format!("{}: {cause}", path.display())))?;
     Ok((counts, rows))
 }
 
@@ -314,7 +312,7 @@ fn add<A: Address>(
     detail: Detail,
     counts: &mut UdpCounts,
     rows: &mut Vec<Row<A>>,
-) -> Result<(), String> {
+) -> Result<(), Fault> {
     count(counts, head.state, head.queues()?, Some(head.drops()?));
     if detail == Detail::Rows {
         keep(rows, Row::of(head, head.state)?)?;
@@ -325,7 +323,7 @@ fn add<A: Address>(
 fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Table<A>, NoDump> {
     let mut dumped = Dumped { detail, counts: UdpCounts::NONE, rows: Vec::new(), seen: Seen::default() };
     netlink::dump::<A>(diag::UDP, go_on, |socket| dumped.add(&socket))?;
-    ordered(Path::new("sock_diag"), &mut dumped.rows).map_err(NoDump::Rows)?;
+    ordered(&mut dumped.rows)?;
     Ok((dumped.counts, dumped.rows))
 }
 
@@ -340,7 +338,7 @@ struct Dumped<A> {
 impl<A: Address> Dumped<A> {
     /// Between two datagrams the kernel remembers its place by a number of sockets (`udp_dump` in net/ipv4/udp_diag.c), so
     /// that as many of the last ones come a second time as there are new ones before them.
-    fn add(&mut self, socket: &diag::Socket<A>) -> Result<(), String> {
+    fn add(&mut self, socket: &diag::Socket<A>) -> Result<(), NoMemory> {
         // Its port and its inode stay, also where it gets a peer meanwhile. What no process holds has no inode, and others
         // may be like it.
         let identity = (&socket.local.port.to_ne_bytes()[..], &socket.inode.to_ne_bytes()[..]);

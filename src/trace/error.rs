@@ -1,5 +1,8 @@
 //! Why the kernel's events cannot be had, and what to do about it.
 
+use super::format::FormatError;
+use super::page::Broken;
+use super::reset::MissingField;
 use crate::proc::read::ReadError;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -24,9 +27,29 @@ pub enum TraceError {
         /// Where it would be described.
         path: PathBuf,
     },
-    /// What the kernel says of its events or its buffer makes no sense to us.
+    /// A file below tracefs has no end, or no whole lines.
     #[error("{0}")]
-    Unknown(String),
+    Unusable(ReadError),
+    /// What the kernel says of an event or of its buffer makes no sense to us.
+    #[error("{path}, {cause}")]
+    Malformed {
+        /// The file that describes it.
+        path: PathBuf,
+        /// What is wrong where.
+        cause: FormatError,
+    },
+    /// An event is not as it has always been.
+    #[error("{0}")]
+    OtherEvent(#[from] MissingField),
+    /// The kernel does not say how large the buffers are.
+    #[error("{path}: no size")]
+    NoSize {
+        /// Where it would.
+        path: PathBuf,
+    },
+    /// What stands in the buffer is not as the kernel describes it.
+    #[error("{0}")]
+    BrokenPage(#[from] Broken),
 }
 
 impl TraceError {
@@ -65,7 +88,7 @@ impl From<ReadError> for TraceError {
         match error {
             ReadError::Absent { path } => Self::NoEvent { path },
             ReadError::Io { path, cause } => Self::Io { path, cause },
-            other => Self::Unknown(other.to_string()),
+            other => Self::Unusable(other),
         }
     }
 }

@@ -96,7 +96,7 @@ impl Folder {
         let (path, mut text) = (self.path.join("buffer_size_kb"), Vec::new());
         read::whole(&path, &mut text)?;
         let kib = decimal(text.trim_ascii()).and_then(|kib| kib.checked_mul(1024));
-        kib.ok_or_else(|| TraceError::Unknown(format!("{}: no size", path.display())))
+        kib.ok_or(TraceError::NoSize { path })
     }
 
     /// Whether resets are recorded.

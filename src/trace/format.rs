@@ -3,8 +3,52 @@
 //!
 //! Written by `f_show` (kernel/trace/trace_events.c). `events/header_page` has the same lines of fields.
 
-use crate::proc::{ParseError, decimal, excerpt, words};
+use crate::proc::error::Excerpt;
+use crate::proc::{decimal, words};
 use std::str;
+
+/// What is wrong in a description, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {fault}")]
+pub struct FormatError {
+    /// Line number, counted from 1; 0 if the description as a whole is meant.
+    pub line: usize,
+    /// What is wrong.
+    pub fault: FormatFault,
+}
+
+impl FormatError {
+    /// What is wrong with the description as a whole.
+    pub(super) fn of_whole(fault: FormatFault) -> Self {
+        Self { line: 0, fault }
+    }
+}
+
+/// What is wrong in a description.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FormatFault {
+    /// The number of the event.
+    #[error("ID is no event's number")]
+    BadId,
+    /// It has none.
+    #[error("ID is missing")]
+    NoId,
+    /// The declaration of a field.
+    #[error("{0} declares no field that has a name")]
+    Unnamed(Excerpt),
+    /// Nobody can say where a field is.
+    #[error("{field} has no offset and size within a page")]
+    NoPlace {
+        /// Its name.
+        field: Box<str>,
+    },
+    /// A field that every page has.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// The fields of a page that none can be like.
+    #[error("commit and data do not make a page")]
+    NoPage,
+}
 
 /// Where a field is in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,18 +81,18 @@ impl Format {
     ///
     /// # Errors
     /// If a field has no name, offset or size, or the event no number.
-    pub fn parse(contents: &[u8]) -> Result<Self, ParseError> {
+    pub fn parse(contents: &[u8]) -> Result<Self, FormatError> {
         let mut format = Self { fields: fields(contents)?, ..Self::default() };
         let mut id = None;
         for (at, line) in contents.split(|&b| b == b'\n').enumerate() {
             if let Some(number) = line.strip_prefix(b"ID: ") {
                 let number = decimal(number).and_then(|number| u16::try_from(number).ok());
-                id = Some(number.ok_or_else(|| ParseError::new(at + 1, "ID is no event's number"))?);
+                id = Some(number.ok_or(FormatError { line: at + 1, fault: FormatFault::BadId })?);
             } else if let Some(print) = line.strip_prefix(b"print fmt: ") {
                 format.print = String::from_utf8_lossy(print).into_owned();
             }
         }
-        format.id = id.ok_or_else(|| ParseError::new(0, "ID is missing"))?;
+        format.id = id.ok_or_else(|| FormatError::of_whole(FormatFault::NoId))?;
         Ok(format)
     }
 
@@ -95,21 +139,20 @@ fn number(text: &str) -> Option<u32> {
 ///
 /// # Errors
 /// If one of them has no name, offset or size.
-pub fn fields(contents: &[u8]) -> Result<Vec<Field>, ParseError> {
+pub fn fields(contents: &[u8]) -> Result<Vec<Field>, FormatError> {
     let lines = contents.split(|&b| b == b'\n').enumerate();
     let fields = lines.filter_map(|(at, line)| {
         let declaration = line.trim_ascii_start().strip_prefix(b"field:")?;
-        Some(field(declaration).map_err(|problem| ParseError::new(at + 1, problem)))
+        Some(field(declaration).map_err(|fault| FormatError { line: at + 1, fault }))
     });
     fields.collect()
 }
 
 /// `unsigned short common_type;`, then `offset:0;`, `size:2;`, `signed:0;`, with tabs between them.
-fn field(declaration: &[u8]) -> Result<Field, String> {
+fn field(declaration: &[u8]) -> Result<Field, FormatFault> {
     let mut parts = declaration.split(|&b| b == b';').map(<[u8]>::trim_ascii);
     let declared = parts.next().unwrap_or_default();
-    let name =
-        name(declared).ok_or_else(|| format!("{} declares no field that has a name", excerpt(declared)))?;
+    let name = name(declared).ok_or_else(|| FormatFault::Unnamed(Excerpt::of(declared)))?;
     let (mut offset, mut size) = (None, None);
     for part in parts {
         if let Some(number) = part.strip_prefix(b"offset:") {
@@ -121,7 +164,7 @@ fn field(declaration: &[u8]) -> Result<Field, String> {
     let within = |number: Option<u64>| usize::try_from(number?).ok().filter(|&number| number <= LARGEST);
     match (within(offset), within(size)) {
         (Some(offset), Some(size)) => Ok(Field { name: name.to_owned(), offset, size }),
-        _ => Err(format!("{name} has no offset and size within a page")),
+        _ => Err(FormatFault::NoPlace { field: name.into() }),
     }
 }
 

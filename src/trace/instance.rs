@@ -8,7 +8,7 @@
 
 use super::error::{TraceError, failed};
 use super::folder::{EVENTS, Folder, PREFIX, remove_left_overs};
-use super::format::Format;
+use super::format::{Format, FormatError};
 use super::page::{Layout, lost};
 use super::reset::{Events, Reset};
 use crate::proc::read;
@@ -143,7 +143,7 @@ impl Instance {
                                 take(reset);
                             }
                         }
-                        Err(broken) => problem = Some(TraceError::Unknown(broken.to_string())),
+                        Err(broken) => problem = Some(broken.into()),
                     }
                 }
                 if Instant::now() >= until {
@@ -192,13 +192,22 @@ impl Described {
         let mut text = Vec::new();
         // Whoever may not look into tracefs is told so by its first folder.
         fs::read_dir(events).map_err(failed(events))?;
-        let [sent, received] = EVENTS.map(|event| {
-            read::parsed(&events.join("tcp").join(event).join("format"), &mut text, Format::parse)
-        });
-        let of_tcp = Events::new(&sent?, &received?).map_err(TraceError::Unknown)?;
-        let layout = read::parsed(&events.join("header_page"), &mut text, Layout::parse)?;
+        let [sent, received] = EVENTS
+            .map(|event| parsed(events.join("tcp").join(event).join("format"), &mut text, Format::parse));
+        let of_tcp = Events::new(&sent?, &received?)?;
+        let layout = parsed(events.join("header_page"), &mut text, Layout::parse)?;
         Ok(Self { events: of_tcp, layout })
     }
+}
+
+/// Reads a description whole and parses it.
+fn parsed<T>(
+    path: PathBuf,
+    text: &mut Vec<u8>,
+    parse: impl FnOnce(&[u8]) -> Result<T, FormatError>,
+) -> Result<T, TraceError> {
+    read::whole(&path, text)?;
+    parse(text).map_err(|cause| TraceError::Malformed { path, cause })
 }
 
 /// Whether a buffer is empty, or one of a CPU that is not there: all that may come have a folder, and only those that

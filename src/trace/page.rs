@@ -3,8 +3,8 @@
 //! The header is described by `events/header_page`, the records by `events/header_event` and the comments in
 //! include/linux/ring_buffer.h. Everything is in the byte order of the host.
 
-use super::format::{Field, fields};
-use crate::proc::{ParseError, decimal};
+use super::format::{Field, FormatError, FormatFault, fields};
+use crate::proc::decimal;
 
 /// Where the records are in a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,16 +28,16 @@ impl Layout {
     ///
     /// # Errors
     /// If a field is missing, or no page can be like that.
-    pub fn parse(contents: &[u8]) -> Result<Self, ParseError> {
+    pub fn parse(contents: &[u8]) -> Result<Self, FormatError> {
         let fields = fields(contents)?;
-        let named = |name: &str| {
+        let named = |name: &'static str| {
             let field: Option<&Field> = fields.iter().find(|field| field.name == name);
-            field.ok_or_else(|| ParseError::new(0, format!("{name} is missing")))
+            field.ok_or_else(|| FormatError::of_whole(FormatFault::Missing(name)))
         };
         let (commit, data) = (named("commit")?, named("data")?);
         let size = data.offset + data.size;
         if !matches!(commit.size, 4 | 8) || commit.offset + commit.size > data.offset || size > LARGEST_PAGE {
-            return Err(ParseError::new(0, "commit and data do not make a page"));
+            return Err(FormatError::of_whole(FormatFault::NoPage));
         }
         Ok(Self { commit: (commit.offset, commit.size), data: data.offset, size })
     }

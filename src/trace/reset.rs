@@ -25,6 +25,28 @@ pub enum Side {
     Remote = 2,
 }
 
+impl Direction {
+    /// The kernel's event.
+    fn event(self) -> &'static str {
+        match self {
+            Self::Sent => "tcp_send_reset",
+            Self::Received => "tcp_receive_reset",
+        }
+    }
+}
+
+/// A field is missing that an event has always had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the kernel's event {event} has no field {field} of {octets} octets")]
+pub struct MissingField {
+    /// The event.
+    pub event: &'static str,
+    /// The field.
+    pub field: &'static str,
+    /// How large it is to be.
+    pub octets: usize,
+}
+
 /// Address and port of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
@@ -55,8 +77,10 @@ pub struct Reset {
 struct At<const N: usize>(usize);
 
 impl<const N: usize> At<N> {
-    fn of(format: &Format, name: &str) -> Result<Self, String> {
-        Self::maybe(format, name).ok_or_else(|| format!("no field {name} of {N} octets"))
+    /// A field of the event of this direction.
+    fn of(format: &Format, direction: Direction, field: &'static str) -> Result<Self, MissingField> {
+        let event = direction.event();
+        Self::maybe(format, field).ok_or(MissingField { event, field, octets: N })
     }
 
     fn maybe(format: &Format, name: &str) -> Option<Self> {
@@ -116,16 +140,14 @@ impl Events {
     ///
     /// # Errors
     /// If a field is missing that has always been there.
-    pub fn new(sent: &Format, received: &Format) -> Result<Self, String> {
+    pub fn new(sent: &Format, received: &Format) -> Result<Self, MissingField> {
         let mut reasons = sent.symbols("reason");
         // The name is part of an index of the MIB.
         reasons.retain(|(_, name)| (1..=LONGEST_REASON).contains(&name.len()));
-        let told =
-            |event: &'static str| move |problem: String| format!("the kernel's event {event} has {problem}");
         Ok(Self {
-            kind: At::of(sent, "common_type").map_err(told("tcp_send_reset"))?,
-            sent: Event::new(sent, Direction::Sent).map_err(told("tcp_send_reset"))?,
-            received: Event::new(received, Direction::Received).map_err(told("tcp_receive_reset"))?,
+            kind: At::of(sent, Direction::Sent, "common_type")?,
+            sent: Event::new(sent, Direction::Sent)?,
+            received: Event::new(received, Direction::Received)?,
             reasons,
         })
     }
@@ -156,20 +178,20 @@ impl Events {
 }
 
 impl Event {
-    fn new(format: &Format, direction: Direction) -> Result<Self, String> {
+    fn new(format: &Format, direction: Direction) -> Result<Self, MissingField> {
         let ends = match (At::maybe(format, "saddr"), At::maybe(format, "daddr")) {
             (Some(local), Some(remote)) => Ends::Sockets { local, remote },
             _ => Ends::Fields {
-                ports: [At::of(format, "sport")?, At::of(format, "dport")?],
-                addresses: [At::of(format, "saddr_v6")?, At::of(format, "daddr_v6")?],
+                ports: [At::of(format, direction, "sport")?, At::of(format, direction, "dport")?],
+                addresses: [At::of(format, direction, "saddr_v6")?, At::of(format, direction, "daddr_v6")?],
             },
         };
         Ok(Self {
             id: format.id,
             direction,
             ends,
-            flags: At::of(format, "common_flags")?,
-            thread: At::of(format, "common_pid")?,
+            flags: At::of(format, direction, "common_flags")?,
+            thread: At::of(format, direction, "common_pid")?,
             reason: At::maybe(format, "reason"),
             packet: format.field("skbaddr").cloned(),
         })
@@ -463,7 +485,7 @@ mod tests {
         let text = |contents: &[u8]| String::from_utf8(contents.to_vec()).unwrap();
         let without = |field: &str| {
             let sent = Format::parse(text(SENT).replace(field, "other").as_bytes()).unwrap();
-            Events::new(&sent, &Format::parse(RECEIVED).unwrap()).unwrap_err()
+            Events::new(&sent, &Format::parse(RECEIVED).unwrap()).unwrap_err().to_string()
         };
         assert_eq!(
             without("common_pid"),

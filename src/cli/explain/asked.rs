@@ -3,7 +3,7 @@
 use crate::cli::failure::Failure;
 use crate::cli::local::Local;
 use crate::proc::counters::Figure;
-use crate::proc::excerpt;
+use crate::proc::error::Excerpt;
 use crate::registry::find::{Finder, Found, Meant};
 use crate::registry::icmp::numbered;
 use crate::registry::lines::{self, Mention};
@@ -65,7 +65,7 @@ pub(super) fn ask(
         };
         match &mentions[..] {
             [] => {
-                let text = excerpt(text.trim().as_bytes());
+                let text = Excerpt::of(text.trim().as_bytes());
                 return Err(Failure::usage(format!("{text} names no counter")));
             }
             [mention] => take(resolve(mention, &finder)?, mention),
@@ -73,7 +73,7 @@ pub(super) fn ask(
                 for mention in mentions {
                     let meant = finder.pasted(mention);
                     if meant.is_empty() {
-                        strange.push(excerpt(mention.line.as_bytes()));
+                        strange.push(Excerpt::of(mention.line.as_bytes()).to_string());
                     }
                     take(meant, mention);
                 }
@@ -100,7 +100,7 @@ fn standard_input() -> Result<String, Failure> {
 }
 
 fn resolve(mention: &Mention, finder: &Finder<'_>) -> Result<Vec<Meant>, Failure> {
-    let written = excerpt(mention.text.as_bytes());
+    let written = Excerpt::of(mention.text.as_bytes());
     match finder.written(mention) {
         Found::Counters(meant) => Ok(meant),
         Found::Parts(meant) => {

@@ -1,7 +1,7 @@
 //! Every named counter of the kernel, from a few files.
 
-use crate::proc::ParseError;
 use crate::proc::counters::{Item, lines, pairs};
+use crate::proc::error::ParseError;
 use crate::proc::figure::{Figure, Width};
 use crate::proc::per_cpu::{self, Table};
 use crate::proc::read::{self, ProcRoot};

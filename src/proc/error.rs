@@ -1,0 +1,234 @@
+//! What is wrong in what the kernel wrote: the line, the field, and the octets that stand there.
+//!
+//! Nothing is made of these but where something is wrong: a text only where somebody is told.
+
+use std::fmt;
+
+/// What is wrong in a file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {fault}")]
+pub struct ParseError {
+    /// Line number, counted from 1; 0 if the file as a whole is meant.
+    pub line: usize,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl ParseError {
+    /// What is wrong in one line.
+    #[must_use]
+    pub fn new(line: usize, fault: impl Into<Fault>) -> Self {
+        Self { line, fault: fault.into() }
+    }
+}
+
+/// What is wrong in a line, or in a file as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    // Any file.
+    /// Nothing stands in it.
+    #[error("empty")]
+    Empty,
+    /// The last line has no newline, which the kernel always writes.
+    #[error("cut short")]
+    CutShort,
+    /// It is longer than any line of the kernel's.
+    #[error("the line does not end")]
+    Endless,
+    /// A field that is to be a decimal number.
+    #[error("{field} is {found}, which is no number")]
+    NoNumber {
+        /// Its name, with the section it stands in: `Tcp InSegs`
+        field: Box<str>,
+        /// What stands there.
+        found: Excerpt,
+    },
+
+    // Socket tables.
+    /// The first line of another file.
+    #[error("{0} is no header of a socket table")]
+    NoTableHeader(Excerpt),
+    /// A row whose first columns, up to the state, are not those of a socket.
+    #[error("no socket with addresses of {digits} hex digits: {row}")]
+    NoSocket {
+        /// How many an address of this family has.
+        digits: usize,
+        /// The row.
+        row: Excerpt,
+    },
+    /// A column that is missing or is not what it is to be.
+    #[error("{column} {found}")]
+    Column {
+        /// Its name in the header, such as `rem_address`.
+        column: &'static str,
+        /// What stands there.
+        found: Excerpt,
+    },
+    /// Whoever keeps the rows has no memory for another one.
+    #[error("{0}")]
+    NoMemory(#[from] NoMemory),
+    /// Whoever takes the rows will not wait for more of them.
+    #[error("too slow")]
+    TooSlow,
+
+    // Named counters.
+    /// A group or a counter without a name that can be used.
+    #[error("{found} is no name of 1 to {longest} printing characters")]
+    NoName {
+        /// What stands there.
+        found: Excerpt,
+        /// How long a name may be, in octets.
+        longest: usize,
+    },
+    /// The same, of a counter whose group is known.
+    #[error("{group}: {found} is no name of 1 to {longest} printing characters")]
+    NoNameInGroup {
+        /// The group.
+        group: Box<str>,
+        /// What stands there.
+        found: Excerpt,
+        /// How long a name may be, in octets.
+        longest: usize,
+    },
+    /// The first word of a line of names.
+    #[error("{0} is no group with a colon")]
+    NoGroup(Excerpt),
+    /// Two lines that are no pair.
+    #[error("{names} is followed by the values of {values}")]
+    OtherGroup {
+        /// The first word of the line of names.
+        names: Excerpt,
+        /// The first word of the line of values.
+        values: Excerpt,
+    },
+    /// Which value belongs to which name cannot be known.
+    #[error("{group} has {names} names and {values} values")]
+    Unequal {
+        /// The group.
+        group: Box<str>,
+        /// How many names it has.
+        names: usize,
+        /// How many values.
+        values: usize,
+    },
+    /// A line of names that stands alone.
+    #[error("no line of values follows the names")]
+    NoValues,
+    /// A line of values that stands alone.
+    #[error("no line of names stands before the values")]
+    NoNamesBefore,
+
+    // net/sockstat and sysctls.
+    /// The first word of a line.
+    #[error("{0} is no section with a colon")]
+    NoSection(Excerpt),
+    /// A word that is to be a name.
+    #[error("{0} is no name")]
+    NoWord(Excerpt),
+    /// A word of a file that holds numbers and nothing else.
+    #[error("{0} is no number")]
+    NotANumber(Excerpt),
+    /// Such a file that holds none.
+    #[error("no number")]
+    NoNumbers,
+
+    // Tables with a row for each CPU.
+    /// The line that names the columns is missing.
+    #[error("no header")]
+    NoHeader,
+    /// It names none.
+    #[error("no names")]
+    NoNames,
+    /// It has a name twice.
+    #[error("{0} stands twice")]
+    Repeated(Box<str>),
+    /// There is no row for any CPU.
+    #[error("no row")]
+    NoRow,
+    /// More rows than a kernel can have CPUs.
+    #[error("more than {0} rows, one for each CPU")]
+    TooManyRows(usize),
+    /// The line is longer than any of such a file.
+    #[error("a line of {length} bytes, over {longest}")]
+    LongLine {
+        /// Its length, in octets.
+        length: usize,
+        /// How long one may be.
+        longest: usize,
+    },
+    /// The index of a CPU is out of range, or not above that of the row before.
+    #[error("the CPUs are not in the order of their indexes")]
+    CpuOrder,
+    /// A figure.
+    #[error("{column} is {found}, which is no hexadecimal number of {bits} bits")]
+    NoHexadecimal {
+        /// The name of its column, or `column 4` where it has none.
+        column: Box<str>,
+        /// What stands there.
+        found: Excerpt,
+        /// How many bits the kernel's figure has.
+        bits: usize,
+    },
+    /// Fewer columns than any kernel writes, or than the header names.
+    #[error("{columns} columns, which must be {least} at least")]
+    FewColumns {
+        /// How many there are.
+        columns: usize,
+        /// How many there must be.
+        least: usize,
+    },
+    /// Another number of columns than the first row has.
+    #[error("{columns} columns, where the first row has {first}")]
+    OtherColumns {
+        /// How many there are.
+        columns: usize,
+        /// How many the first row has.
+        first: usize,
+    },
+}
+
+/// There is no memory for the rows of a table, as may be on a host under attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no memory for the rows of the table")]
+pub struct NoMemory;
+
+/// The beginning of some input. Displayed it is at most 40 octets in quotes, with anything that does not print escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt(Box<[u8]>);
+
+/// How many octets are shown.
+const SHOWN: usize = 40;
+
+impl Excerpt {
+    /// Of octets, however many.
+    #[must_use]
+    pub fn of(octets: &[u8]) -> Self {
+        // The one behind those that are shown tells that there are more.
+        Self(octets.get(..=SHOWN).unwrap_or(octets).into())
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, ellipsis) = match self.0.get(..SHOWN) {
+            Some(shown) if self.0.len() > SHOWN => (shown, "..."),
+            _ => (&*self.0, ""),
+        };
+        write!(f, "'{}{ellipsis}'", shown.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpts_are_short_and_print() {
+        let shown = |octets: &[u8]| Excerpt::of(octets).to_string();
+        assert_eq!(shown(b""), "''");
+        assert_eq!(shown(b"a\n\xff'"), r"'a\n\xff\''");
+        assert_eq!(shown(&[b'a'; 40]), format!("'{}'", "a".repeat(40)));
+        assert_eq!(shown(&[b'a'; 41]), format!("'{}...'", "a".repeat(40)));
+        assert_eq!(shown(&[b'a'; 1 << 20]), format!("'{}...'", "a".repeat(40)));
+    }
+}
