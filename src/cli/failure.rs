@@ -6,16 +6,22 @@ use std::io;
 /// Exit status for bad arguments or a bad configuration; clap uses the same.
 const USAGE: u8 = 2;
 
-/// Why a command failed: a message to print unless empty, and the exit status.
+/// Why a command failed, and the exit status.
 pub(super) struct Failure {
     pub(super) status: u8,
-    pub(super) message: String,
+    /// The message to print, if any.
+    pub(super) message: Option<String>,
 }
 
 impl Failure {
+    /// With something to say.
+    pub(super) fn of(status: u8, error: impl ToString) -> Self {
+        Self { status, message: Some(error.to_string()) }
+    }
+
     /// Bad arguments.
     pub(super) fn usage(error: impl ToString) -> Self {
-        Self { status: USAGE, message: error.to_string() }
+        Self::of(USAGE, error)
     }
 }
 
@@ -28,7 +34,7 @@ impl From<ConfigError> for Failure {
             ConfigError::Unreadable { .. } => 1,
             ConfigError::Wrong { .. } => USAGE,
         };
-        Self { status, message: error.to_string() }
+        Self::of(status, error)
     }
 }
 
@@ -36,6 +42,6 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         // The reader of our output may have had enough ('… | head'): that is not worth a message.
         let enough = error.kind() == io::ErrorKind::BrokenPipe;
-        Self { status: 1, message: if enough { String::new() } else { error.to_string() } }
+        Self { status: 1, message: (!enough).then(|| error.to_string()) }
     }
 }

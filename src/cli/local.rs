@@ -69,6 +69,6 @@ impl Local {
         if errors.is_empty() {
             return Ok(());
         }
-        Err(Failure { status: 1, message: errors.join("; ") })
+        Err(Failure::of(1, errors.join("; ")))
     }
 }

@@ -89,9 +89,9 @@ pub fn main() -> ExitCode {
     match outcome.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !failure.message.is_empty() {
+            if let Some(message) = failure.message {
                 // stderr may be gone too.
-                let _ = writeln!(io::stderr(), "netstat-agentx: {}", failure.message);
+                let _ = writeln!(io::stderr(), "netstat-agentx: {message}");
             }
             ExitCode::from(failure.status)
         }

@@ -39,7 +39,7 @@ pub struct Arguments {
 
 impl From<TraceError> for Failure {
     fn from(error: TraceError) -> Self {
-        Self { status: 1, message: error.to_string() }
+        Self::of(1, error)
     }
 }
 
@@ -112,7 +112,7 @@ struct Watch {
     counting: Counting,
     processes: Option<Processes>,
     /// The last problem, reported once.
-    problem: String,
+    problem: Option<String>,
     /// The rows at the end of the last intervals, oldest first.
     before: VecDeque<(Instant, Counts)>,
 }
@@ -131,14 +131,14 @@ impl Watch {
         Ok(Self {
             processes: Processes::new(config.proc_root(), &counting.tracefs),
             counting,
-            problem: String::new(),
+            problem: None,
             before: VecDeque::from([(Instant::now(), HashMap::new())]),
         })
     }
 
     fn empty(&mut self) {
-        let problem = self.counting.empty().map_or_else(|error| error.to_string(), |()| String::new());
-        if !problem.is_empty() && problem != self.problem {
+        let problem = self.counting.empty().err().map(|error| error.to_string());
+        if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(*problem)) {
             let _ = writeln!(io::stderr(), "netstat-agentx: {problem}");
         }
         self.problem = problem;

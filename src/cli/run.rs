@@ -70,13 +70,13 @@ fn enough_descriptors() -> Result<(), Failure> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     match limit.filter(|limit| *limit < DESCRIPTORS) {
         None => Ok(()),
-        Some(limit) => Err(Failure {
-            status: 1,
-            message: format!(
+        Some(limit) => Err(Failure::of(
+            1,
+            format!(
                 "{limit} descriptors are too few, {DESCRIPTORS} are enough: raise the limit \
                  (LimitNOFILE= in the unit, 'ulimit -n' in a shell)"
             ),
-        }),
+        )),
     }
 }
 

@@ -36,8 +36,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         What::Prepare { config, user } => {
             let config = Config::read(config.config.as_deref())?;
             let path = Path::new("/etc/passwd");
-            let users =
-                file::read(path).map_err(|error| Failure { status: 1, message: error.to_string() })?;
+            let users = file::read(path).map_err(|error| Failure::of(1, error))?;
             let unknown = || Failure::usage(format!("there is no user '{user}' in {}", path.display()));
             let owner = owner(&users, user).ok_or_else(unknown)?;
             let path = prepared::prepare(&tracefs, owner, config.resets.buffer.into())?;

@@ -85,7 +85,7 @@ pub(super) fn ask(
         let more = if strange.len() > 5 { ", ..." } else { "" };
         let shown: Vec<_> = strange.iter().take(5).map(String::as_str).collect();
         let message = format!("{} lines name no counter: {}{more}", strange.len(), shown.join(", "));
-        asked.outcome = Err(Failure { status: 1, message });
+        asked.outcome = Err(Failure::of(1, message));
     }
     Ok(asked)
 }
