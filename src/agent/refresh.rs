@@ -2,6 +2,7 @@
 
 use crate::proc::read::ProcRoot;
 use crate::resets::recorder::{Ending, Recorder};
+use crate::snapshot::problem::Problem;
 use crate::snapshot::{Change, Done, Job, MaxAges, News, Snapshot, SourceId, Touched};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -151,8 +152,7 @@ impl Refresher {
     /// Starts a reading on a thread of its own: the runtime's pool panics if the system has no thread left.
     fn start(&mut self, job: Job, now: Instant) -> bool {
         if let Err(error) = self.try_start(job, now) {
-            let error = format!("no thread can be started to read it: {error}");
-            self.snapshot.fail(job.id, &error).iter().for_each(tell);
+            self.snapshot.fail(job.id, &Problem::NoThread(error)).iter().for_each(tell);
             return false;
         }
         true
@@ -218,9 +218,7 @@ impl Refresher {
                     self.tell_in_time(source);
                     changes
                 }
-                None => {
-                    Vec::from_iter(self.snapshot.fail(source, "the reading broke off; please report this"))
-                }
+                None => Vec::from_iter(self.snapshot.fail(source, &Problem::BrokenOff)),
             };
             changes.iter().for_each(tell);
             return source;
@@ -247,8 +245,8 @@ impl Refresher {
             failed.push(reading.job.id);
         }
         for &id in &failed {
-            let error = format!("reading takes longer than {} s", READ_WITHIN.as_secs());
-            self.snapshot.fail(id, &error).iter().for_each(tell);
+            let problem = Problem::NoEnd { seconds: READ_WITHIN.as_secs() };
+            self.snapshot.fail(id, &problem).iter().for_each(tell);
         }
         failed
     }

@@ -10,6 +10,7 @@ use super::config_argument::ConfigArgument;
 use crate::config::Config;
 use crate::range::Range;
 use crate::snapshot::Detail;
+use crate::snapshot::problem::Problem;
 use crate::snapshot::sockets::Families;
 use crate::snapshot::tcp::Tcp;
 use crate::snapshot::udp::{TooSlow, Udp};
@@ -146,7 +147,8 @@ impl Report {
         let mut counted: Vec<(&Pair, u64)> =
             pairs.iter().filter_map(|pair| Some((pair, pair.count(&sockets)?))).collect();
         let whole = counted.len() == pairs.len();
-        let problems = [sockets.tcp.problems, sockets.udp.problems].concat();
+        let problems = sockets.tcp.problems.iter().chain(&sockets.udp.problems);
+        let problems: Vec<String> = problems.map(Problem::to_string).collect();
         let mut performance = String::new();
         for (pair, count) in &counted {
             let range = |range: Option<Range>| range.map(|range| range.to_string()).unwrap_or_default();

@@ -8,6 +8,7 @@ use crate::trace::error::TraceError;
 use crate::trace::reset::{Direction, Side};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant, SystemTime};
@@ -38,8 +39,19 @@ pub struct Row {
     pub peer: Option<IpAddr>,
 }
 
+/// Why nothing is known of resets. Whoever asks again within a moment is given the same one.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RecorderError {
+    /// They cannot be traced here.
+    #[error("{0}")]
+    Trace(Arc<TraceError>),
+    /// The recorder is gone.
+    #[error("the recorder of resets has ended")]
+    Ended,
+}
+
 /// A reading of the source `resets`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Resets {
     /// The rows in the order of their index: by direction, side, port, length of the reason, reason.
     pub rows: Vec<Row>,
@@ -47,14 +59,14 @@ pub struct Resets {
     pub lost: u64,
     /// lnsResetSince: between two readings of the same, no count of a row falls.
     pub since: Option<SystemTime>,
-    /// What is wrong; empty if nothing is.
-    pub problem: String,
+    /// What is wrong with a buffer, while the others are counted.
+    pub problem: Option<Arc<TraceError>>,
 }
 
 enum Order {
     /// With the ports that are ephemeral, which the thread does not find out itself: it touches nothing but tracefs,
     /// so that no /proc of somebody else's can hold it up.
-    Read(RangeInclusive<u16>, SyncSender<Result<Resets, String>>),
+    Read(RangeInclusive<u16>, SyncSender<Result<Resets, RecorderError>>),
     Stop,
 }
 
@@ -92,11 +104,11 @@ impl Handle {
     ///
     /// # Errors
     /// Says why resets cannot be traced here.
-    pub fn read(&self, ephemeral: RangeInclusive<u16>) -> Result<Resets, String> {
+    pub fn read(&self, ephemeral: RangeInclusive<u16>) -> Result<Resets, RecorderError> {
         let (answer, answered) = sync_channel(1);
         let asked = self.0.send(Order::Read(ephemeral, answer)).ok();
         let answer = asked.and_then(|()| answered.recv().ok());
-        answer.unwrap_or_else(|| Err("the recorder of resets has ended".into()))
+        answer.unwrap_or(Err(RecorderError::Ended))
     }
 }
 
@@ -144,7 +156,7 @@ struct Recording {
     /// When counting began, or a reading found a row that had begun again.
     since: Option<SystemTime>,
     /// When it was tried in vain to begin, and why.
-    failed: Option<(Instant, String)>,
+    failed: Option<(Instant, Arc<TraceError>)>,
     /// When it was told that rows made way, and how many they were.
     told: Option<(Instant, u64)>,
 }
@@ -177,9 +189,9 @@ impl Recording {
         }
     }
 
-    fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<Resets, String> {
+    fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<Resets, RecorderError> {
         self.begin()?.table.set_ephemeral(ephemeral);
-        let problem = self.empty().map_or_else(|error| error.to_string(), |()| String::new());
+        let problem = self.empty().err().map(Arc::new);
         if self.begin()?.table.take_fall() {
             self.since = Some(anew(self.since, SystemTime::now()));
         }
@@ -198,18 +210,18 @@ impl Recording {
 
     /// Begins to count, unless it is done already, or was tried in vain a moment ago: each try has the kernel make
     /// buffers for every CPU.
-    fn begin(&mut self) -> Result<&mut Counting, String> {
+    fn begin(&mut self) -> Result<&mut Counting, RecorderError> {
         let none = match &mut self.counting {
             Some(counting) => return Ok(counting),
             none => none,
         };
         if let Some((_, why)) = self.failed.as_ref().filter(|(when, _)| when.elapsed() < TRY_AGAIN) {
-            return Err(why.clone());
+            return Err(RecorderError::Trace(Arc::clone(why)));
         }
         let counting = (self.try_to_begin)(self.buffer).map_err(|error| {
-            let why = error.to_string();
-            self.failed = Some((Instant::now(), why.clone()));
-            why
+            let why = Arc::new(error);
+            self.failed = Some((Instant::now(), Arc::clone(&why)));
+            RecorderError::Trace(why)
         })?;
         self.since = Some(SystemTime::now());
         tracing::info!("tracing resets");
@@ -280,7 +292,7 @@ pub(crate) mod tests {
     use crate::resets::table::EPHEMERAL;
 
     /// A handle that is always given the same answer.
-    pub(crate) fn answering(answer: Result<Resets, String>) -> Handle {
+    pub(crate) fn answering(answer: Result<Resets, RecorderError>) -> Handle {
         let (sender, orders) = channel();
         std::thread::spawn(move || {
             while let Ok(Order::Read(_, asked)) = orders.recv() {
@@ -335,15 +347,15 @@ pub(crate) mod tests {
             tried.send(()).unwrap();
             Err(TraceError::NotMounted)
         });
-        let told = TraceError::NotMounted.to_string();
+        let is_told = |answer: &Result<Resets, RecorderError>| matches!(answer, Err(RecorderError::Trace(why)) if matches!(**why, TraceError::NotMounted));
         for _ in 0..100 {
-            assert_eq!(recording.read(EPHEMERAL), Err(told.clone()));
+            assert!(is_told(&recording.read(EPHEMERAL)));
         }
         assert_eq!(tries.try_iter().count(), 1);
         let (when, _) = recording.failed.as_mut().unwrap();
         *when = when.checked_sub(TRY_AGAIN).unwrap();
         for _ in 0..100 {
-            assert_eq!(recording.read(EPHEMERAL), Err(told.clone()));
+            assert!(is_told(&recording.read(EPHEMERAL)));
         }
         assert_eq!(tries.try_iter().count(), 1, "once more");
     }
@@ -369,6 +381,7 @@ pub(crate) mod tests {
         let recorder = Recorder::start(1 << 20, None).unwrap();
         let handle = recorder.handle();
         recorder.end().wait();
-        assert_eq!(handle.read(EPHEMERAL), Err("the recorder of resets has ended".into()));
+        let ended = handle.read(EPHEMERAL).unwrap_err();
+        assert_eq!(ended.to_string(), "the recorder of resets has ended");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::detail::Detail;
 use super::notes::{Notes, told};
+use super::problem::Problem;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use super::touched::{SourceId, Touched};
 use crate::proc::cpu::Stopwatch;
@@ -24,6 +25,7 @@ pub struct Latest<S: Source> {
     rests: Option<Instant>,
     refreshes: u64,
     failures: u64,
+    /// What is wrong, as it is told: several problems joined.
     problem: Option<String>,
     notes: Notes,
     /// When its rows were last asked for.
@@ -117,9 +119,10 @@ impl<S: Source> Latest<S> {
     /// was wrong is no failure all the same.
     fn put(&mut self, timing: Timing, mut reading: Reading<S>, now: SystemTime) -> Vec<News> {
         let note = S::follow(&mut reading, &mut self.memory, timing, now);
-        let Reading { data, mut problems, notes, memory } = reading;
+        let Reading { data, problems, notes, memory } = reading;
         self.memory = memory.unwrap_or(std::mem::take(&mut self.memory));
         self.failures += u64::from(!(problems.is_empty() && notes.is_empty()));
+        let mut problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
         problems.extend(self.notes.keep(timing.ended, notes));
         let from = self.rests.map_or(timing.ended, |rests| rests.max(timing.ended));
         self.rests = Some(from + timing.cost * RESTS);
@@ -130,7 +133,7 @@ impl<S: Source> Latest<S> {
         note.map(News::Note).into_iter().chain(changed).collect()
     }
 
-    /// What is wrong from now on; returns it if that is not what was wrong before.
+    /// What is wrong from now on, as it is told; returns it if that is not what was wrong before.
     fn stands(&mut self, problem: Option<String>) -> Option<News> {
         let changed = self.problem != problem;
         self.problem = problem;
@@ -171,7 +174,7 @@ pub trait Entry {
     /// Puts a reading in place, and says what there is to tell that was not so before.
     fn accept(&mut self, done: Done) -> Vec<News>;
     /// Gives up on a reading that does not end: what the source had is gone.
-    fn fail(&mut self, problem: String) -> Option<News>;
+    fn fail(&mut self, problem: &Problem) -> Option<News>;
     /// Drops what was read below a root, since it was read elsewhere; how its readings went goes on being counted.
     fn forget_root(&mut self);
     /// Drops what was read.
@@ -258,10 +261,10 @@ impl<S: Source> Entry for Latest<S> {
         }
     }
 
-    fn fail(&mut self, problem: String) -> Option<News> {
+    fn fail(&mut self, problem: &Problem) -> Option<News> {
         self.data = None;
         self.failures += 1;
-        self.stands(Some(problem))
+        self.stands(Some(problem.to_string()))
     }
 
     fn forget_root(&mut self) {
@@ -307,10 +310,10 @@ mod tests {
         source: &mut Latest<Number>,
         timing: Timing,
         number: Option<u32>,
-        problem: Option<&str>,
+        problem: Option<Problem>,
         notes: Vec<Note>,
     ) -> Vec<News> {
-        let problems = problem.map(str::to_owned).into_iter().collect();
+        let problems = Vec::from_iter(problem);
         let reading = Reading { data: number.map(Number), problems, notes, memory: None };
         source.put(timing, reading, SystemTime::UNIX_EPOCH)
     }
@@ -324,11 +327,12 @@ mod tests {
         let mut source = Latest::default();
         let now = Instant::now();
         let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
-        let is = |text: &str| vec![News::Problem(text.to_owned())];
+        let is = |problem: Problem| vec![News::Problem(problem.to_string())];
+        let bad = || Problem::NoEnd { seconds: 1 };
         assert_eq!(put(&mut source, timing, Some(1), None, vec![]), []);
-        assert_eq!(put(&mut source, timing, Some(2), Some("bad"), vec![]), is("bad"));
-        assert_eq!(put(&mut source, timing, Some(3), Some("bad"), vec![]), []);
-        assert_eq!(source.fail("worse".into()).into_iter().collect::<Vec<_>>(), is("worse"));
+        assert_eq!(put(&mut source, timing, Some(2), Some(bad()), vec![]), is(bad()));
+        assert_eq!(put(&mut source, timing, Some(3), Some(bad()), vec![]), []);
+        assert_eq!(Vec::from_iter(source.fail(&Problem::BrokenOff)), is(Problem::BrokenOff));
         assert_eq!(number(&source), None);
         assert_eq!(put(&mut source, timing, Some(4), None, vec![]), [News::Well]);
         assert_eq!((source.refreshes, source.failures, number(&source)), (4, 3, Some(4)));

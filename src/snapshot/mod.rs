@@ -14,6 +14,7 @@ pub mod instances;
 mod latest;
 pub mod notes;
 pub mod ports;
+pub mod problem;
 pub mod processes;
 pub mod resets;
 pub mod sockets;

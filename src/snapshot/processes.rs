@@ -66,7 +66,7 @@ impl Source for Processes {
         let (data, problems) = match owners {
             Ok(owners) => (Some(Self { owners: Arc::new(owners) }), Vec::new()),
             // What there was no list of has no processes, whatever is asked for.
-            Err(error) => (None, vec![error.to_string()]),
+            Err(error) => (None, vec![error.into()]),
         };
         Reading { data, problems, notes: Vec::new(), memory: Some(known.rows) }
     }

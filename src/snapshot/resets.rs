@@ -1,6 +1,7 @@
 //! The source `resets`: resets by port and reason, as the recorder has them.
 
 use super::detail::Detail;
+use super::problem::Problem;
 use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::read::ProcRoot;
 use crate::resets::counting::ephemeral;
@@ -49,16 +50,15 @@ impl Source for Resets {
     }
 
     fn read(root: &ProcRoot, _: Detail, recorder: Option<Handle>) -> Reading<Self> {
-        let recorded = recorder.map(|recorder| recorder.read(ephemeral(root)));
-        let (data, problem) = match recorded.unwrap_or_else(|| Err("nobody records resets".into())) {
-            Ok(mut resets) => {
-                let problem = std::mem::take(&mut resets.problem);
+        let (data, problem) = match recorder.map(|recorder| recorder.read(ephemeral(root))) {
+            Some(Ok(mut resets)) => {
+                let problem = resets.problem.take().map(Problem::Buffer);
                 (Some(resets), problem)
             }
-            Err(problem) => (None, problem),
+            Some(Err(error)) => (None, Some(error.into())),
+            None => (None, Some(Problem::NoRecorder)),
         };
-        let problems = if problem.is_empty() { Vec::new() } else { vec![problem] };
-        Reading { data, problems, notes: Vec::new(), memory: None }
+        Reading { data, problems: Vec::from_iter(problem), notes: Vec::new(), memory: None }
     }
 
     fn forget(_: &mut Memory) {}

@@ -2,6 +2,7 @@
 
 use super::detail::Detail;
 use super::notes::Note;
+use super::problem::Problem;
 use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::figure::Width;
 use crate::proc::read::{self, ProcRoot, ReadError};
@@ -13,8 +14,8 @@ use std::time::Duration;
 pub struct Sockstat {
     figures: Vec<Figure>,
     limits: Vec<(&'static str, Vec<Option<u64>>)>,
-    /// What could not be read, for people.
-    pub problems: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
     /// Figures that were below zero.
     pub notes: Vec<Note>,
 }
@@ -38,10 +39,10 @@ impl Sockstat {
             match read::parsed(&path, &mut buffer, |contents| Ok(figures(contents))) {
                 Ok((figures, problems)) => {
                     this.figures.extend(figures);
-                    this.problems
-                        .extend(problems.iter().map(|problem| format!("{}, {problem}", path.display())));
+                    let within = |cause| ReadError::Malformed { path: path.clone(), cause }.into();
+                    this.problems.extend(problems.into_iter().map(within));
                 }
-                Err(error) => this.note(&error, may_lack),
+                Err(error) => this.note(error, may_lack),
             }
         }
         let below = this.figures.iter().filter(|figure| figure.value.is_none());
@@ -60,15 +61,15 @@ impl Sockstat {
                     }
                     this.limits.push((file, limits));
                 }
-                Err(error) => this.note(&error, true),
+                Err(error) => this.note(error, true),
             }
         }
         this
     }
 
-    fn note(&mut self, error: &ReadError, may_lack: bool) {
+    fn note(&mut self, error: ReadError, may_lack: bool) {
         if !(may_lack && error.is_absent()) {
-            self.problems.push(error.to_string());
+            self.problems.push(error.into());
         }
     }
 
@@ -134,7 +135,7 @@ mod tests {
             (Some(6), Some(5), Some(7))
         );
         assert_eq!((figure("FRAG", "inuse"), figure("FRAG6", "memory")), (Some(0), Some(0)));
-        assert_eq!(sockstat.problems, [""; 0]);
+        assert!(sockstat.problems.is_empty(), "{:?}", sockstat.problems);
         let told: Vec<_> = sockstat.notes.iter().map(ToString::to_string).collect();
         assert_eq!(
             told,

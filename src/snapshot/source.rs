@@ -2,6 +2,7 @@
 
 use super::detail::Detail;
 use super::notes::Note;
+use super::problem::Problem;
 use super::touched::{SourceId, Touched};
 use crate::proc::read::ProcRoot;
 use std::fmt;
@@ -56,8 +57,8 @@ impl Timing {
 pub struct Reading<S: Source> {
     /// The figures; `None` if there are none at all.
     pub data: Option<S>,
-    /// What could not be read, for people.
-    pub problems: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
     /// Single figures that have no instance for what they were.
     pub notes: Vec<Note>,
     /// What is to be remembered from now on, where the reading itself says so.

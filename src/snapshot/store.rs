@@ -1,6 +1,7 @@
 //! The latest reading of every source.
 
 use super::latest::{Change, Done, Entry, Latest, News};
+use super::problem::Problem;
 use super::source::{MaxAges, Others, Source};
 use super::touched::{SourceId, Touched, each_source};
 use crate::resets::recorder::Handle;
@@ -151,8 +152,8 @@ impl Snapshot {
     }
 
     /// Marks a source as failed whose reading did not end in time.
-    pub fn fail(&mut self, id: SourceId, problem: &str) -> Option<Change> {
-        let news: Option<News> = self.entry_mut(id).fail(problem.to_owned());
+    pub fn fail(&mut self, id: SourceId, problem: &Problem) -> Option<Change> {
+        let news: Option<News> = self.entry_mut(id).fail(problem);
         news.map(|news| Change { id, news })
     }
 }

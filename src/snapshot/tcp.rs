@@ -10,6 +10,7 @@ use super::counts::StateCounts;
 use super::detail::Detail;
 use super::notes::Note;
 use super::ports::Ports;
+use super::problem::Problem;
 use super::sockets::{Families, Row, Rows, in_order, keep, plus};
 use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::cpu::Stopwatch;
@@ -56,8 +57,8 @@ pub struct Tcp {
     pub ports: Vec<(u16, StateCounts)>,
     /// Present when asked for.
     pub rows: Option<Rows>,
-    /// What could not be read, for people.
-    pub problems: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
     /// Figures that were below zero.
     pub notes: Vec<Note>,
 }
@@ -139,26 +140,18 @@ impl Tcp {
         });
         match outcome {
             Ok(()) => {}
-            // The same words each time, wherever it was given up, so that they are told once.
             Err(error) if error.is_too_slow() => {
-                self.problems.push(format!(
-                    "{}: not read to its end, since that costs more than {} s of CPU time",
-                    path.display(),
-                    budget.as_secs()
-                ));
+                self.problems.push(Problem::TooSlow { path, seconds: budget.as_secs() });
                 return None;
             }
             Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
             Err(error) => {
-                self.problems.push(error.to_string());
+                self.problems.push(error.into());
                 return None;
             }
         }
         if let Some(state) = table.unknown_state {
-            self.problems.push(format!(
-                "{}: sockets in state {state:02X}, which no MIB knows, are not counted",
-                path.display()
-            ));
+            self.problems.push(Problem::UnknownState { path: path.clone(), state });
         }
         let mut listeners: Vec<_> = table.listeners.into_values().collect();
         if listeners.iter().any(|listener| listener.accept_queue.is_none()) {
@@ -166,7 +159,7 @@ impl Tcp {
         }
         listeners.sort_unstable_by_key(|listener| listener.endpoint);
         if let Err(cause) = in_order(&mut table.rows, Row::endpoints) {
-            self.problems.push(format!("{}: {cause}", path.display()));
+            self.problems.push(Problem::NoMemory { path, cause });
             return None;
         }
         Some((Some(table.counts), listeners, table.rows))
@@ -290,7 +283,7 @@ mod tests {
         let [(80, port)] = sockets.ports[..] else { panic!("{:?}", sockets.ports) };
         assert_eq!((port.get(TcpState::Listen), port.get(TcpState::Established)), (2, 1));
         assert!(sockets.rows.is_none());
-        assert_eq!(sockets.problems, [""; 0]);
+        assert!(sockets.problems.is_empty(), "{:?}", sockets.problems);
     }
 
     /// The sockets of a port whose listener, or whose connections, stand in a table that could not be read would be too few.
@@ -345,7 +338,7 @@ mod tests {
         let tcp = Tcp::read(&root, Families::BOTH, Detail::Rows);
         let queues: Vec<_> = tcp.listeners4.iter().map(|one| (one.accept_queue, one.sockets)).collect();
         assert_eq!(queues, [(None, 2), (Some(3), 1)]);
-        assert_eq!((tcp.problems, tcp.rows.unwrap().ipv4.len()), (vec![], 2), "one for each endpoint");
+        assert_eq!((tcp.problems.len(), tcp.rows.unwrap().ipv4.len()), (0, 2), "one for each endpoint");
         let told: Vec<_> = tcp.notes.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["an accept queue of net/tcp was below zero"]);
     }
@@ -355,7 +348,7 @@ mod tests {
         let (_tree, root) = tcp(&[(LOCAL, NOBODY, 0x1F, 0, 5), (LOCAL, NOBODY, 10, 0, 6)]);
         let sockets = Tcp::read(&root, Families::BOTH, Detail::Counts);
         assert_eq!(sockets.ipv4.unwrap().get(TcpState::Listen), 1);
-        assert!(sockets.problems[0].contains("state 1F"), "{:?}", sockets.problems);
+        assert!(sockets.problems[0].to_string().contains("state 1F"), "{:?}", sockets.problems);
     }
 
     /// No figure is better than one of half a table; and the other family stays.
@@ -372,7 +365,7 @@ mod tests {
         let given_up = read(Duration::ZERO);
         let told = "/1/net/tcp: not read to its end, since that costs more than 0 s of CPU time";
         assert!(
-            matches!(&given_up.problems[..], [problem] if problem.ends_with(told)),
+            matches!(&given_up.problems[..], [problem] if problem.to_string().ends_with(told)),
             "{:?}",
             given_up.problems
         );
@@ -397,7 +390,7 @@ mod tests {
         ] {
             std::fs::write(&path, bad).unwrap();
             let sockets = Tcp::read(&root, Families::BOTH, Detail::Rows);
-            assert!(sockets.problems[0].contains(told), "{:?}", sockets.problems);
+            assert!(sockets.problems[0].to_string().contains(told), "{:?}", sockets.problems);
             assert!(sockets.ipv4.is_none() && sockets.ports.is_empty() && sockets.listeners4.is_empty());
             assert!(sockets.ipv6.is_some());
         }

@@ -9,6 +9,7 @@
 use super::counts::UdpCounts;
 use super::detail::Detail;
 use super::notes::Note;
+use super::problem::{NoDump, Problem};
 use super::sockets::{CONNECTED, Families, Row, Rows, in_order, keep, plus};
 use super::sockstat::Sockstat;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
@@ -76,8 +77,8 @@ pub struct Udp {
     pub way: Way,
     /// What the next reading must know.
     pub too_slow: TooSlow,
-    /// What could not be read, for people.
-    pub problems: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
     /// Figures that were below zero.
     pub notes: Vec<Note>,
 }
@@ -88,7 +89,7 @@ type Table<A> = (UdpCounts, Vec<Row<A>>);
 /// Why a table has no counts.
 enum Failed {
     TooSlow,
-    Problem(String),
+    Problem(Problem),
 }
 
 impl Udp {
@@ -119,10 +120,7 @@ impl Udp {
             Err(why) => why,
         };
         let mut this = Self::by_sockstat(root, families, detail);
-        this.problems.push(format!(
-            "net/udp is too slow with {sockets} sockets, and sock_diag: {why}: what is known is their number, from \
-             net/sockstat"
-        ));
+        this.problems.push(Problem::NumberAlone { sockets, why });
         Self { too_slow: TooSlow { lost: true, ..too_slow }, ..this }
     }
 
@@ -249,17 +247,6 @@ fn in_use(root: &ProcRoot) -> Option<u64> {
     Some(figure("UDP")? + figure("UDP6").unwrap_or(0))
 }
 
-/// Why there is no dump.
-#[derive(Debug, thiserror::Error)]
-enum NoDump {
-    #[error("it would show another network namespace")]
-    Elsewhere,
-    #[error("{0}")]
-    Dump(#[from] netlink::DumpError),
-    #[error("sock_diag: {0}")]
-    NoMemory(#[from] NoMemory),
-}
-
 /// Counts a socket.
 fn count(
     counts: &mut UdpCounts,
@@ -301,9 +288,9 @@ fn table<A: Address>(
         Ok(()) => {}
         Err(error) if error.is_too_slow() => return Err(Failed::TooSlow),
         Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
-        Err(error) => return Err(Failed::Problem(error.to_string())),
+        Err(error) => return Err(Failed::Problem(error.into())),
     }
-    ordered(&mut rows).map_err(|cause| Failed::Problem(format!("{}: {cause}", path.display())))?;
+    ordered(&mut rows).map_err(|cause| Failed::Problem(Problem::NoMemory { path, cause }))?;
     Ok((counts, rows))
 }
 
@@ -447,7 +434,7 @@ mod tests {
     fn drops_stay_at_their_largest() {
         let (_tree, root) = tree(&[u64::MAX, u64::MAX]);
         let udp = read(BUDGET, &root, TooSlow::default());
-        assert_eq!(udp.problems, [""; 0]);
+        assert!(udp.problems.is_empty(), "{:?}", udp.problems);
         let (four, six) = (udp.ipv4.unwrap(), udp.ipv6.unwrap());
         let most = Some(u64::MAX);
         assert_eq!((four.drops, six.drops, (four + six).drops), (most, most, most));
@@ -468,7 +455,7 @@ mod tests {
         let four = udp.ipv4.unwrap();
         assert_eq!((four.sockets, four.connected, four.drops), (2, Some(0), Some(2_147_484_297)));
         assert_eq!((four.transmit_queue, four.receive_queue), (Some(6), None));
-        assert_eq!((udp.problems, udp.rows.unwrap().ipv4.len()), (vec![], 2));
+        assert_eq!((udp.problems.len(), udp.rows.unwrap().ipv4.len()), (0, 2));
         let told: Vec<_> = udp.notes.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["a receive queue of net/udp was below zero"]);
     }
@@ -479,7 +466,7 @@ mod tests {
         std::fs::write(tree.path().join("1/net/udp"), format!("{HEADER}   1: nonsense\n")).unwrap();
         let udp = read(BUDGET, &root, TooSlow::default());
         assert!(udp.ipv4.is_none() && udp.ipv6.unwrap().sockets == 1);
-        assert!(udp.problems[0].contains("line 2: no socket"), "{:?}", udp.problems);
+        assert!(udp.problems[0].to_string().contains("line 2: no socket"), "{:?}", udp.problems);
         assert_eq!((udp.rows.unwrap().ipv6.len(), udp.way), (1, Way::Files));
     }
 
@@ -490,7 +477,7 @@ mod tests {
         in_use(&tree, 90, 10);
         let udp = read(NOTHING, &root, TooSlow::default());
         assert_eq!(udp.way, Way::Sockstat);
-        assert!(udp.problems[0].starts_with(
+        assert!(udp.problems[0].to_string().starts_with(
             "net/udp is too slow with 100 sockets, and sock_diag: it would show another network namespace: "
         ));
         let (four, six) = (udp.ipv4.unwrap(), udp.ipv6.unwrap());
@@ -543,7 +530,7 @@ mod tests {
         let read = |budget| Udp::read_within(budget, &root, Families::BOTH, Detail::Rows, TooSlow::default());
         let (files, dump) = (read(BUDGET), read(Budget { files: Duration::ZERO, ..BUDGET }));
         assert_eq!((files.way, dump.way), (Way::Files, Way::Dump), "{:?}", dump.problems);
-        assert_eq!(dump.problems, [""; 0]);
+        assert!(dump.problems.is_empty(), "{:?}", dump.problems);
         let told = dump.news(Way::Files).unwrap();
         assert!(told.ends_with(" sockets: counted by sock_diag") && dump.news(Way::Dump).is_none(), "{told}");
         // Other tests of this process open and close sockets too.
@@ -568,14 +555,18 @@ mod tests {
         for _ in 0..2 {
             udp = read(NOTHING, &root, udp.too_slow);
             assert_eq!(udp.way, Way::Sockstat);
-            assert!(udp.problems[0].contains("sock_diag: it takes too long too: "), "{:?}", udp.problems);
+            assert!(
+                udp.problems[0].to_string().contains("sock_diag: it takes too long too: "),
+                "{:?}",
+                udp.problems
+            );
             assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100));
         }
         let files = udp.too_slow.files;
         let udp = read(BUDGET, &root, udp.too_slow);
         assert_eq!((udp.way, udp.too_slow), (Way::Dump, TooSlow { files, lost: false }), "but not the files");
         assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100 && counts.drops.is_some()));
-        assert_eq!(udp.problems, [""; 0]);
+        assert!(udp.problems.is_empty(), "{:?}", udp.problems);
     }
 
     #[test]

@@ -187,8 +187,10 @@ mod tests {
     use crate::mib::view::View;
     use crate::proc::read::ProcRoot;
     use crate::resets::recorder::tests::{answering, row};
-    use crate::resets::recorder::{self, Handle};
+    use crate::resets::recorder::{self, Handle, RecorderError};
     use crate::snapshot::{Snapshot, SourceId};
+    use crate::trace::error::TraceError;
+    use crate::trace::page::Broken;
     use Direction::{Received, Sent};
     use std::time::{Duration, Instant, SystemTime};
 
@@ -232,7 +234,7 @@ mod tests {
             row(Sent, 7212, "INVALID_SYN", 1, None),
             row(Received, 443, "NOT_SPECIFIED", 2, Some("::1")),
         ];
-        let resets = recorder::Resets { rows, lost: 9, problem: String::new(), since: Some(since) };
+        let resets = recorder::Resets { rows, lost: 9, problem: None, since: Some(since) };
         let no_socket = "1.1.7211.9.78.79.95.83.79.67.75.69.84";
         let invalid_syn = "1.1.7212.11.73.78.86.65.76.73.68.95.83.89.78";
         let not_specified = "2.1.443.13.78.79.84.95.83.80.69.67.73.70.73.69.68";
@@ -259,18 +261,20 @@ mod tests {
     #[test]
     fn off_and_not_possible() {
         assert_eq!(served(None), ["2.0 = INTEGER: 2"]);
+        let why = "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing";
         assert_eq!(
-            served(Some(answering(Err("no tracefs".into())))),
-            ["2.0 = INTEGER: 3", "6.114.101.115.101.116.115 = STRING: \"no tracefs\""]
+            served(Some(answering(Err(RecorderError::Trace(TraceError::NotMounted.into()))))),
+            ["2.0 = INTEGER: 3".to_owned(), format!("6.114.101.115.101.116.115 = STRING: \"{why}\"")]
         );
     }
 
     #[test]
     fn a_problem_is_told_beside_what_could_be_read() {
-        let resets = recorder::Resets { problem: "a pipe is broken".into(), ..recorder::Resets::default() };
+        let problem = Some(TraceError::BrokenPage(Broken).into());
+        let resets = recorder::Resets { problem, ..recorder::Resets::default() };
         let served = served(Some(answering(Ok(resets))));
         assert_eq!(served[0], "2.0 = INTEGER: 1");
-        assert!(served[2].ends_with("STRING: \"a pipe is broken\""), "{served:?}");
+        assert!(served[2].ends_with("header_page and header_event say\""), "{served:?}");
         assert_eq!(SourceId::Resets.name(), "resets");
     }
 }

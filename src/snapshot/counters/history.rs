@@ -184,6 +184,7 @@ mod tests {
     use crate::mib::view::{Layout, View};
     use crate::smi::oid::Oid;
     use crate::smi::value::Value;
+    use crate::snapshot::problem::Problem;
     use crate::snapshot::source::Reading;
     use crate::snapshot::{Done, MaxAges, Snapshot, SourceId};
     use proptest::collection::vec;
@@ -419,7 +420,7 @@ mod tests {
                     };
                 }
                 match fate {
-                    0 => drop(host.snapshot.fail(SourceId::Counters, "late")),
+                    0 => drop(host.snapshot.fail(SourceId::Counters, &Problem::BrokenOff)),
                     1 => host.read(now, &[None; 6]),
                     _ => host.read(now, &shown),
                 }

@@ -4,12 +4,14 @@ use crate::proc::counters::{Item, lines, pairs};
 use crate::proc::error::ParseError;
 use crate::proc::figure::{Figure, Width};
 use crate::proc::per_cpu::{self, Table};
-use crate::proc::read::{self, ProcRoot};
+use crate::proc::read::{self, ProcRoot, ReadError};
 use crate::proc::unwrapped::{Sums, Unwrapped};
 use crate::registry::icmp::IcmpType;
 use crate::registry::{self, Kind, Registered, Slot};
 use crate::snapshot::notes::Note;
+use crate::snapshot::problem::Problem;
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::{LazyLock, OnceLock};
 
 /// How a file names its counters.
@@ -95,8 +97,8 @@ pub struct Counters {
     pub ipv4_known: bool,
     /// The same of net/snmp6, which may be rightly absent.
     pub ipv6_known: bool,
-    /// What could not be read, for people.
-    pub problems: Vec<String>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
     /// Registered figures that were below zero.
     pub notes: Vec<Note>,
 }
@@ -143,7 +145,7 @@ impl Counters {
         let mut this = Self::empty();
         for (file, _, form) in FILES {
             let contents = files.iter().filter(|(name, _)| *name == file);
-            contents.for_each(|(_, contents)| this.parse(file, form, contents));
+            contents.for_each(|(_, contents)| this.parse(Path::new(file), file, form, contents));
         }
         this.drop_repeated();
         this.add_up(&mut PerCpu::default());
@@ -157,7 +159,7 @@ impl Counters {
                 |name: &str| registered(group, name).is_some_and(|(_, entry)| entry.kind == Kind::Gauge);
             let Sums { figures, fell } = before.0.entry(group).or_default().sums(&table, is_level);
             for (name, figure) in figures {
-                self.meet(Item::Counter { group, name: &name, figure: Figure::Count(figure) });
+                self.hold(None, group, &name, Figure::Count(figure));
             }
             self.notes.extend(
                 fell.iter().map(|(name, cpu)| Note::of_cpu_went_back(&format!("{group} {name}"), *cpu)),
@@ -173,17 +175,11 @@ impl Counters {
         for (file, may_lack, form) in FILES {
             let path = root.net(file);
             match read::whole(&path, &mut buffer) {
-                Ok(()) => {
-                    let known = this.problems.len();
-                    this.parse(file, form, &buffer);
-                    for problem in this.problems.iter_mut().skip(known) {
-                        *problem = format!("{}, {problem}", path.display());
-                    }
-                }
+                Ok(()) => this.parse(&path, file, form, &buffer),
                 Err(error) if may_lack && error.is_absent() => {}
                 Err(error) => {
                     this.has_problem(file);
-                    this.problems.push(error.to_string());
+                    this.problems.push(error.into());
                 }
             }
         }
@@ -198,7 +194,8 @@ impl Counters {
         self.unregistered.retain(|counter| {
             let first = seen.insert((counter.group.clone(), counter.name.clone()));
             if !first {
-                problems.push(format!("{} {} stands twice, the first is taken", counter.group, counter.name));
+                let (group, name) = (counter.group.clone(), counter.name.clone());
+                problems.push(Problem::Repeated { path: None, group, name });
             }
             first
         });
@@ -254,15 +251,15 @@ impl Counters {
         }
     }
 
-    fn parse(&mut self, file: &str, form: Form, contents: &[u8]) {
+    fn parse(&mut self, path: &Path, file: &str, form: Form, contents: &[u8]) {
         let known = self.problems.len();
         match form {
-            Form::Pairs => pairs(contents, |item| self.meet(item)),
-            Form::Prefixed => lines(contents, |item| self.meet(by_prefix(item))),
-            Form::Single(group) => lines(contents, |item| self.meet(within(item, group))),
+            Form::Pairs => pairs(contents, |item| self.meet(path, item)),
+            Form::Prefixed => lines(contents, |item| self.meet(path, by_prefix(item))),
+            Form::Single(group) => lines(contents, |item| self.meet(path, within(item, group))),
             Form::PerCpu(group, parse) => match parse(contents) {
                 Ok(table) => self.per_cpu.push((group, table)),
-                Err(error) => self.problems.push(error.to_string()),
+                Err(cause) => self.problems.push(malformed(path, cause)),
             },
         }
         if self.problems.len() > known {
@@ -270,29 +267,36 @@ impl Counters {
         }
     }
 
-    fn meet(&mut self, item: Item<'_>) {
+    fn meet(&mut self, path: &Path, item: Item<'_>) {
         match item {
-            Item::Problem(problem) => self.problems.push(problem.to_string()),
-            Item::Counter { group, name, figure } => {
-                let Some((slot, entry)) = registered(group, name) else {
-                    // What it is is not known. A counter does not come to 2^63.
-                    let count = figure.as_level(Width::Long).count();
-                    self.unregistered.push(Unregistered { group: group.into(), name: name.into(), count });
-                    return;
-                };
-                let Some(free @ Held::Absent) = self.registered.get_mut(slot) else {
-                    self.problems.push(format!("{group} {name} stands twice, the first is taken"));
-                    return;
-                };
-                let figure = match entry.kind {
-                    Kind::Counter => figure.as_count(),
-                    _ => figure.as_level(Width::Int),
-                };
-                *free = Held::Is(figure);
-                if entry.kind != Kind::Integer && figure.count().is_none() {
-                    self.notes.push(Note::below_zero(&format!("{group} {name}")));
-                }
-            }
+            Item::Problem(cause) => self.problems.push(malformed(path, cause)),
+            Item::Counter { group, name, figure } => self.hold(Some(path), group, name, figure),
+        }
+    }
+
+    /// Takes over a counter of a file, or what it comes to over the CPUs.
+    fn hold(&mut self, path: Option<&Path>, group: &str, name: &str, figure: Figure) {
+        let Some((slot, entry)) = registered(group, name) else {
+            // What it is is not known. A counter does not come to 2^63.
+            let count = figure.as_level(Width::Long).count();
+            self.unregistered.push(Unregistered { group: group.into(), name: name.into(), count });
+            return;
+        };
+        let Some(free @ Held::Absent) = self.registered.get_mut(slot) else {
+            self.problems.push(Problem::Repeated {
+                path: path.map(Path::to_owned),
+                group: group.into(),
+                name: name.into(),
+            });
+            return;
+        };
+        let figure = match entry.kind {
+            Kind::Counter => figure.as_count(),
+            _ => figure.as_level(Width::Int),
+        };
+        *free = Held::Is(figure);
+        if entry.kind != Kind::Integer && figure.count().is_none() {
+            self.notes.push(Note::below_zero(&format!("{group} {name}")));
         }
     }
 
@@ -337,6 +341,10 @@ impl Counters {
     }
 }
 
+fn malformed(path: &Path, cause: ParseError) -> Problem {
+    ReadError::Malformed { path: path.to_owned(), cause }.into()
+}
+
 fn registered(group: &str, name: &str) -> Option<(Slot, &'static Registered)> {
     let slot = registry::find(group, name)?;
     Some((slot, registry::all().get(slot)?))
@@ -367,9 +375,13 @@ mod tests {
 
     fn parse(form: Form, contents: &str) -> Counters {
         let mut counters = Counters::empty();
-        counters.parse("", form, contents.as_bytes());
+        counters.parse(Path::new("/net/file"), "", form, contents.as_bytes());
         counters.drop_repeated();
         counters
+    }
+
+    fn told(counters: &Counters) -> Vec<String> {
+        counters.problems.iter().map(Problem::to_string).collect()
     }
 
     #[test]
@@ -403,7 +415,7 @@ mod tests {
     fn a_section_that_stands_twice_is_told_and_the_first_counts() {
         let counters = parse(Form::Pairs, "Udp: NoPorts\nUdp: 7\nUdp: NoPorts\nUdp: 8\n");
         assert_eq!(counters.count(registry::find("Udp", "NoPorts").unwrap()), Some(7));
-        assert_eq!(counters.problems, ["Udp NoPorts stands twice, the first is taken"]);
+        assert_eq!(told(&counters), ["/net/file, Udp NoPorts stands twice, the first is taken"]);
     }
 
     /// CurrEstab as a kernel of 64 bits and one of 32 print it, MPCurrEstab and SctpCurrEstab with their own formats.
@@ -416,7 +428,7 @@ mod tests {
             assert_eq!(counters.count(slot("Tcp", "CurrEstab")), None, "{printed}");
             assert_eq!(counters.count(slot("Tcp", "InSegs")), Some(4_294_967_295));
             assert_eq!(counters.figure(slot("Tcp", "MaxConn")), Some(Figure::Negative(-1)));
-            assert_eq!(counters.problems, [""; 0]);
+            assert_eq!(told(&counters), [""; 0]);
             assert_eq!(counters.notes, [Note::below_zero("Tcp CurrEstab")]);
             let counters =
                 parse(Form::Single("Sctp"), &format!("SctpCurrEstab {printed}\nSctpAborteds -2147483000\n"));
