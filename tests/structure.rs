@@ -3,6 +3,8 @@
 //!
 //! A file depends on the one that holds what a path in it names: in a `use`, a type, an expression. Tests within a file do
 //! not count, nor does the line `mod x;` by which a file names its parts.
+//!
+//! It also holds that errors are types: no `Result` has a text for its error.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,6 +209,138 @@ fn modules_depend_in_one_direction() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Finds each `Result` whose error is a text.
+#[derive(Default)]
+struct TextErrors {
+    /// The function, struct, enum or type being visited.
+    within: String,
+    found: Vec<String>,
+}
+
+impl TextErrors {
+    fn note(&mut self, error: &syn::Type) {
+        self.found.extend(is_text(error).then(|| self.within.clone()));
+    }
+}
+
+impl<'a> Visit<'a> for TextErrors {
+    fn visit_item(&mut self, item: &'a syn::Item) {
+        let attributes = match item {
+            syn::Item::Fn(item) => &item.attrs,
+            syn::Item::Impl(item) => &item.attrs,
+            syn::Item::Mod(item) => &item.attrs,
+            syn::Item::Trait(item) => &item.attrs,
+            _ => &Vec::new(),
+        };
+        match item {
+            syn::Item::Struct(item) => self.within = item.ident.to_string(),
+            syn::Item::Enum(item) => self.within = item.ident.to_string(),
+            syn::Item::Type(item) => self.within = item.ident.to_string(),
+            _ => {}
+        }
+        if !is_test(attributes) {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'a syn::ImplItemFn) {
+        if !is_test(&item.attrs) {
+            visit::visit_impl_item_fn(self, item);
+        }
+    }
+
+    fn visit_signature(&mut self, signature: &'a syn::Signature) {
+        self.within = signature.ident.to_string();
+        visit::visit_signature(self, signature);
+    }
+
+    /// `type Err = String`, of FromStr and TryFrom.
+    fn visit_impl_item_type(&mut self, item: &'a syn::ImplItemType) {
+        if ["Err", "Error"].iter().any(|name| item.ident == name) {
+            self.within = item.ident.to_string();
+            self.note(&item.ty);
+        }
+        visit::visit_impl_item_type(self, item);
+    }
+
+    fn visit_path_segment(&mut self, segment: &'a syn::PathSegment) {
+        if let (true, syn::PathArguments::AngleBracketed(arguments)) =
+            (segment.ident == "Result", &segment.arguments)
+        {
+            if let Some(syn::GenericArgument::Type(error)) = arguments.args.iter().nth(1) {
+                self.note(error);
+            }
+        }
+        visit::visit_path_segment(self, segment);
+    }
+}
+
+/// Whether a type is `String`, `str`, a reference to one, a box or a `Cow` of one.
+fn is_text(of: &syn::Type) -> bool {
+    let path = match of {
+        syn::Type::Reference(reference) => return is_text(&reference.elem),
+        syn::Type::Path(path) => &path.path,
+        _ => return false,
+    };
+    let last = path.segments.last().unwrap();
+    let is = |names: &[&str]| names.iter().any(|name| last.ident == name);
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return is(&["String", "str"]);
+    };
+    is(&["Box", "Cow", "Arc", "Rc"])
+        && arguments
+            .args
+            .iter()
+            .any(|argument| matches!(argument, syn::GenericArgument::Type(inner) if is_text(inner)))
+}
+
+fn text_errors(source: &str) -> Vec<String> {
+    let mut errors = TextErrors::default();
+    errors.visit_file(&syn::parse_file(source).unwrap());
+    errors.found
+}
+
+/// Each layer has an error type, with path, line and field; it becomes text where it is reported.
+#[test]
+fn errors_are_types() {
+    let mut files = Vec::new();
+    rust_files(&root(), &mut files);
+    assert!(files.len() > 100, "{}", files.len());
+    let found = files.iter().flat_map(|file| {
+        let found = text_errors(&std::fs::read_to_string(file).unwrap());
+        found.into_iter().map(move |within| format!("{}: {within}", file.display()))
+    });
+    let found: Vec<_> = found.collect();
+    assert!(found.is_empty(), "a text for an error: {found:#?}");
+}
+
+/// The visitor finds one of each kind, and nothing else.
+#[test]
+fn errors_that_are_texts_are_found() {
+    for (within, wrong) in [
+        ("f", "fn f() -> Result<(), String> { Ok(()) }"),
+        ("f", "fn f() -> std::result::Result<u8, &'static str> { Ok(1) }"),
+        ("f", "fn f(each: impl FnMut(u8) -> Result<(), String>) {}"),
+        ("f", "fn f() { let g = || -> Result<(), Box<str>> { Ok(()) }; }"),
+        ("S", "struct S(std::sync::mpsc::SyncSender<Result<Option<u8>, std::borrow::Cow<'static, str>>>);"),
+        ("Err", "impl std::str::FromStr for S { type Err = String; }"),
+        ("f", "impl S { fn f() -> Result<(), String> { Ok(()) } }"),
+        ("f", "trait T { fn f() -> Result<(), String>; }"),
+        ("R", "type R<T> = Result<T, String>;"),
+    ] {
+        assert_eq!(text_errors(wrong), [within], "{wrong}");
+    }
+    for right in [
+        "fn f() -> Result<String, Error> { Ok(String::new()) }",
+        "fn f() -> Result<Vec<&'static str>, Error> { Ok(vec![]) }",
+        "fn f() -> std::io::Result<String> { Ok(String::new()) }",
+        "#[cfg(test)] mod tests { fn f() -> Result<(), String> { Ok(()) } }",
+        "impl S { #[cfg(test)] fn f() -> Result<(), String> { Ok(()) } }",
+    ] {
+        assert_eq!(text_errors(right), [""; 0], "{right}");
+    }
 }
 
 /// What finds circles must find one.

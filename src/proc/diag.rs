@@ -85,7 +85,7 @@ pub enum DiagError {
         /// What is wrong.
         fault: MessageFault,
     },
-    /// Whoever keeps the sockets has no memory for another one.
+    /// The caller has no memory for another socket.
     #[error("message {message}: {cause}")]
     NoMemory {
         /// Which one of a datagram, from 1.
@@ -101,13 +101,13 @@ pub enum MessageFault {
     /// It is not whole.
     #[error("its length is none")]
     Length,
-    /// It is an end or an error, and does not say of what.
+    /// It is an end or an error without a code.
     #[error("it has no code")]
     NoCode,
-    /// It has no struct inet_diag_msg, or one of another family.
+    /// Its struct inet_diag_msg is missing or of another family.
     #[error("it is no socket of this family")]
     NoSocket,
-    /// An attribute of it is not whole.
+    /// One of its attributes is not whole.
     #[error("the length of an attribute is none")]
     AttributeLength,
 }

@@ -1,21 +1,21 @@
-//! What is wrong in what the kernel wrote: the line, the field, and the octets that stand there.
+//! Errors in what the kernel wrote: the line, the field, and an excerpt of what was found there.
 //!
-//! Nothing is made of these but where something is wrong: a text only where somebody is told.
+//! They are built only on failure, and formatted only when they are reported.
 
 use std::fmt;
 
-/// What is wrong in a file, and where.
+/// What is wrong in a file, and in which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
 pub struct ParseError {
-    /// Line number, counted from 1; 0 if the file as a whole is meant.
+    /// Line number, from 1; 0 for the file as a whole.
     pub line: usize,
     /// What is wrong.
     pub fault: Fault,
 }
 
 impl ParseError {
-    /// What is wrong in one line.
+    /// An error in one line.
     #[must_use]
     pub fn new(line: usize, fault: impl Into<Fault>) -> Self {
         Self { line, fault: fault.into() }
@@ -26,74 +26,74 @@ impl ParseError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     // Any file.
-    /// Nothing stands in it.
+    /// The file is empty.
     #[error("empty")]
     Empty,
     /// The last line has no newline, which the kernel always writes.
     #[error("cut short")]
     CutShort,
-    /// It is longer than any line of the kernel's.
+    /// The line is longer than any that the kernel writes.
     #[error("the line does not end")]
     Endless,
-    /// A field that is to be a decimal number.
+    /// A field that should be a decimal number is not.
     #[error("{field} is {found}, which is no number")]
     NoNumber {
-        /// Its name, with the section it stands in: `Tcp InSegs`
+        /// Its name after its section: `Tcp InSegs`
         field: Box<str>,
-        /// What stands there.
+        /// What was found.
         found: Excerpt,
     },
 
     // Socket tables.
-    /// The first line of another file.
+    /// The first line is not the header of a socket table.
     #[error("{0} is no header of a socket table")]
     NoTableHeader(Excerpt),
-    /// A row whose first columns, up to the state, are not those of a socket.
+    /// The columns up to the state are not those of a socket.
     #[error("no socket with addresses of {digits} hex digits: {row}")]
     NoSocket {
-        /// How many an address of this family has.
+        /// How many digits an address of this family has.
         digits: usize,
         /// The row.
         row: Excerpt,
     },
-    /// A column that is missing or is not what it is to be.
+    /// A column is missing or malformed.
     #[error("{column} {found}")]
     Column {
         /// Its name in the header, such as `rem_address`.
         column: &'static str,
-        /// What stands there.
+        /// What was found.
         found: Excerpt,
     },
-    /// Whoever keeps the rows has no memory for another one.
+    /// The caller has no memory for another row.
     #[error("{0}")]
     NoMemory(#[from] NoMemory),
-    /// Whoever takes the rows will not wait for more of them.
+    /// The caller will not wait for more rows.
     #[error("too slow")]
     TooSlow,
 
     // Named counters.
-    /// A group or a counter without a name that can be used.
+    /// The name of a group or a counter cannot be used.
     #[error("{found} is no name of 1 to {longest} printing characters")]
     NoName {
-        /// What stands there.
+        /// What was found.
         found: Excerpt,
         /// How long a name may be, in octets.
         longest: usize,
     },
-    /// The same, of a counter whose group is known.
+    /// The same for a counter whose group is known.
     #[error("{group}: {found} is no name of 1 to {longest} printing characters")]
     NoNameInGroup {
         /// The group.
         group: Box<str>,
-        /// What stands there.
+        /// What was found.
         found: Excerpt,
         /// How long a name may be, in octets.
         longest: usize,
     },
-    /// The first word of a line of names.
+    /// A line of names does not begin with a group.
     #[error("{0} is no group with a colon")]
     NoGroup(Excerpt),
-    /// Two lines that are no pair.
+    /// Two lines are no pair.
     #[error("{names} is followed by the values of {values}")]
     OtherGroup {
         /// The first word of the line of names.
@@ -101,7 +101,7 @@ pub enum Fault {
         /// The first word of the line of values.
         values: Excerpt,
     },
-    /// Which value belongs to which name cannot be known.
+    /// The numbers of names and values differ, so it is unknown which belong together.
     #[error("{group} has {names} names and {values} values")]
     Unequal {
         /// The group.
@@ -111,24 +111,24 @@ pub enum Fault {
         /// How many values.
         values: usize,
     },
-    /// A line of names that stands alone.
+    /// A line of names without values.
     #[error("no line of values follows the names")]
     NoValues,
-    /// A line of values that stands alone.
+    /// A line of values without names.
     #[error("no line of names stands before the values")]
     NoNamesBefore,
 
     // net/sockstat and sysctls.
-    /// The first word of a line.
+    /// A line does not begin with a section.
     #[error("{0} is no section with a colon")]
     NoSection(Excerpt),
-    /// A word that is to be a name.
+    /// A word that should be a name is not.
     #[error("{0} is no name")]
     NoWord(Excerpt),
-    /// A word of a file that holds numbers and nothing else.
+    /// A word that should be a number is not, in a file of numbers alone.
     #[error("{0} is no number")]
     NotANumber(Excerpt),
-    /// Such a file that holds none.
+    /// Such a file has no number.
     #[error("no number")]
     NoNumbers,
 
@@ -136,7 +136,7 @@ pub enum Fault {
     /// The line that names the columns is missing.
     #[error("no header")]
     NoHeader,
-    /// It names none.
+    /// It has no names.
     #[error("no names")]
     NoNames,
     /// It has a name twice.
@@ -148,7 +148,7 @@ pub enum Fault {
     /// More rows than a kernel can have CPUs.
     #[error("more than {0} rows, one for each CPU")]
     TooManyRows(usize),
-    /// The line is longer than any of such a file.
+    /// The line is longer than any in such a file.
     #[error("a line of {length} bytes, over {longest}")]
     LongLine {
         /// Its length, in octets.
@@ -159,12 +159,12 @@ pub enum Fault {
     /// The index of a CPU is out of range, or not above that of the row before.
     #[error("the CPUs are not in the order of their indexes")]
     CpuOrder,
-    /// A figure.
+    /// A figure is malformed or too long.
     #[error("{column} is {found}, which is no hexadecimal number of {bits} bits")]
     NoHexadecimal {
-        /// The name of its column, or `column 4` where it has none.
+        /// The name of its column, or `column 4` if that has none.
         column: Box<str>,
-        /// What stands there.
+        /// What was found.
         found: Excerpt,
         /// How many bits the kernel's figure has.
         bits: usize,
@@ -177,7 +177,7 @@ pub enum Fault {
         /// How many there must be.
         least: usize,
     },
-    /// Another number of columns than the first row has.
+    /// The number of columns differs from that of the first row.
     #[error("{columns} columns, where the first row has {first}")]
     OtherColumns {
         /// How many there are.
@@ -187,12 +187,12 @@ pub enum Fault {
     },
 }
 
-/// There is no memory for the rows of a table, as may be on a host under attack.
+/// There is no memory for the rows of a table, as can happen on a host under attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no memory for the rows of the table")]
 pub struct NoMemory;
 
-/// The beginning of some input. Displayed it is at most 40 octets in quotes, with anything that does not print escaped.
+/// The beginning of some input. Display shows at most 40 octets, quoted, with unprintable ones escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt(Box<[u8]>);
 
@@ -203,7 +203,7 @@ impl Excerpt {
     /// Of octets, however many.
     #[must_use]
     pub fn of(octets: &[u8]) -> Self {
-        // The one behind those that are shown tells that there are more.
+        // One octet more than is shown says that there are more.
         Self(octets.get(..=SHOWN).unwrap_or(octets).into())
     }
 }

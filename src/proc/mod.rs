@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(decimal(&[b'9'; 30]), None);
     }
 
-    /// The log and lnsAgentSourceError have these texts, and people look for them.
+    /// These texts appear in the log and in lnsAgentSourceError, and people search for them.
     #[test]
     fn what_is_wrong_is_told_with_its_line_and_field() {
         use sockets::{V4, V6, head, header};

@@ -341,7 +341,7 @@ impl Search<'_> {
 
 /// All processes there are.
 fn list(root: &Path) -> Result<BTreeSet<u32>, ReadError> {
-    // What the system says, though it be that there is none: no kernel lacks it.
+    // Never `Absent`: every kernel has a root.
     let entries = root.read_dir().map_err(|cause| ReadError::Io { path: root.into(), cause })?;
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }

@@ -66,7 +66,7 @@ impl ReadError {
         matches!(self, Self::Absent { .. })
     }
 
-    /// Whether whoever took its lines would not wait for more of them.
+    /// Whether the caller stopped it with [`Fault::TooSlow`].
     #[must_use]
     pub fn is_too_slow(&self) -> bool {
         matches!(self, Self::Malformed { cause: ParseError { fault: Fault::TooSlow, .. }, .. })

@@ -39,13 +39,13 @@ pub struct Row {
     pub peer: Option<IpAddr>,
 }
 
-/// Why nothing is known of resets. Whoever asks again within a moment is given the same one.
+/// Why there is no reading of resets. Callers within a moment of each other share one error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecorderError {
-    /// They cannot be traced here.
+    /// Resets cannot be traced here.
     #[error("{0}")]
     Trace(Arc<TraceError>),
-    /// The recorder is gone.
+    /// The recorder has ended.
     #[error("the recorder of resets has ended")]
     Ended,
 }
@@ -59,7 +59,7 @@ pub struct Resets {
     pub lost: u64,
     /// lnsResetSince: between two readings of the same, no count of a row falls.
     pub since: Option<SystemTime>,
-    /// What is wrong with a buffer, while the others are counted.
+    /// Why a buffer could not be read, if so; the others are counted.
     pub problem: Option<Arc<TraceError>>,
 }
 

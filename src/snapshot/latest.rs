@@ -8,6 +8,7 @@ use super::touched::{SourceId, Touched};
 use crate::proc::cpu::Stopwatch;
 use crate::proc::read::ProcRoot;
 use std::any::Any;
+use std::fmt::Display;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How much longer than it took a reading's source rests before it is read again: at most a tenth of one CPU goes to a
@@ -25,7 +26,7 @@ pub struct Latest<S: Source> {
     rests: Option<Instant>,
     refreshes: u64,
     failures: u64,
-    /// What is wrong, as it is told: several problems joined.
+    /// The text of what is wrong: several problems joined.
     problem: Option<String>,
     notes: Notes,
     /// When its rows were last asked for.
@@ -122,18 +123,20 @@ impl<S: Source> Latest<S> {
         let Reading { data, problems, notes, memory } = reading;
         self.memory = memory.unwrap_or(std::mem::take(&mut self.memory));
         self.failures += u64::from(!(problems.is_empty() && notes.is_empty()));
-        let mut problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        problems.extend(self.notes.keep(timing.ended, notes));
+        let notes = self.notes.keep(timing.ended, notes);
+        let mut wrong: Vec<&dyn Display> = problems.iter().map(|problem| problem as _).collect();
+        wrong.extend(notes.iter().map(|note| note as &dyn Display));
+        let problem = (!wrong.is_empty()).then(|| told(&wrong));
         let from = self.rests.map_or(timing.ended, |rests| rests.max(timing.ended));
         self.rests = Some(from + timing.cost * RESTS);
         self.timing = Some(timing);
         self.data = data;
         self.refreshes += 1;
-        let changed = self.stands((!problems.is_empty()).then(|| told(&problems)));
+        let changed = self.stands(problem);
         note.map(News::Note).into_iter().chain(changed).collect()
     }
 
-    /// What is wrong from now on, as it is told; returns it if that is not what was wrong before.
+    /// Sets the text of what is wrong from now on; returns it if it differs from the one before.
     fn stands(&mut self, problem: Option<String>) -> Option<News> {
         let changed = self.problem != problem;
         self.problem = problem;

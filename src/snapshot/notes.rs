@@ -12,56 +12,66 @@ const LASTING: Duration = Duration::from_secs(600);
 pub struct Note {
     /// `Tcp CurrEstab`
     figure: String,
-    /// `was below zero`
-    what: String,
+    flaw: Flaw,
+}
+
+/// What is wrong with a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Flaw {
+    #[error("was below zero")]
+    BelowZero,
+    #[error("of CPU {cpu} went back")]
+    OfCpuWentBack { cpu: u32 },
+    #[error("went back from {from} to {to}")]
+    WentBack { from: u64, to: u64 },
 }
 
 impl Note {
     /// About a figure that only its kernel could make negative.
     #[must_use]
     pub fn below_zero(figure: &str) -> Self {
-        Self { figure: figure.to_owned(), what: "was below zero".to_owned() }
+        Self { figure: figure.to_owned(), flaw: Flaw::BelowZero }
     }
 
     /// About what one CPU has counted, which is part of a sum.
     #[must_use]
     pub fn of_cpu_went_back(figure: &str, cpu: u32) -> Self {
-        Self { figure: figure.to_owned(), what: format!("of CPU {cpu} went back") }
+        Self { figure: figure.to_owned(), flaw: Flaw::OfCpuWentBack { cpu } }
     }
 
     /// About a counter that fell.
     #[must_use]
     pub fn went_back(figure: &str, from: u64, to: u64) -> Self {
-        Self { figure: figure.to_owned(), what: format!("went back from {from} to {to}") }
+        Self { figure: figure.to_owned(), flaw: Flaw::WentBack { from, to } }
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.figure, self.what)
+        write!(f, "{} {}", self.figure, self.flaw)
     }
 }
 
 /// The figures that were wrong lately, each as it was told first.
 #[derive(Debug, Default)]
-pub struct Notes(BTreeMap<String, (String, Instant)>);
+pub struct Notes(BTreeMap<String, (Flaw, Instant)>);
 
 impl Notes {
     /// Takes over what a reading that ended at `now` has found, and says what is to be told.
-    pub fn keep(&mut self, now: Instant, found: Vec<Note>) -> Vec<String> {
+    pub fn keep(&mut self, now: Instant, found: Vec<Note>) -> Vec<Note> {
         self.0.retain(|_, (_, last)| now.saturating_duration_since(*last) < LASTING);
         for note in found {
-            let (_, last) = self.0.entry(note.figure).or_insert((note.what, now));
+            let (_, last) = self.0.entry(note.figure).or_insert((note.flaw, now));
             *last = now;
         }
-        self.0.iter().map(|(figure, (what, _))| format!("{figure} {what}")).collect()
+        self.0.iter().map(|(figure, (flaw, _))| Note { figure: figure.clone(), flaw: *flaw }).collect()
     }
 }
 
 /// What is wrong with a reading, for a line of the log: a file may be wrong in every one of its lines.
-pub fn told(problems: &[String]) -> String {
+pub fn told(problems: &[&dyn fmt::Display]) -> String {
     const TOLD: usize = 5;
-    let mut text = problems.get(..TOLD).unwrap_or(problems).join("; ");
+    let mut text = problems.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if problems.len() > TOLD {
         text += &format!("; and {} more", problems.len() - TOLD);
     }
@@ -84,7 +94,8 @@ mod tests {
                 told.push((second, text));
             }
         }
-        assert_eq!(told, [(0, vec!["Tcp CurrEstab was below zero".to_owned()]), (898, vec![])]);
+        assert_eq!(told, [(0, vec![Note::below_zero("Tcp CurrEstab")]), (898, vec![])]);
+        assert_eq!(Note::below_zero("Tcp CurrEstab").to_string(), "Tcp CurrEstab was below zero");
     }
 
     #[test]
@@ -93,12 +104,14 @@ mod tests {
         notes.keep(now, vec![Note::went_back("Udp NoPorts", 9, 3)]);
         let told =
             notes.keep(now, vec![Note::went_back("Udp NoPorts", 10, 4), Note::went_back("Ip X", 2, 1)]);
+        let told: Vec<_> = told.iter().map(Note::to_string).collect();
         assert_eq!(told, ["Ip X went back from 2 to 1", "Udp NoPorts went back from 9 to 3"]);
     }
 
     #[test]
     fn many_problems_are_told_in_one_short_line() {
         let problems: Vec<_> = (1..=1000).map(|n| format!("line {n}")).collect();
+        let problems: Vec<&dyn fmt::Display> = problems.iter().map(|problem| problem as _).collect();
         assert_eq!(told(&problems[..2]), "line 1; line 2");
         assert_eq!(told(&problems), "line 1; line 2; line 3; line 4; line 5; and 995 more");
     }

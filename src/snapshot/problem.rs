@@ -1,4 +1,4 @@
-//! Why a source, or a part of it, could not be read.
+//! Why a source, or part of it, could not be read.
 
 use crate::proc::error::NoMemory;
 use crate::proc::netlink::DumpError;
@@ -9,13 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is missing from a reading, and why: its text stands in lnsAgentSourceError and in the log.
+/// What is missing from a reading, and why. Its text appears in lnsAgentSourceError and in the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// A file, or a line in it.
+    /// A file, or a line of it.
     #[error("{0}")]
     Read(#[from] ReadError),
-    /// The rows of a table could not be put in order.
+    /// The rows of a table could not be sorted.
     #[error("{path}: {cause}")]
     NoMemory {
         /// The file.
@@ -23,15 +23,15 @@ pub enum Problem {
         /// What there is no memory for.
         cause: NoMemory,
     },
-    /// A table was given up. The same words wherever that was, so that it is told once.
+    /// A table was given up. The text does not say at which line, so that it is reported once.
     #[error("{path}: not read to its end, since that costs more than {seconds} s of CPU time")]
     TooSlow {
         /// The file.
         path: PathBuf,
-        /// What it may cost.
+        /// What a reading may cost.
         seconds: u64,
     },
-    /// Sockets that are left out of all counts.
+    /// Sockets in this state are left out of all counts.
     #[error("{path}: sockets in state {state:02X}, which no MIB knows, are not counted")]
     UnknownState {
         /// The file.
@@ -39,7 +39,7 @@ pub enum Problem {
         /// The kernel's number of the first such state.
         state: u8,
     },
-    /// Of UDP nothing but the number of sockets could be had.
+    /// Only the number of UDP sockets is known.
     #[error(
         "net/udp is too slow with {sockets} sockets, and sock_diag: {why}: what is known is their number, from \
          net/sockstat"
@@ -50,20 +50,20 @@ pub enum Problem {
         /// Why there is no dump.
         why: NoDump,
     },
-    /// A counter has two figures.
+    /// A counter appears twice.
     #[error("{}{group} {name} stands twice, the first is taken", within(path.as_deref()))]
     Repeated {
-        /// The file, where both are in one.
+        /// The file, if it is known.
         path: Option<PathBuf>,
         /// `Tcp`
         group: String,
         /// `InSegs`
         name: String,
     },
-    /// No resets are recorded.
+    /// There is no reading of resets.
     #[error("{0}")]
     Resets(#[from] RecorderError),
-    /// They are, but for those in a buffer that could not be read or made no sense.
+    /// There is one, but without the contents of a buffer.
     #[error("{0}")]
     Buffer(Arc<TraceError>),
     /// There is no recorder yet.
@@ -72,13 +72,13 @@ pub enum Problem {
     /// The reading did not begin.
     #[error("no thread can be started to read it: {0}")]
     NoThread(io::Error),
-    /// It does not end.
+    /// The reading does not end.
     #[error("reading takes longer than {seconds} s")]
     NoEnd {
-        /// How long was waited for it.
+        /// How long we waited for it.
         seconds: u64,
     },
-    /// Its thread is gone without a word.
+    /// The thread of the reading ended without a result.
     #[error("the reading broke off; please report this")]
     BrokenOff,
 }
@@ -86,13 +86,13 @@ pub enum Problem {
 /// Why there is no dump of the UDP sockets.
 #[derive(Debug, thiserror::Error)]
 pub enum NoDump {
-    /// sock_diag is of the network namespace of this process.
+    /// sock_diag shows the network namespace of this process.
     #[error("it would show another network namespace")]
     Elsewhere,
-    /// It was begun, and is none.
+    /// The dump failed.
     #[error("{0}")]
     Dump(#[from] DumpError),
-    /// Its rows could not be put in order.
+    /// Its rows could not be sorted.
     #[error("sock_diag: {0}")]
     NoMemory(#[from] NoMemory),
 }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::proc::error::{Fault, ParseError};
 
-    /// People look for these texts, and know them from the log.
+    /// People search for these texts.
     #[test]
     fn problems_say_what_is_missing_and_where() {
         let path = || PathBuf::from("/proc/net/tcp");

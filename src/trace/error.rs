@@ -27,10 +27,10 @@ pub enum TraceError {
         /// Where it would be described.
         path: PathBuf,
     },
-    /// A file below tracefs has no end, or no whole lines.
+    /// A file below tracefs is endless, empty or cut short.
     #[error("{0}")]
     Unusable(ReadError),
-    /// What the kernel says of an event or of its buffer makes no sense to us.
+    /// The description of an event or of the buffer cannot be understood.
     #[error("{path}, {cause}")]
     Malformed {
         /// The file that describes it.
@@ -38,16 +38,16 @@ pub enum TraceError {
         /// What is wrong where.
         cause: FormatError,
     },
-    /// An event is not as it has always been.
+    /// An event lacks a field.
     #[error("{0}")]
     OtherEvent(#[from] MissingField),
     /// The kernel does not say how large the buffers are.
     #[error("{path}: no size")]
     NoSize {
-        /// Where it would.
+        /// The file that should.
         path: PathBuf,
     },
-    /// What stands in the buffer is not as the kernel describes it.
+    /// The contents of the buffer do not match their description.
     #[error("{0}")]
     BrokenPage(#[from] Broken),
 }

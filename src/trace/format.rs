@@ -7,18 +7,18 @@ use crate::proc::error::Excerpt;
 use crate::proc::{decimal, words};
 use std::str;
 
-/// What is wrong in a description, and where.
+/// What is wrong in a description, and in which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
 pub struct FormatError {
-    /// Line number, counted from 1; 0 if the description as a whole is meant.
+    /// Line number, from 1; 0 for the description as a whole.
     pub line: usize,
     /// What is wrong.
     pub fault: FormatFault,
 }
 
 impl FormatError {
-    /// What is wrong with the description as a whole.
+    /// An error of the description as a whole.
     pub(super) fn of_whole(fault: FormatFault) -> Self {
         Self { line: 0, fault }
     }
@@ -27,25 +27,25 @@ impl FormatError {
 /// What is wrong in a description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatFault {
-    /// The number of the event.
+    /// The number of the event is malformed.
     #[error("ID is no event's number")]
     BadId,
-    /// It has none.
+    /// The event has no number.
     #[error("ID is missing")]
     NoId,
-    /// The declaration of a field.
+    /// The declaration of a field has no name.
     #[error("{0} declares no field that has a name")]
     Unnamed(Excerpt),
-    /// Nobody can say where a field is.
+    /// A field has no usable offset and size.
     #[error("{field} has no offset and size within a page")]
     NoPlace {
         /// Its name.
         field: Box<str>,
     },
-    /// A field that every page has.
+    /// A field that every page has is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// The fields of a page that none can be like.
+    /// No page can have such fields.
     #[error("commit and data do not make a page")]
     NoPage,
 }

@@ -35,7 +35,7 @@ impl Direction {
     }
 }
 
-/// A field is missing that an event has always had.
+/// An event lacks a field that it has always had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the kernel's event {event} has no field {field} of {octets} octets")]
 pub struct MissingField {
@@ -43,7 +43,7 @@ pub struct MissingField {
     pub event: &'static str,
     /// The field.
     pub field: &'static str,
-    /// How large it is to be.
+    /// Its expected size.
     pub octets: usize,
 }
 

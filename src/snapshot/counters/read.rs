@@ -274,7 +274,7 @@ impl Counters {
         }
     }
 
-    /// Takes over a counter of a file, or what it comes to over the CPUs.
+    /// Stores a counter, of a file or added up over the CPUs.
     fn hold(&mut self, path: Option<&Path>, group: &str, name: &str, figure: Figure) {
         let Some((slot, entry)) = registered(group, name) else {
             // What it is is not known. A counter does not come to 2^63.
