@@ -112,7 +112,7 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
     writeln!(out, "Registered {{ group: {:?}, group_number: {},", group.group, group.number)?;
     writeln!(out, "file: {:?}, number: {}, name: {:?},", group.file, counter.number, counter.name)?;
     writeln!(out, "symbol: {:?}, descriptor: {descriptor:?},", counter.symbol)?;
-    writeln!(out, "kind: Kind::{},", counter.kind.code())?;
+    writeln!(out, "kind: CounterKind::{},", counter.kind.code())?;
     writeln!(out, "concern: Concern::{:?}, counts: {:?},", counter.concern, folded(&counter.counts))?;
     writeln!(out, "when: {:?}, source: &{:?},", folded(&counter.when), counter.source)?;
     writeln!(out, "checked: {:?}, means: {:?},", counter.checked, folded(&counter.means))?;

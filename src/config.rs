@@ -11,8 +11,8 @@ pub mod refresh;
 pub mod resets;
 pub mod threshold;
 
-use crate::agentx::address::{Address, is_loopback};
-use crate::mib::view::Layout;
+use crate::agentx::address::{MasterAddress, is_loopback};
+use crate::mib::view::Served;
 use crate::proc::read::ProcRoot;
 use crate::snapshot::MaxAges;
 use crate::thresholds::Threshold;
@@ -49,7 +49,7 @@ pub struct Config {
     /// `[resets]`
     pub resets: Resets,
     /// `[[threshold]]` as written; moved to [`Self::thresholds`] once checked.
-    threshold: Vec<threshold::Entry>,
+    threshold: Vec<threshold::Written>,
     /// `[[threshold]]`
     #[serde(skip)]
     pub thresholds: Vec<Threshold>,
@@ -82,7 +82,8 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let mut config: Self =
             toml::from_str(text).map_err(|error| Mistake::Toml(readable(&error.to_string())))?;
-        let remote = matches!(config.agentx.address, Address::Tcp(address) if !is_loopback(address.ip()));
+        let remote =
+            matches!(config.agentx.address, MasterAddress::Tcp(address) if !is_loopback(address.ip()));
         if remote && !config.agentx.allow_remote {
             let line =
                 text.lines().position(|line| line.trim_start().starts_with("address")).map_or(0, |at| at + 1);
@@ -95,7 +96,7 @@ impl Config {
 
     /// What is served where.
     #[must_use]
-    pub fn layout(&self) -> Layout {
+    pub fn layout(&self) -> Served {
         self.mib.layout()
     }
 

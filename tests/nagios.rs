@@ -5,7 +5,7 @@ mod common;
 
 use common::{Agent, Guard, Snmpd, configured, in_namespace, on_tree, text_of, tree};
 use netstat_agentx::mib::names;
-use netstat_agentx::mib::view::{Kind, Layout, View};
+use netstat_agentx::mib::view::{LeafKind, Served, View};
 use netstat_agentx::range::Range;
 use netstat_agentx::smi::oid::Oid;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +65,7 @@ fn oids_and_names(text: &str) -> (Vec<Oid>, Vec<String>) {
 #[test]
 fn every_oid_is_an_instance_of_ours_and_has_its_name_beside_it() {
     let base: Oid = BASE.parse().unwrap();
-    let view = View::new(Layout { base: base.clone(), mib_2: true, private: true });
+    let view = View::new(Served { base: base.clone(), mib_2: true, private: true });
     let files = [nagios_expanded(), icinga_expanded()].map(|text| oids_and_names(&text));
     let [nagios, icinga] = files.clone().map(|(oids, _)| oids.into_iter().collect::<BTreeSet<_>>());
     assert_eq!(nagios, icinga, "one file checks more than the other");
@@ -75,10 +75,10 @@ fn every_oid_is_an_instance_of_ours_and_has_its_name_beside_it() {
             assert_eq!(names::resolve(name, &base).unwrap(), *oid, "{name}");
             let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid)).expect(name);
             match leaf.kind {
-                Kind::Scalar(_) | Kind::Registered(..) => {
+                LeafKind::Scalar(_) | LeafKind::Registered(..) => {
                     assert_eq!(oid.as_slice()[leaf.oid.len()..], [0], "{name}");
                 }
-                Kind::Column(..) => {
+                LeafKind::Column(..) => {
                     let (value, _) = on_tree(&tree("6.18"), &["get", name]);
                     assert!(value.contains("Gauge32"), "{name}: {value}");
                 }

@@ -11,7 +11,7 @@ use model::wire::{self, Data};
 use netstat_agentx::agent::answer::answer;
 use netstat_agentx::agentx::wire::{Body, HEADER, Header, QueryKind, Response, SearchRange, decode};
 use netstat_agentx::mib::context::Context;
-use netstat_agentx::mib::view::{Kind, Layout, View};
+use netstat_agentx::mib::view::{LeafKind, Served, View};
 use netstat_agentx::proc::read::ProcRoot;
 use netstat_agentx::smi::Missing;
 use netstat_agentx::smi::oid::{MAX_SUBIDS, Oid};
@@ -28,7 +28,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 fn view() -> View {
-    View::new(Layout { base: Oid::from_slice(&BASE).unwrap(), mib_2: true, private: true })
+    View::new(Served { base: Oid::from_slice(&BASE).unwrap(), mib_2: true, private: true })
 }
 
 /// Any sockets in the four tables, and everything else as in a captured tree.
@@ -62,7 +62,7 @@ fn reference(view: &View, cx: &Context<'_>, sockets: &Sockets) -> Instances {
     let (mut all, tables) = (sockets.instances(), tables());
     let others = view.leaves().iter().filter(|leaf| !tables.iter().any(|table| leaf.oid.starts_with(table)));
     for leaf in others {
-        let Kind::Column(_, cells) = leaf.kind else {
+        let LeafKind::Column(_, cells) = leaf.kind else {
             let name = [&leaf.oid[..], &[0]].concat();
             all.extend(view.get(cx, &Oid::from_slice(&name).unwrap()).ok().map(|value| (name, value)));
             continue;

@@ -5,7 +5,7 @@ use crate::measure::{Table, seconds};
 use netstat_agentx::agent::answer::answer;
 use netstat_agentx::agentx::wire::{Body, Header, LARGEST_PAYLOAD, PduType, Response, decode};
 use netstat_agentx::mib::context::Context;
-use netstat_agentx::mib::view::{Kind, Layout, View};
+use netstat_agentx::mib::view::{LeafKind, Served, View};
 use netstat_agentx::proc::read::ProcRoot;
 use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::snapshot::{MaxAges, Snapshot};
@@ -105,7 +105,7 @@ fn everything(view: &View, root: &ProcRoot) -> Snapshot {
 
 pub fn pdus(table: &mut Table) {
     let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
-    let view = View::new(Layout { base, mib_2: true, private: true });
+    let view = View::new(Served { base, mib_2: true, private: true });
     // By table: the longest time and its cause.
     let mut worst: BTreeMap<&str, (f64, String)> = BTreeMap::new();
     for kind in
@@ -115,7 +115,7 @@ pub fn pdus(table: &mut Table) {
         let snapshot = everything(&view, &ProcRoot::new(tree.path()));
         for leaf in view.leaves() {
             let what = match leaf.kind {
-                Kind::Column(table, _) => table.name,
+                LeafKind::Column(table, _) => table.name,
                 _ => "scalars",
             };
             let object = Oid::from_slice(&leaf.oid).unwrap();

@@ -18,7 +18,9 @@ fn check(contents: &[u8], parse: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
         }
         Item::Problem(problem) => {
             assert!(
-                (1..=lines).contains(&problem.line) && problem.line > last && !problem.fault.to_string().is_empty()
+                (1..=lines).contains(&problem.line)
+                    && problem.line > last
+                    && !problem.fault.to_string().is_empty()
             );
             (last, problems) = (problem.line, problems + 1);
         }

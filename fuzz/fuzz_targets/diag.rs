@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netstat_agentx::proc::diag::{Asked, DiagError, sockets};
+use netstat_agentx::proc::diag::{DiagError, RequestId, sockets};
 use netstat_agentx::proc::sockets::{Address, V4, V6};
 
 /// The request that the corpus's datagrams answer.
-const ASKED: Asked = Asked { sequence: 1, port: 10_307 };
+const ASKED: RequestId = RequestId { sequence: 1, port: 10_307 };
 
 fn number(octets: &[u8], at: usize) -> usize {
     u32::from_ne_bytes(octets[at..at + 4].try_into().unwrap()) as usize
@@ -24,7 +24,8 @@ fn dump<A: Address>(datagram: &[u8]) {
         let length = number(datagram, at);
         assert!(length >= 16 && at + length <= datagram.len(), "it gave a socket of what is not whole");
         let kind = u16::from_ne_bytes([datagram[at + 4], datagram[at + 5]]);
-        let to = Asked { sequence: number(datagram, at + 8) as u32, port: number(datagram, at + 12) as u32 };
+        let to =
+            RequestId { sequence: number(datagram, at + 8) as u32, port: number(datagram, at + 12) as u32 };
         if to == ASKED && kind == 20 {
             let message = &datagram[at + 16..at + length];
             let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);

@@ -4,7 +4,7 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::mib::context::Context;
-use netstat_agentx::mib::view::{Layout, View};
+use netstat_agentx::mib::view::{Served, View};
 use netstat_agentx::proc::read::ProcRoot;
 use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::snapshot::{MaxAges, Snapshot};
@@ -60,7 +60,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let tree = tempfile::tempdir_in("/dev/shm").unwrap();
     std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
     let root = ProcRoot::new(tree.path());
-    let view = View::new(Layout { base: Oid::from_slice(&model::BASE).unwrap(), mib_2: true, private: true });
+    let view = View::new(Served { base: Oid::from_slice(&model::BASE).unwrap(), mib_2: true, private: true });
     let (snapshot, tables, mut others) =
         (snapshot(&Sockets::default(), &tree, &root), model::tables(), Instances::new());
     let (cx, mut name) = (Context::new(&snapshot, Instant::now()), Oid::default());

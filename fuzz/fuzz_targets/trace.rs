@@ -5,10 +5,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::resets::processes::{Status, saved};
-use netstat_agentx::resets::table::{LARGEST, Table};
+use netstat_agentx::resets::table::{LARGEST, ResetTable};
 use netstat_agentx::trace::format::Format;
 use netstat_agentx::trace::mounts::Mount;
-use netstat_agentx::trace::page::{Layout, lost};
+use netstat_agentx::trace::page::{PageLayout, lost};
 use netstat_agentx::trace::reset::Events;
 use std::sync::LazyLock;
 
@@ -27,12 +27,12 @@ struct Kernel {
 static KERNEL: LazyLock<Kernel> = LazyLock::new(|| {
     let (sent, received) = (Format::parse(SENT).unwrap(), Format::parse(RECEIVED).unwrap());
     let events = Events::new(&sent, &received).unwrap();
-    Kernel { sent, received, events, layout: Layout::parse(HEADER).unwrap() }
+    Kernel { sent, received, events, layout: PageLayout::parse(HEADER).unwrap() }
 });
 
 /// Counts what a page holds, which is no more than fits.
 fn count(layout: &Layout, events: &Events, page: &[u8]) {
-    let (mut table, mut resets, mut octets) = (Table::default(), 0, 0);
+    let (mut table, mut resets, mut octets) = (ResetTable::default(), 0, 0);
     let records: Vec<_> = layout.records(page).collect();
     for (position, record) in records.iter().enumerate() {
         let Ok(record) = record else {
@@ -111,7 +111,7 @@ fuzz_target!(|input: &[u8]| {
             events.iter().for_each(|events| count(&kernel.layout, events, PAGE));
         }
         2 => {
-            if let Ok(layout) = Layout::parse(contents) {
+            if let Ok(layout) = PageLayout::parse(contents) {
                 // A page is read into memory.
                 assert!(layout.size() <= 16 << 20);
                 count(&layout, &kernel.events, PAGE);

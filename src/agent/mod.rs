@@ -24,7 +24,7 @@ use crate::config::agentx::AgentX;
 use crate::snapshot::SourceId;
 use serving::Serving;
 use signals::{Signals, Wanted};
-use state::{Agent, Outcome};
+use state::{Agent, Stopped};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,14 +59,14 @@ pub async fn run(
     let mut tries = 0_usize;
     loop {
         match agent.serve(&mut signals).await {
-            Outcome::Shutdown => return Ok(()),
-            Outcome::Reload => {
+            Stopped::Shutdown => return Ok(()),
+            Stopped::Reload => {
                 tries = 0;
                 agent.take_over();
             }
-            Outcome::Lost { lasted, why } => {
+            Stopped::Lost { lasted, why } => {
                 tries = if lasted { 0 } else { tries + 1 };
-                if agent.outage.tell(&agent.config.agentx.address, &why) {
+                if agent.outage.log(&agent.config.agentx.address, &why) {
                     agent.supervisor.status(&why);
                 }
                 let pause = BACK_OFF.get(tries).or(BACK_OFF.last()).copied().unwrap_or_default();
@@ -98,7 +98,7 @@ enum Turn {
 
 impl Agent {
     /// Runs one connection with one session, from beginning to end.
-    async fn serve(&mut self, signals: &mut Signals) -> Outcome {
+    async fn serve(&mut self, signals: &mut Signals) -> Stopped {
         self.waiting.clear();
         self.subagent.thresholds.session_ended();
         self.supervisor.turn();
@@ -113,17 +113,17 @@ impl Agent {
         self.resolver = resolver;
         let mut connection = match connected {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Outcome::Lost { lasted: false, why: explained(&error) },
-            Err(Wanted::End) => return Outcome::Shutdown,
+            Ok(Err(error)) => return Stopped::Lost { lasted: false, why: explained(&error) },
+            Err(Wanted::End) => return Stopped::Shutdown,
             Err(Wanted::Reload(config)) => {
                 self.reload(config);
-                return Outcome::Reload;
+                return Stopped::Reload;
             }
         };
         let mut serving = Serving::begin(self, &mut connection);
         loop {
             self.supervisor.turn();
-            self.tell_refusals();
+            self.log_refusals();
             let leave_by = serving.leaving.as_ref().map(|(_, by)| *by);
             if connection.is_stuck() {
                 return serving.outcome("the master agent sends requests and does not read the answers");
@@ -176,11 +176,11 @@ impl Agent {
                         serving.event(self, Event::Timer, &mut connection.out);
                     }
                 }
-                Turn::Signal(Wanted::End) => serving.leave(self, Outcome::Shutdown, &mut connection.out),
+                Turn::Signal(Wanted::End) => serving.leave(self, Stopped::Shutdown, &mut connection.out),
                 Turn::Signal(Wanted::Reload(config)) => {
                     self.reload(config);
                     if self.next.is_some() {
-                        serving.leave(self, Outcome::Reload, &mut connection.out);
+                        serving.leave(self, Stopped::Reload, &mut connection.out);
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! The time without the master agent, and what was logged about it.
 
-use crate::agentx::address::Address;
+use crate::agentx::address::MasterAddress;
 use std::time::{Duration, Instant};
 
 /// How many reasons are logged for one outage. There are fewer, but some contain what the other end sent.
@@ -10,12 +10,12 @@ const TOLD: usize = 8;
 #[derive(Default)]
 pub struct Outage {
     since: Option<Instant>,
-    told: Vec<String>,
+    logged: Vec<String>,
 }
 
 impl Outage {
     /// Records a failed attempt. Returns whether the reason was new and was logged.
-    pub fn tell(&mut self, address: &Address, why: &str) -> bool {
+    pub fn log(&mut self, address: &MasterAddress, why: &str) -> bool {
         self.since.get_or_insert_with(Instant::now);
         let news = self.is_news(why);
         if news {
@@ -25,16 +25,16 @@ impl Outage {
     }
 
     fn is_news(&mut self, why: &str) -> bool {
-        let news = self.told.len() < TOLD && self.told.iter().all(|told| told != why);
+        let news = self.logged.len() < TOLD && self.logged.iter().all(|told| told != why);
         if news {
-            self.told.push(why.to_owned());
+            self.logged.push(why.to_owned());
         }
         news
     }
 
     /// The master agent is back. Returns how long it was away.
     pub fn end(&mut self) -> Option<Duration> {
-        self.told.clear();
+        self.logged.clear();
         self.since.take().map(|since| since.elapsed())
     }
 }
@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(outage.end(), None);
         let news = ["refused", "absent", "refused", "absent"].map(|why| outage.is_news(why));
         assert_eq!(news, [true, true, false, false]);
-        outage.tell(&Address::Unix("/x".into()), "absent");
+        outage.log(&MasterAddress::Unix("/x".into()), "absent");
         assert!(outage.end().is_some());
         assert!(outage.is_news("refused"));
         let told = (0..100).filter(|number| outage.is_news(&number.to_string())).count();

@@ -20,7 +20,7 @@ pub struct Refresher {
     root: Arc<ProcRoot>,
     /// One task for each reading, which waits for its thread; `None` if that ended without a result.
     tasks: JoinSet<Option<Done>>,
-    under_way: HashMap<Id, Reading>,
+    under_way: HashMap<Id, UnderWay>,
     /// The size of the buffers for recording resets, if resets are wanted.
     buffer: Option<u64>,
     /// Exists from the first reading on.
@@ -31,7 +31,7 @@ pub struct Refresher {
     late: BTreeSet<SourceId>,
 }
 
-struct Reading {
+struct UnderWay {
     job: Job,
     begun: Instant,
     given_up: bool,
@@ -39,7 +39,7 @@ struct Reading {
     outdated: bool,
 }
 
-impl Reading {
+impl UnderWay {
     fn is_waited_for(&self) -> bool {
         !self.given_up && !self.outdated
     }
@@ -137,7 +137,7 @@ impl Refresher {
         let stale = self.snapshot.stale(touched, now);
         let mut late = Late { stale: Vec::new(), awaited: Vec::new() };
         for job in stale {
-            let is_it = |reading: &&Reading| reading.job.id == job.id && !reading.outdated;
+            let is_it = |reading: &&UnderWay| reading.job.id == job.id && !reading.outdated;
             let running = self.under_way.values().find(is_it);
             let is_awaited = match running {
                 Some(reading) => !reading.given_up,
@@ -152,7 +152,7 @@ impl Refresher {
     /// Starts a reading on a thread of its own: the runtime's pool panics if the system has no thread left.
     fn start(&mut self, job: Job, now: Instant) -> bool {
         if let Err(error) = self.try_start(job, now) {
-            self.snapshot.fail(job.id, &Problem::NoThread(error)).iter().for_each(tell);
+            self.snapshot.fail(job.id, &Problem::NoThread(error)).iter().for_each(log);
             return false;
         }
         true
@@ -173,7 +173,7 @@ impl Refresher {
         };
         std::thread::Builder::new().name(job.id.name().into()).spawn(read)?;
         let task = self.tasks.spawn(async { reading.await.ok() });
-        self.under_way.insert(task.id(), Reading { job, begun: now, given_up: false, outdated: false });
+        self.under_way.insert(task.id(), UnderWay { job, begun: now, given_up: false, outdated: false });
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl Refresher {
     pub fn answered_late(&mut self, stale: &[SourceId], answer_within: Duration, now: Instant) {
         for &id in stale {
             // A reading that has only just begun, because the answer waited for another source, is not late.
-            let slow = |reading: &Reading| reading.is_waited_for() && reading.begun + answer_within <= now;
+            let slow = |reading: &UnderWay| reading.is_waited_for() && reading.begun + answer_within <= now;
             let is_late = self.under_way.values().any(|reading| reading.job.id == id && slow(reading));
             if is_late && self.late.insert(id) {
                 tracing::warn!(
@@ -193,7 +193,7 @@ impl Refresher {
         }
     }
 
-    fn tell_in_time(&mut self, id: SourceId) {
+    fn log_in_time(&mut self, id: SourceId) {
         if self.snapshot.is_in_time(id) && self.late.remove(&id) {
             tracing::info!(source = id.name(), "is read within answer-within again");
         }
@@ -215,12 +215,12 @@ impl Refresher {
                 Some(done) => {
                     tracing::debug!(source = source.name(), took_ms, "was read");
                     let changes = self.snapshot.accept(done);
-                    self.tell_in_time(source);
+                    self.log_in_time(source);
                     changes
                 }
                 None => Vec::from_iter(self.snapshot.fail(source, &Problem::BrokenOff)),
             };
-            changes.iter().for_each(tell);
+            changes.iter().for_each(log);
             return source;
         }
     }
@@ -238,7 +238,7 @@ impl Refresher {
 
     /// Fails the sources whose readings take too long, and returns them.
     pub fn give_up_late(&mut self, now: Instant) -> Vec<SourceId> {
-        let late = |reading: &&mut Reading| reading.is_waited_for() && reading.begun + READ_WITHIN <= now;
+        let late = |reading: &&mut UnderWay| reading.is_waited_for() && reading.begun + READ_WITHIN <= now;
         let mut failed: Vec<SourceId> = Vec::new();
         for reading in self.under_way.values_mut().filter(late) {
             reading.given_up = true;
@@ -246,7 +246,7 @@ impl Refresher {
         }
         for &id in &failed {
             let problem = Problem::NoEnd { seconds: READ_WITHIN.as_secs() };
-            self.snapshot.fail(id, &problem).iter().for_each(tell);
+            self.snapshot.fail(id, &problem).iter().for_each(log);
         }
         failed
     }
@@ -261,7 +261,7 @@ impl Drop for Refresher {
     }
 }
 
-fn tell(change: &Change) {
+fn log(change: &Change) {
     let source = change.id.name();
     match &change.news {
         News::Well => tracing::info!(source, "is read well again"),

@@ -8,22 +8,22 @@ const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// A kind of event, and when it was last logged.
 #[derive(Default)]
 pub struct Seldom {
-    since_told: u64,
-    told: Option<Instant>,
+    since_logged: u64,
+    logged: Option<Instant>,
 }
 
 impl Seldom {
     /// Counts one more event.
     pub fn count(&mut self) {
-        self.since_told += 1;
+        self.since_logged += 1;
     }
 
     /// How many events happened since the last log line, if it is time for another.
     pub fn due(&mut self, now: Instant) -> Option<u64> {
-        let due = self.since_told > 0 && self.told.is_none_or(|told| told + TELL_AGAIN <= now);
+        let due = self.since_logged > 0 && self.logged.is_none_or(|told| told + TELL_AGAIN <= now);
         due.then(|| {
-            self.told = Some(now);
-            std::mem::take(&mut self.since_told)
+            self.logged = Some(now);
+            std::mem::take(&mut self.since_logged)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One session being served: what the agent does for each of its actions.
 
-use super::state::{Agent, Outcome};
+use super::state::{Agent, Stopped};
 use crate::agentx::session::{Action, Ended, Event, Notice, Session, Standing};
 use crate::agentx::transport::{Connection, Incoming};
 use crate::agentx::wire;
@@ -25,7 +25,7 @@ pub struct Serving {
     malformed: bool,
     pub ended: Option<Ended>,
     /// What to do after our own Close, and when to stop waiting for its answer.
-    pub leaving: Option<(Outcome, Instant)>,
+    pub leaving: Option<(Stopped, Instant)>,
 }
 
 impl Serving {
@@ -100,7 +100,7 @@ impl Serving {
                 self.notify(agent, out);
             }
             Action::Tell(notice) => {
-                self.tell(agent, &notice);
+                self.log(agent, &notice);
                 // Send what changed while the master agent was away.
                 if matches!(notice, Notice::Registered(_)) {
                     self.watch(agent, out);
@@ -110,7 +110,7 @@ impl Serving {
         }
     }
 
-    fn tell(&mut self, agent: &mut Agent, notice: &Notice) {
+    fn log(&mut self, agent: &mut Agent, notice: &Notice) {
         let priority = u8::from(agent.config.agentx.priority);
         match notice {
             Notice::Opened => {
@@ -188,16 +188,16 @@ impl Serving {
     }
 
     /// Closes the session; `then` follows when the master agent has answered.
-    pub fn leave(&mut self, agent: &mut Agent, then: Outcome, out: &mut Vec<u8>) {
-        let event = if matches!(then, Outcome::Reload) { Event::Reload } else { Event::Shutdown };
+    pub fn leave(&mut self, agent: &mut Agent, then: Stopped, out: &mut Vec<u8>) {
+        let event = if matches!(then, Stopped::Reload) { Event::Reload } else { Event::Shutdown };
         self.leaving = Some((then, Instant::now() + CLOSE_WITHIN));
         self.event(agent, event, out);
     }
 
-    pub fn outcome(self, why: &str) -> Outcome {
+    pub fn outcome(self, why: &str) -> Stopped {
         match self.leaving {
             Some((then, _)) => then,
-            None => Outcome::Lost {
+            None => Stopped::Lost {
                 lasted: self.registered && self.began.elapsed() >= LASTING,
                 why: why.to_owned(),
             },
@@ -208,7 +208,7 @@ impl Serving {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agentx::address::{Address, Resolver};
+    use crate::agentx::address::{MasterAddress, Resolver};
     use crate::config::Config;
     use std::io::Write;
 
@@ -218,7 +218,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let address = Address::Unix(path);
+        let address = MasterAddress::Unix(path);
         let mut connection = Connection::open(&address, false, &mut Resolver::default()).await.unwrap();
         let (mut master, _) = listener.accept().unwrap();
         let mut agent = Agent::new(Config::default());

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const STOPPED: Duration = Duration::from_millis(500);
 
 /// Why the agent stopped serving.
-pub(super) enum Outcome {
+pub(super) enum Stopped {
     Shutdown,
     Reload,
     Lost { lasted: bool, why: String },
@@ -138,7 +138,7 @@ impl Agent {
     }
 
     /// With a session, the loop calls this at least once a minute, so that the rest of a flood is logged too.
-    pub(super) fn tell_refusals(&mut self) {
+    pub(super) fn log_refusals(&mut self) {
         let now = Instant::now();
         if let Some(refused) = self.refused.due(now) {
             tracing::warn!(refused, "more requests come than can be answered in time: some are refused");

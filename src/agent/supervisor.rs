@@ -17,7 +17,7 @@ impl Supervisor {
 
     /// The loop begins; a master agent need not be running.
     pub fn ready(&mut self) {
-        tell(&[NotifyState::Ready]);
+        notify(&[NotifyState::Ready]);
         self.feed(Instant::now());
     }
 
@@ -25,14 +25,14 @@ impl Supervisor {
     pub fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             // The time is for Type=notify-reload, which refuses a reload without it.
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
             Err(error) => tracing::warn!("the clock cannot be read: {error}"),
         }
     }
 
     /// One line for `systemctl status`.
     pub fn status(&self, line: &str) {
-        tell(&[NotifyState::Status(line)]);
+        notify(&[NotifyState::Status(line)]);
     }
 
     /// Notes that the loop still runs; called whenever it is awake anyway.
@@ -50,7 +50,7 @@ impl Supervisor {
 
     fn feed(&mut self, now: Instant) {
         if let Some(watchdog) = &mut self.watchdog {
-            tell(&[NotifyState::Watchdog]);
+            notify(&[NotifyState::Watchdog]);
             watchdog.fed = now;
         }
     }
@@ -58,10 +58,10 @@ impl Supervisor {
 
 /// The subagent is stopping.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
 }
 
-fn tell(states: &[NotifyState<'_>]) {
+fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!("the service manager cannot be told: {error}");
     }

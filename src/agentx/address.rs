@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 /// Where the master agent listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
+pub enum MasterAddress {
     /// A Unix socket.
     Unix(PathBuf),
     /// A TCP socket.
@@ -37,7 +37,7 @@ pub enum AddressError {
     NoAddress(String),
 }
 
-impl FromStr for Address {
+impl FromStr for MasterAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
@@ -56,7 +56,7 @@ impl FromStr for Address {
 
 /// Parses a host name and a port. A malformed address ("127.0.0.256") is not a name either: the last part of a name is
 /// never a number (RFC 3696 section 2).
-fn named(text: &str) -> Option<Address> {
+fn named(text: &str) -> Option<MasterAddress> {
     let (host, port) = text.rsplit_once(':')?;
     let is_label = |label: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -66,10 +66,10 @@ fn named(text: &str) -> Option<Address> {
     let is_name = host.len() <= 253 && labels.clone().all(is_label);
     let ends_in_a_number = labels.next_back()?.bytes().all(|byte| byte.is_ascii_digit());
     let port = port.parse().ok().filter(|port| *port != 0)?;
-    (is_name && !ends_in_a_number).then(|| Address::Named(host.to_owned(), port))
+    (is_name && !ends_in_a_number).then(|| MasterAddress::Named(host.to_owned(), port))
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for MasterAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
@@ -85,13 +85,13 @@ pub fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-type Found = io::Result<Vec<SocketAddr>>;
+type Resolved = io::Result<Vec<SocketAddr>>;
 
 /// Looks up names, one at a time and on a thread of its own: the system may take half a minute, and a late result
 /// serves the next attempt. Nothing is cached, since a name may have other addresses tomorrow.
 pub struct Resolver {
-    look: fn(&str, u16) -> Found,
-    under_way: Option<(String, u16, oneshot::Receiver<Found>)>,
+    look: fn(&str, u16) -> Resolved,
+    under_way: Option<(String, u16, oneshot::Receiver<Resolved>)>,
 }
 
 impl Default for Resolver {
@@ -105,7 +105,7 @@ impl Resolver {
     ///
     /// # Errors
     /// The system's error: that there is no such name, that no thread can be started.
-    pub async fn find(&mut self, host: &str, port: u16) -> Found {
+    pub async fn find(&mut self, host: &str, port: u16) -> Resolved {
         let is_same = |(other, at, _): &(String, u16, _)| other == host && *at == port;
         if !self.under_way.as_ref().is_some_and(is_same) {
             self.under_way = Some((host.to_owned(), port, self.begin(host.to_owned(), port)?));
@@ -125,7 +125,7 @@ impl Resolver {
         }
     }
 
-    fn begin(&self, host: String, port: u16) -> io::Result<oneshot::Receiver<Found>> {
+    fn begin(&self, host: String, port: u16) -> io::Result<oneshot::Receiver<Resolved>> {
         let (sender, answer) = oneshot::channel();
         let look = self.look;
         std::thread::Builder::new().name("resolver".into()).spawn(move || {
@@ -141,7 +141,7 @@ impl Resolver {
 ///
 /// # Errors
 /// Names the address that is not loopback, and says what to do if it is intended.
-pub fn permitted(host: &str, addresses: Vec<SocketAddr>, allow_remote: bool) -> Found {
+pub fn permitted(host: &str, addresses: Vec<SocketAddr>, allow_remote: bool) -> Resolved {
     match addresses.iter().find(|address| !allow_remote && !is_loopback(address.ip())) {
         None => Ok(addresses),
         Some(remote) => Err(io::Error::other(format!(
@@ -160,12 +160,12 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let address = |text: &str| text.parse::<Address>();
-        assert_eq!(address("unix:/var/agentx/master"), Ok(Address::Unix("/var/agentx/master".into())));
+        let address = |text: &str| text.parse::<MasterAddress>();
+        assert_eq!(address("unix:/var/agentx/master"), Ok(MasterAddress::Unix("/var/agentx/master".into())));
         for good in ["tcp:127.0.0.1:705", "tcp:[::1]:705", "tcp:localhost:705", "tcp:a_b-1.example.:1"] {
             assert_eq!(address(good).unwrap().to_string(), good);
         }
-        assert_eq!(address("tcp:localhost:705"), Ok(Address::Named("localhost".into(), 705)));
+        assert_eq!(address("tcp:localhost:705"), Ok(MasterAddress::Named("localhost".into(), 705)));
         let long = format!("tcp:{}:705", "a".repeat(64));
         for bad in [
             "",

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the connection to the master agent")]
 
-use super::address::{self, Address, Resolver};
+use super::address::{self, MasterAddress, Resolver};
 use super::wire::{HEADER, Header, WireError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -115,17 +115,22 @@ impl Connection {
     ///
     /// # Errors
     /// The system's error, or that connecting takes more than a second; that an address is not loopback.
-    pub async fn open(address: &Address, allow_remote: bool, resolver: &mut Resolver) -> io::Result<Self> {
-        let addresses = match address {
-            Address::Unix(path) => {
-                let stream = timeout(CONNECT_WITHIN, tokio::net::UnixStream::connect(path)).await??;
-                return Self::over(Stream::Unix(stream.into_std()?));
-            }
-            Address::Tcp(address) => vec![*address],
-            Address::Named(host, port) => timeout(CONNECT_WITHIN, resolver.find(host, *port))
-                .await
-                .map_err(|_| io::Error::other(format!("'{host}' is not looked up within a second")))??,
-        };
+    pub async fn open(
+        address: &MasterAddress,
+        allow_remote: bool,
+        resolver: &mut Resolver,
+    ) -> io::Result<Self> {
+        let addresses =
+            match address {
+                MasterAddress::Unix(path) => {
+                    let stream = timeout(CONNECT_WITHIN, tokio::net::UnixStream::connect(path)).await??;
+                    return Self::over(Stream::Unix(stream.into_std()?));
+                }
+                MasterAddress::Tcp(address) => vec![*address],
+                MasterAddress::Named(host, port) => timeout(CONNECT_WITHIN, resolver.find(host, *port))
+                    .await
+                    .map_err(|_| io::Error::other(format!("'{host}' is not looked up within a second")))??,
+            };
         Self::tcp(address::permitted(&address.to_string(), addresses, allow_remote)?).await
     }
 
@@ -327,7 +332,7 @@ impl Connection {
 mod tests {
     use super::*;
 
-    async fn open(address: &Address) -> io::Result<Connection> {
+    async fn open(address: &MasterAddress) -> io::Result<Connection> {
         Connection::open(address, false, &mut Resolver::default()).await
     }
 
@@ -337,10 +342,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         if std::path::Path::new("/etc/hosts").exists() {
-            open(&Address::Named("localhost".into(), port)).await.unwrap();
+            open(&MasterAddress::Named("localhost".into(), port)).await.unwrap();
         }
         // Without the check this would reach the listener too: the kernel takes the address for this host.
-        let unspecified = Address::Tcp(SocketAddr::from(([0, 0, 0, 0], port)));
+        let unspecified = MasterAddress::Tcp(SocketAddr::from(([0, 0, 0, 0], port)));
         let refused = open(&unspecified).await.err().unwrap().to_string();
         assert!(
             refused.contains(&format!("tcp:0.0.0.0:{port} is 0.0.0.0, which is not loopback")),
@@ -365,7 +370,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let mut connection = open(&Address::Unix(path)).await.unwrap();
+        let mut connection = open(&MasterAddress::Unix(path)).await.unwrap();
         let (mut master, _) = listener.accept().unwrap();
         let mut part = vec![0; 64 << 10];
         connection.out.extend(vec![0; 1 << 20]);

@@ -75,14 +75,14 @@ const USAGE: &str = "usage: netstat-agentx check [--type TYPE]... [--state STATE
 
 /// From best to worst: what is unknown may be critical, so it is worse than a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
+enum PluginStatus {
     Ok,
     Warning,
     Unknown,
     Critical,
 }
 
-impl Status {
+impl PluginStatus {
     /// What follows a number in the text.
     fn mark(self) -> &'static str {
         match self {
@@ -105,7 +105,7 @@ impl Status {
 
 /// What to print, and the exit status.
 struct Report {
-    status: Status,
+    status: PluginStatus,
     text: String,
     performance: String,
     /// Problems that do not affect the requested numbers.
@@ -115,8 +115,8 @@ struct Report {
 impl Report {
     fn unknown(text: String) -> Self {
         Self {
-            status: Status::Unknown,
-            text: text + Status::Unknown.mark(),
+            status: PluginStatus::Unknown,
+            text: text + PluginStatus::Unknown.mark(),
             performance: String::new(),
             remarks: Vec::new(),
         }
@@ -160,14 +160,14 @@ impl Report {
         counted.retain(|(pair, count)| pair.named || *count > 0);
         counted.sort_by_key(|(_, count)| Reverse(*count));
 
-        let mut status = Status::Ok;
+        let mut status = PluginStatus::Ok;
         let mut parts = Vec::new();
-        let mut part = |text: String, of: Status| {
+        let mut part = |text: String, of: PluginStatus| {
             status = status.max(of);
             parts.push(text + of.mark());
         };
         if !whole {
-            part(problems.join("; "), Status::Unknown);
+            part(problems.join("; "), PluginStatus::Unknown);
         }
         for (pair, count) in &counted {
             part(format!("{}: {count}", pair.label().replace('_', " ")), arguments.status(*count));
@@ -195,16 +195,16 @@ impl Report {
 }
 
 impl Arguments {
-    fn status(&self, count: u64) -> Status {
+    fn status(&self, count: u64) -> PluginStatus {
         // As a Gauge32: more sockets than that do not fit into any memory.
         let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(count));
         if alerts(self.critical) {
-            Status::Critical
+            PluginStatus::Critical
         } else if alerts(self.warning) {
-            Status::Warning
+            PluginStatus::Warning
         } else {
-            Status::Ok
+            PluginStatus::Ok
         }
     }
 
@@ -237,7 +237,9 @@ pub fn is_asked_for() -> bool {
 pub fn refuse(error: &clap::Error, out: &mut impl Write) -> ExitCode {
     let text = error.to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return finish(write!(out, "{text}").and_then(|()| out.flush()).map(|()| Status::Unknown.exit()));
+        return finish(
+            write!(out, "{text}").and_then(|()| out.flush()).map(|()| PluginStatus::Unknown.exit()),
+        );
     }
     // clap reports the error first, then, in paragraphs of their own, tips and a usage that ours replaces.
     let of_clap = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
@@ -252,5 +254,5 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
 
 /// An answer that nobody could read counts as UNKNOWN.
 fn finish(printed: io::Result<ExitCode>) -> ExitCode {
-    printed.unwrap_or_else(|_| Status::Unknown.exit())
+    printed.unwrap_or_else(|_| PluginStatus::Unknown.exit())
 }

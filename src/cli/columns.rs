@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 /// The side on which a column's cells are aligned, and the column's least width.
 #[derive(Debug, Clone, Copy)]
-pub enum Side {
+pub enum Align {
     /// Names.
     Left(usize),
     /// Numbers.
@@ -15,7 +15,7 @@ pub enum Side {
 ///
 /// # Errors
 /// If writing fails.
-pub fn print(out: &mut impl Write, columns: &[Side], rows: &[Vec<String>]) -> io::Result<()> {
+pub fn print(out: &mut impl Write, columns: &[Align], rows: &[Vec<String>]) -> io::Result<()> {
     let widest = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
@@ -23,9 +23,9 @@ pub fn print(out: &mut impl Write, columns: &[Side], rows: &[Vec<String>]) -> io
         .iter()
         .enumerate()
         .map(|(column, side)| match *side {
-            Side::Left(least) => least.max(widest(column) + 2),
+            Align::Left(least) => least.max(widest(column) + 2),
             // The two spaces come before it.
-            Side::Right(least) => least.max(widest(column) + if column == 0 { 0 } else { 2 }),
+            Align::Right(least) => least.max(widest(column) + if column == 0 { 0 } else { 2 }),
         })
         .collect();
     for row in rows {
@@ -33,7 +33,7 @@ pub fn print(out: &mut impl Write, columns: &[Side], rows: &[Vec<String>]) -> io
         for (position, cell) in row.iter().enumerate() {
             let width = widths.get(position).copied().unwrap_or(0);
             match columns.get(position) {
-                Some(Side::Right(_)) => line += &format!("{cell:>width$}"),
+                Some(Align::Right(_)) => line += &format!("{cell:>width$}"),
                 _ => line += &format!("{cell:<width$}"),
             }
         }
@@ -52,7 +52,7 @@ mod tests {
             let rows: Vec<Vec<String>> =
                 rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
             let mut out = Vec::new();
-            print(&mut out, &[Side::Left(6), Side::Right(5), Side::Right(5)], &rows).unwrap();
+            print(&mut out, &[Align::Left(6), Align::Right(5), Align::Right(5)], &rows).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(printed(&[&["a", "1", "2", " x"], &["b", "3"]]), "a         1    2 x\nb         3\n");

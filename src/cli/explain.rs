@@ -2,7 +2,7 @@
 
 mod asked;
 
-use super::columns::{self, Side};
+use super::columns::{self, Align};
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
 use super::local::Local;
@@ -41,7 +41,7 @@ const WIDTH: usize = 100;
 const EXPLAINED: usize = 10;
 
 /// A counter with its value.
-struct Entry {
+struct Explained {
     meant: Meant,
     figure: Option<Figure>,
     whose: Whose,
@@ -56,8 +56,8 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
         local.compute(|_, cx| asked.meant.iter().map(|(meant, _)| figure(cx, meant)).collect());
     let entries = asked.meant.into_iter().zip(figures);
     let entries = entries.map(|((meant, shown), figure)| match shown {
-        Some((shown, whose)) => Entry { meant, figure: Some(shown), whose },
-        None => Entry { meant, figure, whose: Whose::Host },
+        Some((shown, whose)) => Explained { meant, figure: Some(shown), whose },
+        None => Explained { meant, figure, whose: Whose::Host },
     });
     let mut entries: Vec<_> = entries.collect();
     let is_list = all || (asked.pasted && !arguments.json && entries.len() > EXPLAINED);
@@ -121,7 +121,7 @@ fn concern(meant: &Meant) -> Option<Concern> {
 }
 
 /// Prints one line for each counter, by concern.
-fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
+fn list(entries: &[Explained], out: &mut impl Write) -> io::Result<()> {
     for (of, title) in [
         (Some(Concern::Trouble), "Something was lost, refused, broken or attacked:"),
         (Some(Concern::Watch), "Worth a look when it grows fast or steadily:"),
@@ -133,7 +133,7 @@ fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
             continue;
         }
         writeln!(out, "{title}")?;
-        let row = |entry: &&Entry| {
+        let row = |entry: &&Explained| {
             let counts = match &entry.meant {
                 Meant::Known(entry) => shortened(first_sentence(entry.counts)),
                 Meant::Other(group, name) => described(group, name).unwrap_or_default(),
@@ -142,7 +142,7 @@ fn list(entries: &[Entry], out: &mut impl Write) -> io::Result<()> {
             vec![format!("{}{doubt}", count(entry.figure)), format!("  {}", entry.meant), counts]
         };
         let rows: Vec<_> = of_concern.iter().map(row).collect();
-        columns::print(out, &[Side::Right(15), Side::Left(35)], &rows)?;
+        columns::print(out, &[Align::Right(15), Align::Left(35)], &rows)?;
         writeln!(out)?;
     }
     writeln!(out, "'netstat-agentx explain NAME' says what one of them means and what to do about it.")
@@ -169,7 +169,7 @@ fn shortened(sentence: &str) -> String {
     }
 }
 
-fn print(entry: &Entry, base: &Oid, out: &mut impl Write) -> io::Result<()> {
+fn print(entry: &Explained, base: &Oid, out: &mut impl Write) -> io::Result<()> {
     let value = match entry.figure {
         Some(Figure::Count(count)) => count.to_string(),
         Some(Figure::Negative(number)) => number.to_string(),
@@ -231,7 +231,7 @@ fn fold(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
     writeln!(out, "{}", folded(text, WIDTH, &format!("  {label}"), others))
 }
 
-fn as_json(entry: &Entry, base: &Oid) -> Value {
+fn as_json(entry: &Explained, base: &Oid) -> Value {
     let value = match entry.figure.filter(|_| entry.whose != Whose::Perhaps) {
         Some(Figure::Count(count)) => json!(count),
         Some(Figure::Negative(number)) => json!(number),

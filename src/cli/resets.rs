@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::duration::Bounded;
 use crate::resets::counting::{Counting, ephemeral};
 use crate::resets::processes::{Process, Processes};
-use crate::resets::table::{Key, Row};
+use crate::resets::table::{Key, Tally};
 use crate::trace::error::TraceError;
 use crate::trace::reset::{Direction, Side};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Print JSON, one document in a line each time
     #[arg(long)]
     json: bool,
-    /// Watch for one interval, print once and end
+    /// Live for one interval, print once and end
     #[arg(long)]
     once: bool,
     /// How often to print, 100ms to 1h; rates are those of the last five intervals [default: 2s]
@@ -55,7 +55,7 @@ async fn watch(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
-    let mut watch = Watch::begin(config)?;
+    let mut watch = Live::begin(config)?;
     let interval: Duration = arguments.interval.into();
     let mut report = Instant::now() + interval;
     let mut writing: Option<oneshot::Receiver<io::Result<()>>> = None;
@@ -108,7 +108,7 @@ const INTERVALS: usize = 5;
 /// The number and the count of each row.
 type Counts = HashMap<Key, (u64, u64)>;
 
-struct Watch {
+struct Live {
     counting: Counting,
     processes: Option<Processes>,
     /// The last problem, reported once.
@@ -117,7 +117,7 @@ struct Watch {
     before: VecDeque<(Instant, Counts)>,
 }
 
-impl Watch {
+impl Live {
     fn begin(config: &Config) -> Result<Self, Failure> {
         let mut counting = Counting::begin(config.resets.buffer.into())?;
         if !counting.events().has_those_without_socket() {
@@ -179,7 +179,7 @@ impl Watch {
 }
 
 /// How many resets a row has counted since its key had this number and count. A row that made way has started again.
-fn grown(row: &Row, before: Option<(u64, u64)>) -> u64 {
+fn grown(row: &Tally, before: Option<(u64, u64)>) -> u64 {
     let counted = before.filter(|(number, _)| *number == row.number).map_or(0, |(_, count)| count);
     row.count.saturating_sub(counted)
 }
@@ -204,7 +204,7 @@ struct Party {
 impl Line {
     fn new(
         key: &Key,
-        row: &Row,
+        row: &Tally,
         resets: u64,
         reason: String,
         process: &mut impl FnMut(Option<u32>) -> Option<Process>,
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_row_that_has_begun_again_counts_whole() {
-        let row = |number, count| Row { number, count, ..Row::default() };
+        let row = |number, count| Tally { number, count, ..Tally::default() };
         assert_eq!(grown(&row(1, 9), None), 9);
         assert_eq!(grown(&row(1, 9), Some((1, 4))), 5);
         assert_eq!(grown(&row(7, 9), Some((1, 4))), 9);

@@ -1,6 +1,6 @@
 //! `show`: what the state tables hold right now, for a person or a program.
 
-use super::columns::{self, Side};
+use super::columns::{self, Align};
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
 use super::local::Local;
@@ -69,7 +69,7 @@ impl Report {
 
     fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         let by_family = |title: &str| vec![title.into(), "all".into(), "IPv4".into(), "IPv6".into()];
-        let counts = [Side::Left(24), Side::Right(10), Side::Right(10), Side::Right(10)];
+        let counts = [Align::Left(24), Align::Right(10), Align::Right(10), Align::Right(10)];
         let mut rows = vec![by_family("TCP sockets")];
         rows.extend(TcpState::ALL.iter().map(|(state, label)| {
             let figures = self.tcp.iter().map(|counts| figure(counts.map(|counts| counts.get(*state))));
@@ -91,7 +91,7 @@ impl Report {
             let shown = limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
             vec![format!("  {name}"), figure(*used), shown, format!(" {unit}{}", percent(*used, *limit))]
         }));
-        columns::print(out, &[Side::Left(24), Side::Right(10), Side::Right(10)], &rows)?;
+        columns::print(out, &[Align::Left(24), Align::Right(10), Align::Right(10)], &rows)?;
 
         let waiting: Vec<_> =
             self.listeners.iter().filter(|listener| listener.accept_queue != Some(0)).collect();
@@ -105,7 +105,7 @@ impl Report {
             .iter()
             .map(|listener| vec![format!("  {}", listener.endpoint), figure(listener.accept_queue)])
             .collect();
-        columns::print(out, &[Side::Left(46), Side::Right(10)], &rows)
+        columns::print(out, &[Align::Left(46), Align::Right(10)], &rows)
     }
 
     fn json(&self) -> Value {

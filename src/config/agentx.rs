@@ -1,7 +1,7 @@
 //! `[agentx]`: how to reach the master agent, and how to register.
 
 use super::error::ValueError;
-use crate::agentx::address::Address;
+use crate::agentx::address::MasterAddress;
 use serde::Deserialize;
 use std::fmt;
 
@@ -11,7 +11,7 @@ use std::fmt;
 pub struct AgentX {
     /// Where it listens.
     #[serde(deserialize_with = "parsed")]
-    pub address: Address,
+    pub address: MasterAddress,
     /// Whether an address other than loopback is allowed. A name is only checked when we connect to it: it may have an
     /// address by then, or another one.
     pub allow_remote: bool,
@@ -24,7 +24,7 @@ pub struct AgentX {
 impl Default for AgentX {
     fn default() -> Self {
         Self {
-            address: Address::Unix("/var/agentx/master".into()),
+            address: MasterAddress::Unix("/var/agentx/master".into()),
             allow_remote: false,
             priority: Priority(100),
             context: ContextName::default(),

@@ -1,6 +1,6 @@
 //! Why a configuration cannot be used: the file, the line, the key, and what is allowed.
 
-use crate::agentx::address::Address;
+use crate::agentx::address::MasterAddress;
 use crate::mib::names::NameError;
 use crate::smi::oid::OidError;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ pub enum Mistake {
         /// The line of `address`.
         line: usize,
         /// The address.
-        address: Address,
+        address: MasterAddress,
     },
     /// A threshold that cannot be watched.
     #[error("line {line}: threshold '{name}': {problem}")]

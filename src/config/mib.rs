@@ -2,7 +2,7 @@
 
 use super::error::{BaseOidProblem, ValueError};
 use crate::mib::MIB_2;
-use crate::mib::view::Layout;
+use crate::mib::view::Served;
 use crate::smi::oid::Oid;
 use serde::Deserialize;
 
@@ -22,8 +22,8 @@ pub struct Mib {
 impl Mib {
     /// What is served where.
     #[must_use]
-    pub fn layout(&self) -> Layout {
-        Layout { base: self.base_oid.0.clone(), mib_2: self.mib_2, private: self.private }
+    pub fn layout(&self) -> Served {
+        Served { base: self.base_oid.0.clone(), mib_2: self.mib_2, private: self.private }
     }
 }
 

@@ -4,7 +4,7 @@ use super::duration::Bounded;
 use super::error::{Mistake, ThresholdProblem, readable};
 use crate::mib::names::resolve;
 use crate::mib::syntax::Syntax;
-use crate::mib::view::{Kind, Layout, View};
+use crate::mib::view::{LeafKind, Served, View};
 use crate::range::Range;
 use crate::smi::oid::Oid;
 use crate::thresholds::Threshold;
@@ -15,7 +15,7 @@ use toml::Spanned;
 /// One `[[threshold]]` as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Entry {
+pub(super) struct Written {
     name: Spanned<String>,
     object: Spanned<String>,
     warning: Option<Range>,
@@ -43,12 +43,12 @@ const LONGEST_OBJECT: usize = 128 * 11;
 ///
 /// # Errors
 /// What is wrong with which threshold, in which line.
-pub(super) fn checked(entries: Vec<Entry>, layout: &Layout, text: &str) -> Result<Vec<Threshold>, Mistake> {
+pub(super) fn checked(entries: Vec<Written>, layout: &Served, text: &str) -> Result<Vec<Threshold>, Mistake> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
     let (view, mut names) = (View::new(layout.clone()), HashSet::new());
-    let check = |entry: Entry| {
+    let check = |entry: Written| {
         let in_line = |at: usize, problem: ThresholdProblem| {
             let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
             Mistake::Threshold { line, name: readable(entry.name.as_ref()), problem }
@@ -82,7 +82,7 @@ pub(super) fn checked(entries: Vec<Entry>, layout: &Layout, text: &str) -> Resul
 }
 
 /// Resolves the instance. It need not exist yet: a port has rows once somebody listens on it.
-fn instance(object: &str, layout: &Layout, view: &View, per_second: bool) -> Result<Oid, ThresholdProblem> {
+fn instance(object: &str, layout: &Served, view: &View, per_second: bool) -> Result<Oid, ThresholdProblem> {
     if object.len() > LONGEST_OBJECT {
         return Err(ThresholdProblem::LongObject(object.len(), LONGEST_OBJECT));
     }
@@ -111,8 +111,8 @@ fn instance(object: &str, layout: &Layout, view: &View, per_second: bool) -> Res
 }
 
 /// How an instance of an object is written.
-fn example(kind: Kind) -> String {
-    let Kind::Column(table, _) = kind else {
+fn example(kind: LeafKind) -> String {
+    let LeafKind::Column(table, _) = kind else {
         return format!("{}.0", kind.name());
     };
     let index =

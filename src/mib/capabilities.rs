@@ -9,7 +9,7 @@ use super::groups::lns_sockets::TCP_STATE;
 use super::module::clauses::{about, clause};
 use super::module::conformance;
 use super::syntax::Syntax;
-use super::view::Layout;
+use super::view::Served;
 use crate::smi::oid::Oid;
 use std::fmt::Write;
 
@@ -147,7 +147,7 @@ static OWN: [Variation; 2] = [
 
 /// The OID and the text for sysORTable; `None` if nothing is served.
 #[must_use]
-pub fn of(layout: &Layout) -> Option<(Oid, String)> {
+pub fn of(layout: &Served) -> Option<(Oid, String)> {
     let served =
         |statement: &&Statement| (statement.mib_2, statement.private) == (layout.mib_2, layout.private);
     let statement = STATEMENTS.iter().find(served)?;

@@ -1,9 +1,9 @@
 //! What an answer is computed from. It records every source that the answer touches.
 
 use crate::proc::counters::Figure;
-use crate::resets::recorder::Resets;
+use crate::resets::recorder::RecordedResets;
 use crate::snapshot::counters::Counters;
-use crate::snapshot::sockets::Rows;
+use crate::snapshot::sockets::SocketRows;
 use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::Tcp;
 use crate::snapshot::udp::Udp;
@@ -94,7 +94,7 @@ impl<'a> Context<'a> {
     }
 
     /// The rows of TCP sockets.
-    pub fn tcp_rows(&self) -> Option<&'a Rows> {
+    pub fn tcp_rows(&self) -> Option<&'a SocketRows> {
         self.touched.set(self.touched.get().with_rows(SourceId::Tcp));
         self.snapshot.tcp.data()?.rows.as_ref()
     }
@@ -106,13 +106,13 @@ impl<'a> Context<'a> {
     }
 
     /// The rows of UDP sockets.
-    pub fn udp_rows(&self) -> Option<&'a Rows> {
+    pub fn udp_rows(&self) -> Option<&'a SocketRows> {
         self.touched.set(self.touched.get().with_rows(SourceId::Udp));
         self.snapshot.udp.data()?.rows.as_ref()
     }
 
     /// Resets by port and reason; `None` if they are not recorded.
-    pub fn resets(&self) -> Option<&'a Resets> {
+    pub fn resets(&self) -> Option<&'a RecordedResets> {
         if !self.snapshot.wants_resets() {
             return None;
         }

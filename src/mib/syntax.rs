@@ -1,7 +1,7 @@
 //! The types of objects, and the values that belong to them.
 
 use crate::proc::counters::Figure;
-use crate::registry::Kind;
+use crate::registry::CounterKind;
 use crate::smi::inet::AddressType;
 use crate::smi::value::Value;
 
@@ -121,13 +121,13 @@ pub fn typed(syntax: Syntax, figure: Figure) -> Option<Value> {
 
 /// The type of a registered counter.
 #[must_use]
-pub fn registered_syntax(kind: Kind) -> Syntax {
+pub fn registered_syntax(kind: CounterKind) -> Syntax {
     match kind {
-        Kind::Counter => Syntax::Counter64,
-        Kind::Gauge => Syntax::Gauge32,
-        Kind::Setting => Syntax::Unsigned32,
-        Kind::Integer => Syntax::Integer32,
-        Kind::Enumeration(labels) => Syntax::Enumeration(labels),
+        CounterKind::Counter => Syntax::Counter64,
+        CounterKind::Gauge => Syntax::Gauge32,
+        CounterKind::Setting => Syntax::Unsigned32,
+        CounterKind::Integer => Syntax::Integer32,
+        CounterKind::Enumeration(labels) => Syntax::Enumeration(labels),
     }
 }
 

@@ -14,7 +14,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 /// What is served, and where the private module sits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub struct Served {
     /// Base OID of the private module, at most 40 sub-identifiers.
     pub base: Oid,
     /// Whether the standard groups are served.
@@ -28,12 +28,12 @@ pub struct Leaf {
     /// Its OID, without an instance.
     pub oid: Box<[u32]>,
     /// What it is.
-    pub kind: Kind,
+    pub kind: LeafKind,
 }
 
 /// What a [`Leaf`] is.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub enum LeafKind {
     /// A scalar.
     Scalar(&'static Scalar),
     /// A column of a table.
@@ -42,7 +42,7 @@ pub enum Kind {
     Registered(Slot, &'static Registered),
 }
 
-impl Kind {
+impl LeafKind {
     /// The type.
     #[must_use]
     pub fn syntax(self) -> Syntax {
@@ -75,7 +75,7 @@ impl Kind {
 
 /// All served object types, by OID.
 pub struct View {
-    layout: Layout,
+    layout: Served,
     leaves: Vec<Leaf>,
     /// The position after the last registered counter; they stand together.
     after_registered: usize,
@@ -84,7 +84,7 @@ pub struct View {
 impl View {
     /// The view of a layout.
     #[must_use]
-    pub fn new(layout: Layout) -> Self {
+    pub fn new(layout: Served) -> Self {
         let mut leaves = Vec::new();
         for group in GROUPS {
             let served = match group.place {
@@ -96,7 +96,7 @@ impl View {
             }
         }
         leaves.sort_by(|a: &Leaf, b| a.oid.cmp(&b.oid));
-        let last = leaves.iter().rposition(|leaf| matches!(leaf.kind, Kind::Registered(..)));
+        let last = leaves.iter().rposition(|leaf| matches!(leaf.kind, LeafKind::Registered(..)));
         let after_registered = last.map_or(0, |last| last + 1);
         Self { layout, leaves, after_registered }
     }
@@ -123,10 +123,10 @@ impl View {
     pub fn get(&self, cx: &Context<'_>, name: &Oid) -> Result<Value, Missing> {
         let (leaf, instance) = self.covering(name, self.after(name)).ok_or(Missing::Object)?;
         let value = match leaf.kind {
-            Kind::Scalar(_) | Kind::Registered(..) => {
+            LeafKind::Scalar(_) | LeafKind::Registered(..) => {
                 (instance == [0]).then(|| leaf.kind.scalar_value(cx)).flatten()
             }
-            Kind::Column(_, cells) => cells.get(cx, instance),
+            LeafKind::Column(_, cells) => cells.get(cx, instance),
         };
         value.ok_or(Missing::Instance)
     }
@@ -164,7 +164,7 @@ impl View {
     /// ones, of which there are hundreds.
     fn behind(&self, cx: &Context<'_>, position: usize) -> usize {
         let registered =
-            self.leaves.get(position).is_some_and(|leaf| matches!(leaf.kind, Kind::Registered(..)));
+            self.leaves.get(position).is_some_and(|leaf| matches!(leaf.kind, LeafKind::Registered(..)));
         if registered && cx.counters().is_none() { self.after_registered } else { position + 1 }
     }
 
@@ -184,17 +184,19 @@ impl View {
 fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
     for object in group.objects {
         match object {
-            Object::Scalar(scalar) => leaves
-                .push(Leaf { oid: [prefix, &[scalar.subid]].concat().into(), kind: Kind::Scalar(scalar) }),
+            Object::Scalar(scalar) => leaves.push(Leaf {
+                oid: [prefix, &[scalar.subid]].concat().into(),
+                kind: LeafKind::Scalar(scalar),
+            }),
             Object::Table(table) => leaves.extend(table.columns.iter().map(|cells| Leaf {
                 oid: column_oid(prefix, table.subid, cells.column()).into(),
-                kind: Kind::Column(table, *cells),
+                kind: LeafKind::Column(table, *cells),
             })),
             // Nothing can be asked of it.
             Object::Notification(_) => {}
             Object::Registry => leaves.extend(registry::all().iter().enumerate().map(|(slot, entry)| Leaf {
                 oid: [prefix, &[entry.group_number, entry.number]].concat().into(),
-                kind: Kind::Registered(slot, entry),
+                kind: LeafKind::Registered(slot, entry),
             })),
         }
     }
@@ -209,7 +211,7 @@ fn next_in(
     include: bool,
     end: Option<&Oid>,
 ) -> ControlFlow<Option<(Oid, Value)>> {
-    if let Kind::Column(_, cells) = leaf.kind {
+    if let LeafKind::Column(_, cells) = leaf.kind {
         return cells.next(cx, &leaf.oid, from, include, end);
     }
     let reached = from.is_empty() || (include && from == [0]);
@@ -231,7 +233,7 @@ mod tests {
 
     fn view() -> View {
         let base = "1.3.6.1.4.1.8072.9999.9999.2741".parse().unwrap();
-        View::new(Layout { base, mib_2: true, private: true })
+        View::new(Served { base, mib_2: true, private: true })
     }
 
     /// A snapshot of a captured tree, read completely.
@@ -358,7 +360,7 @@ mod tests {
         let rows = |cells: &dyn Instances| (0..).map_while(|row| cells.at(&cx, row)).count();
         let mut large = 0;
         for leaf in view.leaves() {
-            let Kind::Column(_, cells) = leaf.kind else { continue };
+            let LeafKind::Column(_, cells) = leaf.kind else { continue };
             // Tables with a fixed number of rows are searched row by row.
             let rows = rows(cells);
             if rows > 40 {
@@ -373,7 +375,7 @@ mod tests {
         let instances = |object: &str| {
             let object: Oid = object.parse().unwrap();
             let column = view.leaves().iter().find(|leaf| *leaf.oid == *object.as_slice()).unwrap();
-            let Kind::Column(_, cells) = column.kind else { panic!("{object}") };
+            let LeafKind::Column(_, cells) = column.kind else { panic!("{object}") };
             rows(cells)
         };
         assert_eq!(instances("1.3.6.1.2.1.6.19.1.7"), 0, "listeners are no rows of tcpConnectionTable");
@@ -384,7 +386,7 @@ mod tests {
     #[test]
     fn counters_that_cannot_be_read_are_passed_at_once() {
         let (view, snapshot) = (view(), Snapshot::new(crate::config::Config::default().max_ages()));
-        let is_registered = |leaf: &&Leaf| matches!(leaf.kind, Kind::Registered(..));
+        let is_registered = |leaf: &&Leaf| matches!(leaf.kind, LeafKind::Registered(..));
         let together = view.leaves().iter().skip_while(|leaf| !is_registered(leaf)).take_while(is_registered);
         assert_eq!(together.count(), registry::all().len(), "nothing stands between them");
         let first = view.leaves().iter().find(is_registered).unwrap();
@@ -438,9 +440,9 @@ mod tests {
     #[test]
     fn what_is_not_wanted_is_not_served() {
         let base: Oid = "1.3.6.1.4.1.4711".parse().unwrap();
-        let standard = View::new(Layout { base: base.clone(), mib_2: true, private: false });
+        let standard = View::new(Served { base: base.clone(), mib_2: true, private: false });
         assert_eq!(standard.subtrees().len(), MIB_2_SUBTREES.len());
-        let private = View::new(Layout { base: base.clone(), mib_2: false, private: true });
+        let private = View::new(Served { base: base.clone(), mib_2: false, private: true });
         assert_eq!(private.subtrees(), [base]);
         assert!(private.leaves().iter().all(|leaf| leaf.oid.starts_with(&[1, 3, 6, 1, 4, 1, 4711])));
     }

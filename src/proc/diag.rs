@@ -39,7 +39,7 @@ const DROPS: usize = 8;
 
 /// Which request an answer is to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestId {
     /// Its sequence number.
     pub sequence: u32,
     /// The netlink port that it was sent from.
@@ -48,7 +48,7 @@ pub struct Asked {
 
 /// One socket of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Socket<A> {
+pub struct DumpedSocket<A> {
     /// The local endpoint.
     pub local: Endpoint<A>,
     /// The remote endpoint; zeros where there is none.
@@ -114,7 +114,7 @@ pub enum MessageFault {
 
 /// The request for all sockets of a protocol and family, with their memory.
 #[must_use]
-pub fn request<A: Address>(protocol: u8, asked: Asked) -> Vec<u8> {
+pub fn request<A: Address>(protocol: u8, asked: RequestId) -> Vec<u8> {
     let mut octets = Vec::with_capacity(HEADER + REQUEST);
     octets.extend(u32::try_from(HEADER + REQUEST).unwrap_or(u32::MAX).to_ne_bytes());
     octets.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
@@ -143,8 +143,8 @@ fn family<A: Address>() -> u8 {
 /// If the kernel refuses, or anything is not whole, and what `each` says.
 pub fn sockets<A: Address>(
     datagram: &[u8],
-    asked: Asked,
-    mut each: impl FnMut(Socket<A>) -> Result<(), NoMemory>,
+    asked: RequestId,
+    mut each: impl FnMut(DumpedSocket<A>) -> Result<(), NoMemory>,
 ) -> Result<bool, DiagError> {
     let (mut rest, mut number) = (datagram, 0);
     while !rest.is_empty() {
@@ -186,7 +186,7 @@ struct Message<'a> {
     length: usize,
     kind: u16,
     flags: u16,
-    asked: Asked,
+    asked: RequestId,
     payload: &'a [u8],
 }
 
@@ -199,13 +199,13 @@ impl<'a> Message<'a> {
             length,
             kind: u16::from_ne_bytes(half(octets, 4)?),
             flags: u16::from_ne_bytes(half(octets, 6)?),
-            asked: Asked { sequence: number(8)?, port: number(12)? },
+            asked: RequestId { sequence: number(8)?, port: number(12)? },
             payload: octets.get(HEADER..length)?,
         })
     }
 }
 
-fn socket<A: Address>(payload: &[u8]) -> Result<Socket<A>, MessageFault> {
+fn socket<A: Address>(payload: &[u8]) -> Result<DumpedSocket<A>, MessageFault> {
     let mut socket = header(payload).ok_or(MessageFault::NoSocket)?;
     let mut rest = payload.get(SOCKET..).unwrap_or_default();
     while !rest.is_empty() {
@@ -223,7 +223,7 @@ fn socket<A: Address>(payload: &[u8]) -> Result<Socket<A>, MessageFault> {
 }
 
 /// struct inet_diag_msg; none if it is not whole, or of another family.
-fn header<A: Address>(octets: &[u8]) -> Option<Socket<A>> {
+fn header<A: Address>(octets: &[u8]) -> Option<DumpedSocket<A>> {
     if octets.len() < SOCKET || *octets.first()? != family::<A>() {
         return None;
     }
@@ -233,7 +233,7 @@ fn header<A: Address>(octets: &[u8]) -> Option<Socket<A>> {
         let port = u16::from_be_bytes(half(octets, port)?);
         Some(Endpoint { address: A::from_octets(octets.get(address..)?)?, port })
     };
-    Some(Socket {
+    Some(DumpedSocket {
         local: endpoint(4, 8)?,
         remote: endpoint(6, 24)?,
         state: *octets.get(1)?,
@@ -262,9 +262,9 @@ mod tests {
     use super::*;
     use crate::proc::sockets::{V4, V6};
 
-    const ASKED: Asked = Asked { sequence: 7, port: 1234 };
+    const ASKED: RequestId = RequestId { sequence: 7, port: 1234 };
 
-    fn message(kind: u16, flags: u16, asked: Asked, payload: &[u8]) -> Vec<u8> {
+    fn message(kind: u16, flags: u16, asked: RequestId, payload: &[u8]) -> Vec<u8> {
         let mut octets = Vec::new();
         octets.extend(u32::try_from(16 + payload.len()).unwrap().to_ne_bytes());
         octets.extend(kind.to_ne_bytes());
@@ -294,7 +294,7 @@ mod tests {
         payload
     }
 
-    fn read(datagram: &[u8]) -> Result<(Vec<Socket<V4>>, bool), DiagError> {
+    fn read(datagram: &[u8]) -> Result<(Vec<DumpedSocket<V4>>, bool), DiagError> {
         let mut seen = Vec::new();
         let done = sockets(datagram, ASKED, |socket| {
             seen.push(socket);
@@ -342,9 +342,11 @@ mod tests {
 
     #[test]
     fn what_is_for_somebody_else_or_to_no_request_of_ours_is_passed_over() {
-        for asked in
-            [Asked { sequence: 6, ..ASKED }, Asked { port: 0, ..ASKED }, Asked { port: 1235, ..ASKED }]
-        {
+        for asked in [
+            RequestId { sequence: 6, ..ASKED },
+            RequestId { port: 0, ..ASKED },
+            RequestId { port: 1235, ..ASKED },
+        ] {
             for (kind, payload) in [
                 (SOCK_DIAG_BY_FAMILY, &of_socket(9)[..]),
                 (NLMSG_DONE, &[0; 4]),

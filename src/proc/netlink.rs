@@ -5,7 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one socket to the kernel")]
 
-use super::diag::{self, Asked, DiagError, Socket};
+use super::diag::{self, DiagError, DumpedSocket, RequestId};
 use super::error::NoMemory;
 use super::sockets::Address;
 use rustix::fd::OwnedFd;
@@ -45,10 +45,10 @@ const KERNEL: u32 = 0;
 pub fn dump<A: Address>(
     protocol: u8,
     go_on: impl Fn() -> bool,
-    each: impl FnMut(Socket<A>) -> Result<(), NoMemory>,
+    each: impl FnMut(DumpedSocket<A>) -> Result<(), NoMemory>,
 ) -> Result<(), DumpError> {
     let (socket, port) = open(netlink::SOCK_DIAG)?;
-    let asked = Asked { sequence: SEQUENCE, port };
+    let asked = RequestId { sequence: SEQUENCE, port };
     let request = diag::request::<A>(protocol, asked);
     rustix::net::sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(KERNEL, 0))
         .map_err(io::Error::from)?;
@@ -67,9 +67,9 @@ fn open(protocol: Protocol) -> io::Result<(OwnedFd, u32)> {
 
 fn receive<A: Address>(
     socket: &OwnedFd,
-    asked: Asked,
+    asked: RequestId,
     go_on: impl Fn() -> bool,
-    mut each: impl FnMut(Socket<A>) -> Result<(), NoMemory>,
+    mut each: impl FnMut(DumpedSocket<A>) -> Result<(), NoMemory>,
 ) -> Result<(), DumpError> {
     let mut buffer = vec![0; LARGEST];
     while go_on() {
@@ -145,7 +145,7 @@ mod tests {
         let (ours, port) = open(netlink::USERSOCK).unwrap();
         let (other, sender) = open(netlink::USERSOCK).unwrap();
         assert!(port != KERNEL && sender != KERNEL && port != sender);
-        let asked = Asked { sequence: SEQUENCE, port };
+        let asked = RequestId { sequence: SEQUENCE, port };
         // An end of the dump, as the kernel would send it.
         let mut end = Vec::new();
         end.extend(20_u32.to_ne_bytes());

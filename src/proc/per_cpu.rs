@@ -59,11 +59,11 @@ pub enum Columns<'a> {
 
 /// What stands in such a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub struct CpuTable {
     /// The names of the figures of every row.
     pub names: Vec<String>,
     /// A row for each CPU, in the order of their indexes.
-    pub rows: Vec<Row>,
+    pub rows: Vec<CpuRow>,
     /// Whether the rows tell their CPU; otherwise they have their position, which is another CPU's once one goes.
     pub indexed: bool,
     /// How many bits a counter has before it goes on from 0.
@@ -72,10 +72,10 @@ pub struct Table {
 
 /// The figures of one CPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct CpuRow {
     /// Its index, or the position of the row, from 0.
     pub cpu: u32,
-    /// In the order of [`Table::names`].
+    /// In the order of [`CpuTable::names`].
     pub figures: Vec<u64>,
 }
 
@@ -85,7 +85,7 @@ pub struct Row {
 ///
 /// # Errors
 /// As [`table`].
-pub fn softnet(contents: &[u8]) -> Result<Table, ParseError> {
+pub fn softnet(contents: &[u8]) -> Result<CpuTable, ParseError> {
     let mut table = table(contents, SOFTNET, Width::Int)?;
     let retired = table.names.iter().position(|name| name == CPU_COLLISION);
     if let Some(at) = retired.filter(|_| table.indexed) {
@@ -102,7 +102,7 @@ pub fn softnet(contents: &[u8]) -> Result<Table, ParseError> {
 /// # Errors
 /// If a figure is none or too long, a row has another number of columns than the first or fewer than there are names in
 /// the header, the CPUs are not in order, there is no row, or more of them than CPUs that a kernel can have.
-pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<Table, ParseError> {
+pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<CpuTable, ParseError> {
     let lines = contents.split(|&b| b == b'\n').enumerate().map(|(at, line)| (at + 1, line));
     let mut lines = lines.filter(|(_, line)| !line.is_empty());
     let (names, least, index) = match columns {
@@ -113,7 +113,7 @@ pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<Tabl
             (names.clone(), names.len(), None)
         }
     };
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<CpuRow> = Vec::new();
     let mut first = None;
     for (number, line) in lines {
         let wrong = |fault: Fault| ParseError::new(number, fault);
@@ -130,12 +130,12 @@ pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<Tabl
         let follows = rows.last().is_none_or(|last| cpu > u64::from(last.cpu));
         let cpu = u32::try_from(cpu).ok().filter(|cpu| follows && (*cpu as usize) < MOST_CPUS);
         let cpu = cpu.ok_or_else(|| wrong(Fault::CpuOrder))?;
-        rows.push(Row { cpu, figures: kept(&names, index, &all).map(|(_, figure)| figure).collect() });
+        rows.push(CpuRow { cpu, figures: kept(&names, index, &all).map(|(_, figure)| figure).collect() });
     }
     let width_of_first = first.ok_or_else(|| ParseError::new(0, Fault::NoRow))?;
     let columns = vec![0; width_of_first];
     let names = kept(&names, index, &columns).map(|(name, _)| name.to_owned()).collect();
-    Ok(Table { names, rows, indexed: index.is_some_and(|at| at < width_of_first), width })
+    Ok(CpuTable { names, rows, indexed: index.is_some_and(|at| at < width_of_first), width })
 }
 
 /// The columns that have a name and are not the CPU's index, with their figures.
@@ -245,7 +245,7 @@ mod tests {
         ("6.18", 15, [0, 1], [0x2063_a313, 0x2305_78b2]),
     ];
 
-    fn column(table: &Table, name: &str) -> Vec<u64> {
+    fn column(table: &CpuTable, name: &str) -> Vec<u64> {
         let at = table.names.iter().position(|other| other == name).unwrap();
         table.rows.iter().map(|row| row.figures[at]).collect()
     }

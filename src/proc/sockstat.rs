@@ -6,7 +6,7 @@ use super::words;
 
 /// One figure of net/sockstat: its section, its key, its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figure {
+pub struct SockstatFigure {
     /// `TCP`, as the kernel writes it.
     pub section: String,
     /// `inuse`
@@ -18,7 +18,7 @@ pub struct Figure {
 /// All figures of net/sockstat or net/sockstat6, and what had to be left out: a line with anything wrong in
 /// it goes as a whole.
 #[must_use]
-pub fn figures(contents: &[u8]) -> (Vec<Figure>, Vec<ParseError>) {
+pub fn figures(contents: &[u8]) -> (Vec<SockstatFigure>, Vec<ParseError>) {
     let (mut figures, mut problems) = (Vec::new(), Vec::new());
     for (at, line) in contents.split(|&b| b == b'\n').enumerate() {
         if line.is_empty() {
@@ -32,7 +32,7 @@ pub fn figures(contents: &[u8]) -> (Vec<Figure>, Vec<ParseError>) {
     (figures, problems)
 }
 
-fn section(line: &[u8]) -> Result<Vec<Figure>, Fault> {
+fn section(line: &[u8]) -> Result<Vec<SockstatFigure>, Fault> {
     let mut words = words(line);
     let head = words.next().unwrap_or_default();
     let section = head.strip_suffix(b":").ok_or_else(|| Fault::NoSection(Excerpt::of(head)))?;
@@ -45,7 +45,7 @@ fn section(line: &[u8]) -> Result<Vec<Figure>, Fault> {
             found: Excerpt::of(word),
         })?;
         let value = number.as_level(width(&key)).count();
-        figures.push(Figure { section: section.clone(), key, value });
+        figures.push(SockstatFigure { section: section.clone(), key, value });
     }
     Ok(figures)
 }
@@ -89,7 +89,7 @@ mod tests {
             figures(b"sockets: used 42\nTCP: inuse 5 orphan 0 tw 1 alloc 8 mem 2\nFRAG: inuse 0 memory 0\n");
         assert!(problems.is_empty());
         assert_eq!(figures.len(), 8);
-        let orphan = Figure { section: "TCP".into(), key: "orphan".into(), value: Some(0) };
+        let orphan = SockstatFigure { section: "TCP".into(), key: "orphan".into(), value: Some(0) };
         assert!(figures.contains(&orphan));
     }
 

@@ -10,7 +10,7 @@
 //! new, so that it counts from then on.
 
 use super::figure::Width;
-use super::per_cpu::{Row, Table};
+use super::per_cpu::{CpuRow, CpuTable};
 use std::collections::BTreeMap;
 
 /// What a reading comes to.
@@ -40,11 +40,11 @@ struct Count {
 
 impl Unwrapped {
     /// Adds a reading up. What was not in the reading before counts as it is.
-    pub fn sums(&mut self, table: &Table, is_level: impl Fn(&str) -> bool) -> Sums {
+    pub fn sums(&mut self, table: &CpuTable, is_level: impl Fn(&str) -> bool) -> Sums {
         let mut sums = Sums::default();
         let mut before = std::mem::take(&mut self.counts);
         for (at, name) in table.names.iter().enumerate() {
-            let figure = |row: &Row| Some((row.cpu, *row.figures.get(at)?));
+            let figure = |row: &CpuRow| Some((row.cpu, *row.figures.get(at)?));
             let figures: BTreeMap<u32, u64> = table.rows.iter().filter_map(figure).collect();
             let sum = if is_level(name) {
                 sum(&figures)
@@ -73,7 +73,7 @@ fn sum(figures: &BTreeMap<u32, u64>) -> u64 {
 
 impl Count {
     /// Adds what each CPU has counted since; says which have less than they had.
-    fn add(&mut self, figures: BTreeMap<u32, u64>, table: &Table) -> Vec<u32> {
+    fn add(&mut self, figures: BTreeMap<u32, u64>, table: &CpuTable) -> Vec<u32> {
         let mut fell = Vec::new();
         let rows_are_the_same =
             self.indexed == table.indexed && (table.indexed || self.latest.len() == figures.len());
@@ -118,7 +118,7 @@ mod tests {
 
     /// A table as Linux 5.10 and later print it, with the index of each CPU, or as 4.18 does: dropped and, from 5.10 on,
     /// backlog_len.
-    fn printed(rows: &[(u32, u32)], indexed: bool) -> Table {
+    fn printed(rows: &[(u32, u32)], indexed: bool) -> CpuTable {
         let row = |(cpu, dropped): &(u32, u32)| match indexed {
             true => format!("0 {dropped:08x} 0 0 0 0 0 0 0 0 0 {:08x} {cpu:08x}\n", cpu + 1),
             false => format!("0 {dropped:08x} 0 0 0 0 0 0 0 0 0\n"),

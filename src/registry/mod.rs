@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 /// The kind of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum CounterKind {
     /// Only ever grows: Counter64.
     Counter,
     /// A level, which rises and falls with activity: Gauge32.
@@ -67,7 +67,7 @@ pub struct Registered {
     /// `lnsTcpExtListenDrops`
     pub descriptor: &'static str,
     /// What kind of figure it is.
-    pub kind: Kind,
+    pub kind: CounterKind,
     /// How much a growing value should worry.
     pub concern: Concern,
     /// What it counts.
@@ -204,14 +204,14 @@ mod tests {
 
     #[test]
     fn twelve_figures_are_no_counters() {
-        let others: Vec<_> = all().iter().filter(|entry| entry.kind != Kind::Counter).collect();
+        let others: Vec<_> = all().iter().filter(|entry| entry.kind != CounterKind::Counter).collect();
         assert_eq!(others.len(), 12);
-        let of_kind = |wanted: fn(Kind) -> bool| -> Vec<_> {
+        let of_kind = |wanted: fn(CounterKind) -> bool| -> Vec<_> {
             others.iter().filter(|entry| wanted(entry.kind)).map(|entry| entry.descriptor).collect()
         };
         // Activity on the host moves these; the others change only when somebody sets them, or never.
         assert_eq!(
-            of_kind(|kind| kind == Kind::Gauge),
+            of_kind(|kind| kind == CounterKind::Gauge),
             [
                 "lnsTcpCurrEstab",
                 "lnsMPTcpExtMPCurrEstab",
@@ -222,12 +222,12 @@ mod tests {
             ]
         );
         assert_eq!(
-            of_kind(|kind| kind == Kind::Setting),
+            of_kind(|kind| kind == CounterKind::Setting),
             ["lnsIpDefaultTTL", "lnsTcpRtoMin", "lnsTcpRtoMax"]
         );
-        assert_eq!(of_kind(|kind| kind == Kind::Integer), ["lnsTcpMaxConn"]);
+        assert_eq!(of_kind(|kind| kind == CounterKind::Integer), ["lnsTcpMaxConn"]);
         assert_eq!(
-            of_kind(|kind| matches!(kind, Kind::Enumeration(_))),
+            of_kind(|kind| matches!(kind, CounterKind::Enumeration(_))),
             ["lnsIpForwarding", "lnsTcpRtoAlgorithm"]
         );
     }

@@ -2,7 +2,7 @@
 //! subagent's recorder and the command `resets` share.
 
 use super::pace::Pace;
-use super::table::{EPHEMERAL, Table};
+use super::table::{EPHEMERAL, ResetTable};
 use crate::proc::figure::Figure;
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockstat::numbers;
@@ -20,7 +20,7 @@ pub struct Counting {
     instance: Instance,
     pace: Pace,
     /// What was counted.
-    pub table: Table,
+    pub table: ResetTable,
     /// Where tracefs is, or what of it is to be seen.
     pub tracefs: PathBuf,
 }
@@ -36,7 +36,7 @@ impl Counting {
             Place::Tracefs(path) => (Instance::make(&path, buffer)?, path),
         };
         let pace = Pace::new(instance.buffer, Instant::now());
-        Ok(Self { instance, pace, table: Table::default(), tracefs })
+        Ok(Self { instance, pace, table: ResetTable::default(), tracefs })
     }
 
     /// When to empty the buffers next.

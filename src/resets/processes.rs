@@ -70,10 +70,10 @@ impl Processes {
         Some(found)
     }
 
-    fn status(&self, thread: u32) -> Option<Status> {
+    fn status(&self, thread: u32) -> Option<Thread> {
         let mut text = Vec::new();
         read::whole(&self.root.path().join(format!("{thread}/status")), &mut text).ok()?;
-        Status::parse(&text)
+        Thread::parse(&text)
     }
 
     fn saved(&self, thread: u32) -> Option<String> {
@@ -134,7 +134,7 @@ fn may_be_part_of_a_name(before: &[&[u8]], line: &[u8]) -> bool {
 
 /// What we need of PID/status.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Status {
+pub struct Thread {
     /// With what does not print escaped.
     pub name: String,
     /// The number of its first thread.
@@ -143,7 +143,7 @@ pub struct Status {
     pub parent: u32,
 }
 
-impl Status {
+impl Thread {
     /// None for what no kernel writes.
     #[must_use]
     pub fn parse(contents: &[u8]) -> Option<Self> {

@@ -24,7 +24,7 @@ const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// A row of lnsResetTable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
+pub struct ResetRow {
     /// lnsResetDirection
     pub direction: Direction,
     /// lnsResetSide
@@ -42,7 +42,7 @@ pub struct Row {
 /// Why there is no reading of resets. Callers within a moment of each other share one error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecorderError {
-    /// Resets cannot be traced here.
+    /// RecordedResets cannot be traced here.
     #[error("{0}")]
     Trace(Arc<TraceError>),
     /// The recorder has ended.
@@ -52,9 +52,9 @@ pub enum RecorderError {
 
 /// A reading of the source `resets`.
 #[derive(Debug, Clone, Default)]
-pub struct Resets {
+pub struct RecordedResets {
     /// The rows in the order of their index: by direction, side, port, length of the reason, reason.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ResetRow>,
     /// lnsResetLostEvents
     pub lost: u64,
     /// lnsResetSince: between two readings of the same, no count of a row falls.
@@ -66,7 +66,7 @@ pub struct Resets {
 enum Order {
     /// With the ports that are ephemeral, which the thread does not find out itself: it touches nothing but tracefs,
     /// so that no /proc of somebody else's can hold it up.
-    Read(RangeInclusive<u16>, SyncSender<Result<Resets, RecorderError>>),
+    Read(RangeInclusive<u16>, SyncSender<Result<RecordedResets, RecorderError>>),
     Stop,
 }
 
@@ -104,7 +104,7 @@ impl Handle {
     ///
     /// # Errors
     /// Says why resets cannot be traced here.
-    pub fn read(&self, ephemeral: RangeInclusive<u16>) -> Result<Resets, RecorderError> {
+    pub fn read(&self, ephemeral: RangeInclusive<u16>) -> Result<RecordedResets, RecorderError> {
         let (answer, answered) = sync_channel(1);
         let asked = self.0.send(Order::Read(ephemeral, answer)).ok();
         let answer = asked.and_then(|()| answered.recv().ok());
@@ -158,13 +158,13 @@ struct Recording {
     /// When it was tried in vain to begin, and why.
     failed: Option<(Instant, Arc<TraceError>)>,
     /// When it was told that rows made way, and how many they were.
-    told: Option<(Instant, u64)>,
+    logged: Option<(Instant, u64)>,
 }
 
 impl Recording {
     fn new(buffer: u64) -> Self {
         let try_to_begin = Box::new(Counting::begin);
-        Self { buffer, try_to_begin, counting: None, since: None, failed: None, told: None }
+        Self { buffer, try_to_begin, counting: None, since: None, failed: None, logged: None }
     }
 
     fn run(mut self, orders: &Receiver<Order>) {
@@ -189,7 +189,7 @@ impl Recording {
         }
     }
 
-    fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<Resets, RecorderError> {
+    fn read(&mut self, ephemeral: RangeInclusive<u16>) -> Result<RecordedResets, RecorderError> {
         self.begin()?.table.set_ephemeral(ephemeral);
         let problem = self.empty().err().map(Arc::new);
         if self.begin()?.table.take_fall() {
@@ -197,7 +197,7 @@ impl Recording {
         }
         let since = self.since;
         let counting = self.begin()?;
-        let rows = counting.table.rows().map(|(key, row)| Row {
+        let rows = counting.table.rows().map(|(key, row)| ResetRow {
             direction: key.direction,
             side: key.side,
             port: key.port,
@@ -205,7 +205,7 @@ impl Recording {
             count: row.count,
             peer: row.remote,
         });
-        Ok(Resets { rows: ordered(rows.collect()), lost: counting.lost(), since, problem })
+        Ok(RecordedResets { rows: ordered(rows.collect()), lost: counting.lost(), since, problem })
     }
 
     /// Begins to count, unless it is done already, or was tried in vain a moment ago: each try has the kernel make
@@ -245,19 +245,19 @@ impl Recording {
         let Some(counting) = &mut self.counting else { return Ok(()) };
         let emptied = counting.empty();
         let rows = counting.table.displaced;
-        self.tell_displaced(rows);
+        self.log_displaced(rows);
         emptied
     }
 
-    fn tell_displaced(&mut self, rows: u64) {
+    fn log_displaced(&mut self, rows: u64) {
         let now = Instant::now();
-        let (last, told) = self.told.map_or((None, 0), |(when, told)| (Some(when), told));
+        let (last, told) = self.logged.map_or((None, 0), |(when, told)| (Some(when), told));
         if rows > told && last.is_none_or(|last| now.saturating_duration_since(last) >= TELL_AGAIN) {
             tracing::warn!(
                 rows,
                 "the table of resets is full: rows not seen for long have made way for others"
             );
-            self.told = Some((now, rows));
+            self.logged = Some((now, rows));
         }
     }
 }
@@ -269,7 +269,7 @@ fn anew(before: Option<SystemTime>, now: SystemTime) -> SystemTime {
 }
 
 /// Rows in the order of their index. Two reasons that the kernel calls the same are one row.
-fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
+fn ordered(mut rows: Vec<ResetRow>) -> Vec<ResetRow> {
     rows.sort_by(|a, b| index(a).cmp(&index(b)));
     rows.dedup_by(|row, first| {
         let same = index(row) == index(first);
@@ -282,7 +282,7 @@ fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-fn index(row: &Row) -> (Direction, Side, u16, usize, &str) {
+fn index(row: &ResetRow) -> (Direction, Side, u16, usize, &str) {
     (row.direction, row.side, row.port, row.reason.len(), &row.reason)
 }
 
@@ -292,7 +292,7 @@ pub(crate) mod tests {
     use crate::resets::table::EPHEMERAL;
 
     /// A handle that is always given the same answer.
-    pub(crate) fn answering(answer: Result<Resets, RecorderError>) -> Handle {
+    pub(crate) fn answering(answer: Result<RecordedResets, RecorderError>) -> Handle {
         let (sender, orders) = channel();
         std::thread::spawn(move || {
             while let Ok(Order::Read(_, asked)) = orders.recv() {
@@ -302,9 +302,15 @@ pub(crate) mod tests {
         Handle(sender)
     }
 
-    pub(crate) fn row(direction: Direction, port: u16, reason: &str, count: u64, peer: Option<&str>) -> Row {
+    pub(crate) fn row(
+        direction: Direction,
+        port: u16,
+        reason: &str,
+        count: u64,
+        peer: Option<&str>,
+    ) -> ResetRow {
         let peer = peer.map(|peer| peer.parse().unwrap());
-        Row { direction, side: Side::Local, port, reason: reason.into(), count, peer }
+        ResetRow { direction, side: Side::Local, port, reason: reason.into(), count, peer }
     }
 
     #[test]
@@ -347,7 +353,7 @@ pub(crate) mod tests {
             tried.send(()).unwrap();
             Err(TraceError::NotMounted)
         });
-        let is_told = |answer: &Result<Resets, RecorderError>| matches!(answer, Err(RecorderError::Trace(why)) if matches!(**why, TraceError::NotMounted));
+        let is_told = |answer: &Result<RecordedResets, RecorderError>| matches!(answer, Err(RecorderError::Trace(why)) if matches!(**why, TraceError::NotMounted));
         for _ in 0..100 {
             assert!(is_told(&recording.read(EPHEMERAL)));
         }

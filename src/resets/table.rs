@@ -27,7 +27,7 @@ pub struct Key {
 
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Row {
+pub struct Tally {
     /// How many rows were made before it: another figure where it made way and has begun again.
     pub number: u64,
     /// How many resets.
@@ -100,8 +100,8 @@ impl Places {
 
 /// The table.
 #[derive(Debug)]
-pub struct Table {
-    rows: LruCache<Key, Row>,
+pub struct ResetTable {
+    rows: LruCache<Key, Tally>,
     ephemeral: RangeInclusive<u16>,
     /// How many rows there were.
     made: u64,
@@ -115,7 +115,7 @@ pub struct Table {
     pub displaced_resets: u64,
 }
 
-impl Default for Table {
+impl Default for ResetTable {
     fn default() -> Self {
         Self {
             rows: LruCache::new(LARGEST),
@@ -129,7 +129,7 @@ impl Default for Table {
     }
 }
 
-impl Table {
+impl ResetTable {
     /// Says which ports are ephemeral from now on (net.ipv4.ip_local_port_range).
     pub fn set_ephemeral(&mut self, ports: RangeInclusive<u16>) {
         self.ephemeral = ports;
@@ -143,7 +143,7 @@ impl Table {
             row.add(reset);
             return;
         }
-        let mut row = Row { number: self.made, ..Row::default() };
+        let mut row = Tally { number: self.made, ..Tally::default() };
         self.made += 1;
         row.add(reset);
         self.fell |= self.vacated.has(&key);
@@ -175,12 +175,12 @@ impl Table {
     }
 
     /// All rows, in no order that means anything.
-    pub fn rows(&self) -> impl Iterator<Item = (&Key, &Row)> {
+    pub fn rows(&self) -> impl Iterator<Item = (&Key, &Tally)> {
         self.rows.iter()
     }
 }
 
-impl Row {
+impl Tally {
     fn add(&mut self, reset: &Reset) {
         self.count += 1;
         self.local = reset.local.address.or(self.local);
@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    fn keys(table: &Table) -> Vec<(Side, u16, u64)> {
+    fn keys(table: &ResetTable) -> Vec<(Side, u16, u64)> {
         let mut keys: Vec<_> = table.rows().map(|(key, row)| (key.side, key.port, row.count)).collect();
         keys.sort();
         keys
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_port_is_that_of_the_service() {
-        let mut table = Table::default();
+        let mut table = ResetTable::default();
         table.count(&reset(7211, 50_000));
         table.count(&reset(50_000, 443));
         // Both or neither could be the service's.
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn direction_and_reason_are_rows_of_their_own() {
-        let mut table = Table::default();
+        let mut table = ResetTable::default();
         for direction in [Direction::Sent, Direction::Received] {
             for reason in [None, Some(0), Some(1)] {
                 table.count(&Reset { direction, reason, ..reset(7211, 50_000) });
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn rows_not_seen_for_long_make_way_and_are_counted() {
-        let mut table = Table::default();
+        let mut table = ResetTable::default();
         let ports = 1..=u16::try_from(LARGEST.get()).unwrap();
         for port in ports.clone() {
             table.count(&reset(port, 50_000));
@@ -283,8 +283,8 @@ mod tests {
     /// Two readings of a row between which its count falls, or may have fallen, have a fall between them.
     #[test]
     fn a_row_that_comes_again_is_told_and_no_other() {
-        let mut table = Table::default();
-        let fill = |table: &mut Table, from: u16| {
+        let mut table = ResetTable::default();
+        let fill = |table: &mut ResetTable, from: u16| {
             (from..from + 4096).for_each(|port| table.count(&reset(port, 50_000)));
         };
         fill(&mut table, 1);
@@ -311,7 +311,8 @@ mod tests {
     /// Whoever reads at any times: a count is never less than at an earlier reading of the same time that counts begin at.
     #[test]
     fn no_count_falls_between_two_falls() {
-        let (mut table, mut seen, mut since, mut random) = (Table::default(), HashMap::new(), 0_u32, 1_u32);
+        let (mut table, mut seen, mut since, mut random) =
+            (ResetTable::default(), HashMap::new(), 0_u32, 1_u32);
         for step in 0..200_000 {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             // A few thousand more keys than rows, some of them much more often than others.
@@ -331,8 +332,8 @@ mod tests {
 
     #[test]
     fn a_row_that_comes_again_is_another_one() {
-        let mut table = Table::default();
-        let number = |table: &Table| table.rows().find(|(key, _)| key.port == 1).unwrap().1.number;
+        let mut table = ResetTable::default();
+        let number = |table: &ResetTable| table.rows().find(|(key, _)| key.port == 1).unwrap().1.number;
         table.count(&reset(1, 50_000));
         table.count(&reset(1, 50_000));
         assert_eq!(number(&table), 0);
@@ -343,7 +344,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_last_stands_and_what_is_unknown_does_not_hide_it() {
-        let mut table = Table::default();
+        let mut table = ResetTable::default();
         table.count(&reset(7211, 50_000));
         let nobody = End { address: None, port: 0 };
         table.count(&Reset {

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 /// Positions of rows, found when they are first asked for: four octets for each.
 #[derive(Debug, Default)]
-pub struct Instances(OnceLock<Vec<u32>>);
+pub struct Positions(OnceLock<Vec<u32>>);
 
-impl Instances {
+impl Positions {
     /// The positions of those rows that are instances; `is_one` is given each row in order, and the one before it that is.
     /// None at all where there is no memory for them.
     pub fn of<T>(&self, rows: &[T], is_one: impl Fn(&T, Option<&T>) -> bool) -> &[u32] {
@@ -29,7 +29,7 @@ impl Instances {
     }
 }
 
-/// A row by the position that [`Instances::of`] has for it.
+/// A row by the position that [`Positions::of`] has for it.
 pub fn row<'a, T>(rows: &'a [T], positions: &[u32], instance: usize) -> Option<&'a T> {
     rows.get(usize::try_from(*positions.get(instance)?).ok()?)
 }

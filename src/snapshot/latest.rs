@@ -1,7 +1,7 @@
 //! The latest reading of a source, how old it is, and how its readings went.
 
 use super::detail::Detail;
-use super::notes::{Notes, told};
+use super::notes::{Notes, joined};
 use super::problem::Problem;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use super::touched::{SourceId, Touched};
@@ -126,7 +126,7 @@ impl<S: Source> Latest<S> {
         let notes = self.notes.keep(timing.ended, notes);
         let mut wrong: Vec<&dyn Display> = problems.iter().map(|problem| problem as _).collect();
         wrong.extend(notes.iter().map(|note| note as &dyn Display));
-        let problem = (!wrong.is_empty()).then(|| told(&wrong));
+        let problem = (!wrong.is_empty()).then(|| joined(&wrong));
         let from = self.rests.map_or(timing.ended, |rests| rests.max(timing.ended));
         self.rests = Some(from + timing.cost * RESTS);
         self.timing = Some(timing);
@@ -145,7 +145,7 @@ impl<S: Source> Latest<S> {
 }
 
 /// A source, whatever its data is.
-pub trait Entry {
+pub trait AnySource {
     /// lnsAgentSourceName
     fn name(&self) -> &'static str;
     /// See [`Source::READ_FROM`].
@@ -184,7 +184,7 @@ pub trait Entry {
     fn forget(&mut self);
 }
 
-impl<S: Source> Entry for Latest<S> {
+impl<S: Source> AnySource for Latest<S> {
     fn name(&self) -> &'static str {
         S::NAME
     }

@@ -27,7 +27,7 @@ pub mod udp;
 
 pub use detail::Detail;
 pub use due::Job;
-pub use latest::{Begun, Change, Done, Entry, Health, Latest, News};
+pub use latest::{AnySource, Begun, Change, Done, Health, Latest, News};
 pub use source::MaxAges;
 pub use store::Snapshot;
 pub use touched::{SourceId, Touched};

@@ -69,7 +69,7 @@ impl Notes {
 }
 
 /// What is wrong with a reading, for a line of the log: a file may be wrong in every one of its lines.
-pub fn told(problems: &[&dyn fmt::Display]) -> String {
+pub fn joined(problems: &[&dyn fmt::Display]) -> String {
     const TOLD: usize = 5;
     let mut text = problems.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if problems.len() > TOLD {
@@ -112,7 +112,7 @@ mod tests {
     fn many_problems_are_told_in_one_short_line() {
         let problems: Vec<_> = (1..=1000).map(|n| format!("line {n}")).collect();
         let problems: Vec<&dyn fmt::Display> = problems.iter().map(|problem| problem as _).collect();
-        assert_eq!(told(&problems[..2]), "line 1; line 2");
-        assert_eq!(told(&problems), "line 1; line 2; line 3; line 4; line 5; and 995 more");
+        assert_eq!(joined(&problems[..2]), "line 1; line 2");
+        assert_eq!(joined(&problems), "line 1; line 2; line 3; line 4; line 5; and 995 more");
     }
 }

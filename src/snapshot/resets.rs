@@ -6,7 +6,7 @@ use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::read::ProcRoot;
 use crate::resets::counting::ephemeral;
 use crate::resets::recorder::Handle;
-pub use crate::resets::recorder::Resets;
+pub use crate::resets::recorder::RecordedResets;
 use std::time::Duration;
 
 /// Whether resets are wanted, and who records them.
@@ -29,7 +29,7 @@ impl Memory {
     }
 }
 
-impl Source for Resets {
+impl Source for RecordedResets {
     const NAME: &'static str = "resets";
     const READ_FROM: &'static str = "the kernel's trace events of them";
     // They are recorded apart from `/proc`.

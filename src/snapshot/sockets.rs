@@ -1,6 +1,6 @@
 //! What the sources `tcp` and `udp` have in common: how much of a socket table to keep, and its rows in order.
 
-use super::instances::Instances;
+use super::instances::Positions;
 use crate::proc::error::{Fault, NoMemory};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6};
 
@@ -25,17 +25,17 @@ impl Families {
 
 /// The rows of a protocol's two tables, each in the order of its index in the MIB.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub struct SocketRows {
     /// net/tcp, listeners included, or net/udp
-    pub ipv4: Vec<Row<V4>>,
+    pub ipv4: Vec<SocketRow<V4>>,
     /// net/tcp6, listeners included, or net/udp6
-    pub ipv6: Vec<Row<V6>>,
-    connections4: Instances,
-    connections6: Instances,
-    unconnected4: Instances,
+    pub ipv6: Vec<SocketRow<V6>>,
+    connections4: Positions,
+    connections6: Positions,
+    unconnected4: Positions,
 }
 
-impl Rows {
+impl SocketRows {
     /// The positions in net/tcp's rows of what is a connection (RFC 4022), and no listener.
     pub fn connections4(&self) -> &[u32] {
         self.connections4.of(&self.ipv4, |row, _| row.state != TcpState::Listen.number())
@@ -62,7 +62,7 @@ impl Rows {
 
 /// One socket of a table, as compact as it can be: 24 octets for IPv4, 48 for IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row<A> {
+pub struct SocketRow<A> {
     /// Inode; 0 where no process holds the socket.
     pub inode: u64,
     local_address: A,
@@ -73,7 +73,7 @@ pub struct Row<A> {
     pub state: u8,
 }
 
-impl<A: Address> Row<A> {
+impl<A: Address> SocketRow<A> {
     /// The row of a socket.
     pub(super) fn new(local: Endpoint<A>, remote: Endpoint<A>, state: u8, inode: u64) -> Self {
         Self {
@@ -119,7 +119,7 @@ pub(super) fn plus(sum: Option<u64>, part: Option<u32>) -> Option<u64> {
 }
 
 /// Memory for the rows of a host under attack may not be had: then this table fails, not the process.
-pub(super) fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), NoMemory> {
+pub(super) fn keep<A>(rows: &mut Vec<SocketRow<A>>, row: SocketRow<A>) -> Result<(), NoMemory> {
     if rows.len() == rows.capacity() {
         rows.try_reserve(rows.len().max(256)).map_err(|_| NoMemory)?;
     }
@@ -130,11 +130,11 @@ pub(super) fn keep<A>(rows: &mut Vec<Row<A>>, row: Row<A>) -> Result<(), NoMemor
 /// Puts rows in the order of a key, and keeps the last of those with equal ones: a table may show a socket twice that
 /// changes meanwhile, and the later row is the newer one.
 pub(super) fn in_order<A: Address, K: Ord>(
-    rows: &mut Vec<Row<A>>,
-    key: impl Fn(&Row<A>) -> K,
+    rows: &mut Vec<SocketRow<A>>,
+    key: impl Fn(&SocketRow<A>) -> K,
 ) -> Result<(), NoMemory> {
     // Sorting takes memory too, and ends the process where there is none: then better this table fails.
-    let spare = Vec::<Row<A>>::new().try_reserve_exact(rows.len());
+    let spare = Vec::<SocketRow<A>>::new().try_reserve_exact(rows.len());
     spare.map_err(|_| NoMemory)?;
     rows.sort_by_key(&key);
     rows.dedup_by(|later, kept| {
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn rows_are_compact() {
-        assert!(size_of::<Row<V4>>() <= 32);
-        assert!(size_of::<Row<V6>>() <= 56);
+        assert!(size_of::<SocketRow<V4>>() <= 32);
+        assert!(size_of::<SocketRow<V6>>() <= 56);
     }
 }

@@ -6,13 +6,13 @@ use super::problem::Problem;
 use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::figure::Width;
 use crate::proc::read::{self, ProcRoot, ReadError};
-use crate::proc::sockstat::{Figure, figures, numbers};
+use crate::proc::sockstat::{SockstatFigure, figures, numbers};
 use std::time::Duration;
 
 /// One reading of the source `sockstat`.
 #[derive(Debug, Default)]
 pub struct Sockstat {
-    figures: Vec<Figure>,
+    figures: Vec<SockstatFigure>,
     limits: Vec<(&'static str, Vec<Option<u64>>)>,
     /// What could not be read.
     pub problems: Vec<Problem>,
@@ -76,7 +76,7 @@ impl Sockstat {
     /// A figure, such as `TCP` `inuse`; none that is below zero.
     #[must_use]
     pub fn figure(&self, section: &str, key: &str) -> Option<u64> {
-        let is = |figure: &&Figure| figure.section == section && figure.key == key;
+        let is = |figure: &&SockstatFigure| figure.section == section && figure.key == key;
         self.figures.iter().find(is)?.value
     }
 

@@ -1,6 +1,6 @@
 //! The latest reading of every source.
 
-use super::latest::{Change, Done, Entry, Latest, News};
+use super::latest::{AnySource, Change, Done, Latest, News};
 use super::problem::Problem;
 use super::source::{MaxAges, Others, Source};
 use super::touched::{SourceId, Touched, each_source};
@@ -31,13 +31,13 @@ macro_rules! store {
 
             /// A source, whatever its data is.
             #[must_use]
-            pub fn entry(&self, id: SourceId) -> &dyn Entry {
+            pub fn entry(&self, id: SourceId) -> &dyn AnySource {
                 match id {
                     $(SourceId::$id => &self.$field,)*
                 }
             }
 
-            pub(super) fn entry_mut(&mut self, id: SourceId) -> &mut dyn Entry {
+            pub(super) fn entry_mut(&mut self, id: SourceId) -> &mut dyn AnySource {
                 match id {
                     $(SourceId::$id => &mut self.$field,)*
                 }

@@ -11,7 +11,7 @@ use super::detail::Detail;
 use super::notes::Note;
 use super::ports::Ports;
 use super::problem::Problem;
-use super::sockets::{Families, Row, Rows, in_order, keep, plus};
+use super::sockets::{Families, SocketRow, SocketRows, in_order, keep, plus};
 use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::cpu::Stopwatch;
 use crate::proc::error::{Fault, ParseError};
@@ -56,7 +56,7 @@ pub struct Tcp {
     /// The sockets of every local port that has a listener, by port; nothing unless both tables were read.
     pub ports: Vec<(u16, StateCounts)>,
     /// Present when asked for.
-    pub rows: Option<Rows>,
+    pub rows: Option<SocketRows>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// Figures that were below zero.
@@ -65,11 +65,11 @@ pub struct Tcp {
 
 /// What reading one TCP table brings.
 #[derive(Debug)]
-struct Table<A> {
+struct Counted<A> {
     counts: StateCounts,
     listeners: HashMap<Endpoint<A>, Listener<A>>,
-    rows: Vec<Row<A>>,
-    /// Rows in a state that no MIB knows: the first such state, to tell it.
+    rows: Vec<SocketRow<A>>,
+    /// SocketRows in a state that no MIB knows: the first such state, to tell it.
     unknown_state: Option<u8>,
 }
 
@@ -83,7 +83,7 @@ impl Tcp {
     /// Each of the two has this budget, so that the other one stays where one is slow.
     fn read_within(budget: Duration, root: &ProcRoot, families: Families, detail: Detail) -> Self {
         let (mut this, mut ports) = (Self::default(), Ports::default());
-        let mut rows = Rows::default();
+        let mut rows = SocketRows::default();
         if families.ipv4 {
             if let Some(table) = this.table(budget, root, "tcp", detail, &mut ports) {
                 (this.ipv4, this.listeners4, rows.ipv4) = table;
@@ -107,7 +107,7 @@ impl Tcp {
     pub fn inodes(&self) -> impl Iterator<Item = u64> {
         let listeners = self.listeners4.iter().map(|listener| listener.inode);
         let listeners = listeners.chain(self.listeners6.iter().map(|listener| listener.inode));
-        listeners.chain(self.rows.iter().flat_map(Rows::inodes))
+        listeners.chain(self.rows.iter().flat_map(SocketRows::inodes))
     }
 
     /// The counts of a table, its listeners and its rows; all of them zero and empty where the kernel lacks IPv6, `None`
@@ -120,8 +120,8 @@ impl Tcp {
         file: &str,
         detail: Detail,
         ports: &mut Ports,
-    ) -> Option<(Option<StateCounts>, Vec<Listener<A>>, Vec<Row<A>>)> {
-        let mut table = Table::<A> {
+    ) -> Option<(Option<StateCounts>, Vec<Listener<A>>, Vec<SocketRow<A>>)> {
+        let mut table = Counted::<A> {
             counts: StateCounts::default(),
             listeners: HashMap::new(),
             rows: Vec::new(),
@@ -158,7 +158,7 @@ impl Tcp {
             self.notes.push(Note::below_zero(&format!("an accept queue of net/{file}")));
         }
         listeners.sort_unstable_by_key(|listener| listener.endpoint);
-        if let Err(cause) = in_order(&mut table.rows, Row::endpoints) {
+        if let Err(cause) = in_order(&mut table.rows, SocketRow::endpoints) {
             self.problems.push(Problem::NoMemory { path, cause });
             return None;
         }
@@ -166,7 +166,7 @@ impl Tcp {
     }
 }
 
-impl<A: Address> Table<A> {
+impl<A: Address> Counted<A> {
     #[inline]
     fn row(&mut self, line: &[u8], detail: Detail, ports: &mut Ports) -> Result<(), Fault> {
         let head = head::<A>(line)?;
@@ -183,7 +183,7 @@ impl<A: Address> Table<A> {
             self.listener(&head)?;
         }
         if detail == Detail::Rows {
-            keep(&mut self.rows, Row::of(&head, state.number())?)?;
+            keep(&mut self.rows, SocketRow::of(&head, state.number())?)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ macro_rules! each_source {
             Tcp tcp: crate::snapshot::tcp::Tcp;
             Udp udp: crate::snapshot::udp::Udp;
             Processes processes: crate::snapshot::processes::Processes;
-            Resets resets: crate::snapshot::resets::Resets;
+            Resets resets: crate::snapshot::resets::RecordedResets;
         }
     };
 }

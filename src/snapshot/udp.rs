@@ -10,7 +10,7 @@ use super::counts::UdpCounts;
 use super::detail::Detail;
 use super::notes::Note;
 use super::problem::{NoDump, Problem};
-use super::sockets::{CONNECTED, Families, Row, Rows, in_order, keep, plus};
+use super::sockets::{CONNECTED, Families, SocketRow, SocketRows, in_order, keep, plus};
 use super::sockstat::Sockstat;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use crate::proc::cpu::Stopwatch;
@@ -72,7 +72,7 @@ pub struct Udp {
     /// IPv6
     pub ipv6: Option<UdpCounts>,
     /// Present when asked for.
-    pub rows: Option<Rows>,
+    pub rows: Option<SocketRows>,
     /// How they were counted.
     pub way: Way,
     /// What the next reading must know.
@@ -84,7 +84,7 @@ pub struct Udp {
 }
 
 /// A family's counts and rows.
-type Table<A> = (UdpCounts, Vec<Row<A>>);
+type Counted<A> = (UdpCounts, Vec<SocketRow<A>>);
 
 /// Why a table has no counts.
 enum Failed {
@@ -126,7 +126,7 @@ impl Udp {
 
     /// The inodes of all sockets whose rows were read, 0 for those that no process holds.
     pub fn inodes(&self) -> impl Iterator<Item = u64> {
-        self.rows.iter().flat_map(Rows::inodes)
+        self.rows.iter().flat_map(SocketRows::inodes)
     }
 
     /// What there is to say of this way of counting after another one, if it loses nothing.
@@ -148,7 +148,7 @@ impl Udp {
         detail: Detail,
         go_on: impl Fn() -> bool,
     ) -> Option<Self> {
-        let (mut this, mut rows) = (Self::default(), Rows::default());
+        let (mut this, mut rows) = (Self::default(), SocketRows::default());
         if families.ipv4 {
             (this.ipv4, rows.ipv4) = this.accept("udp", table(root, "udp", detail, &go_on))?;
         }
@@ -163,8 +163,8 @@ impl Udp {
     fn accept<A>(
         &mut self,
         file: &str,
-        table: Result<Table<A>, Failed>,
-    ) -> Option<(Option<UdpCounts>, Vec<Row<A>>)> {
+        table: Result<Counted<A>, Failed>,
+    ) -> Option<(Option<UdpCounts>, Vec<SocketRow<A>>)> {
         match table {
             Ok((counts, rows)) => {
                 self.note(file, &counts);
@@ -196,7 +196,7 @@ impl Udp {
         if !root.is_of_own_namespace() {
             return Err(NoDump::Elsewhere);
         }
-        let (mut this, mut rows) = (Self { way: Way::Dump, ..Self::default() }, Rows::default());
+        let (mut this, mut rows) = (Self { way: Way::Dump, ..Self::default() }, SocketRows::default());
         if families.ipv4 {
             let (counts, table) = dumped::<V4>(detail, &go_on)?;
             this.note("udp", &counts);
@@ -222,7 +222,7 @@ impl Udp {
         Self {
             ipv4: family(families.ipv4, "UDP", "udp"),
             ipv6: family(families.ipv6, "UDP6", "udp6"),
-            rows: (detail == Detail::Rows).then(Rows::default),
+            rows: (detail == Detail::Rows).then(SocketRows::default),
             way: Way::Sockstat,
             ..Self::default()
         }
@@ -261,7 +261,7 @@ fn count(
     counts.drops = counts.drops.zip(drops).map(|(sum, drops)| sum.saturating_add(drops));
 }
 
-fn ordered<A: Address>(rows: &mut Vec<Row<A>>) -> Result<(), NoMemory> {
+fn ordered<A: Address>(rows: &mut Vec<SocketRow<A>>) -> Result<(), NoMemory> {
     in_order(rows, |row| (row.endpoints(), row.instance()))
 }
 
@@ -270,7 +270,7 @@ fn table<A: Address>(
     file: &str,
     detail: Detail,
     go_on: impl Fn() -> bool,
-) -> Result<Table<A>, Failed> {
+) -> Result<Counted<A>, Failed> {
     let (mut counts, mut rows) = (UdpCounts::NONE, Vec::new());
     let path = root.net(file);
     let outcome = read::lines(&path, identity::<A>, |number, line| {
@@ -298,16 +298,16 @@ fn add<A: Address>(
     head: &Head<'_>,
     detail: Detail,
     counts: &mut UdpCounts,
-    rows: &mut Vec<Row<A>>,
+    rows: &mut Vec<SocketRow<A>>,
 ) -> Result<(), Fault> {
     count(counts, head.state, head.queues()?, Some(head.drops()?));
     if detail == Detail::Rows {
-        keep(rows, Row::of(head, head.state)?)?;
+        keep(rows, SocketRow::of(head, head.state)?)?;
     }
     Ok(())
 }
 
-fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Table<A>, NoDump> {
+fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Counted<A>, NoDump> {
     let mut dumped = Dumped { detail, counts: UdpCounts::NONE, rows: Vec::new(), seen: Seen::default() };
     netlink::dump::<A>(diag::UDP, go_on, |socket| dumped.add(&socket))?;
     ordered(&mut dumped.rows)?;
@@ -318,14 +318,14 @@ fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Table<
 struct Dumped<A> {
     detail: Detail,
     counts: UdpCounts,
-    rows: Vec<Row<A>>,
+    rows: Vec<SocketRow<A>>,
     seen: Seen,
 }
 
 impl<A: Address> Dumped<A> {
     /// Between two datagrams the kernel remembers its place by a number of sockets (`udp_dump` in net/ipv4/udp_diag.c), so
     /// that as many of the last ones come a second time as there are new ones before them.
-    fn add(&mut self, socket: &diag::Socket<A>) -> Result<(), NoMemory> {
+    fn add(&mut self, socket: &diag::DumpedSocket<A>) -> Result<(), NoMemory> {
         // Its port and its inode stay, also where it gets a peer meanwhile. What no process holds has no inode, and others
         // may be like it.
         let identity = (&socket.local.port.to_ne_bytes()[..], &socket.inode.to_ne_bytes()[..]);
@@ -337,7 +337,10 @@ impl<A: Address> Dumped<A> {
         let queues = (level(socket.transmit_queue), level(socket.receive_queue));
         count(&mut self.counts, socket.state, queues, socket.drops.map(u64::from));
         if self.detail == Detail::Rows {
-            keep(&mut self.rows, Row::new(socket.local, socket.remote, socket.state, socket.inode.into()))?;
+            keep(
+                &mut self.rows,
+                SocketRow::new(socket.local, socket.remote, socket.state, socket.inode.into()),
+            )?;
         }
         Ok(())
     }
@@ -572,7 +575,7 @@ mod tests {
     #[test]
     fn a_socket_that_a_dump_shows_again_counts_once() {
         let end = |port| crate::proc::sockets::Endpoint { address: [127, 0, 0, 1], port };
-        let socket = |port, inode| diag::Socket {
+        let socket = |port, inode| diag::DumpedSocket {
             local: end(port),
             remote: end(0),
             state: UNCONNECTED,
@@ -586,7 +589,7 @@ mod tests {
         let page: Vec<_> = (1..=200).map(|inode| socket(53, inode)).collect();
         let new = socket(53, 201);
         // One that got a peer meanwhile, one with the same port, one with the same inode after 2^32 others.
-        let connected = diag::Socket { remote: end(9), state: CONNECTED, ..page[199] };
+        let connected = diag::DumpedSocket { remote: end(9), state: CONNECTED, ..page[199] };
         for socket in page.iter().chain(&page[100..]).chain([&new, &connected, &socket(54, 1)]) {
             dumped.add(socket).unwrap();
         }

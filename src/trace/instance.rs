@@ -9,7 +9,7 @@
 use super::error::{TraceError, failed};
 use super::folder::{EVENTS, Folder, PREFIX, remove_left_overs};
 use super::format::{Format, FormatError};
-use super::page::{Layout, lost};
+use super::page::{PageLayout, lost};
 use super::reset::{Events, Reset};
 use crate::proc::read;
 use std::fs::{self, File, OpenOptions};
@@ -44,7 +44,7 @@ pub struct Drained {
 #[derive(Debug)]
 pub struct Instance {
     folder: Folder,
-    layout: Layout,
+    layout: PageLayout,
     /// What the events look like.
     pub events: Events,
     /// The size of the buffer of each CPU, in octets.
@@ -184,7 +184,7 @@ impl Drop for Instance {
 /// What the kernel says of the events and of its buffers.
 struct Described {
     events: Events,
-    layout: Layout,
+    layout: PageLayout,
 }
 
 impl Described {
@@ -195,7 +195,7 @@ impl Described {
         let [sent, received] = EVENTS
             .map(|event| parsed(events.join("tcp").join(event).join("format"), &mut text, Format::parse));
         let of_tcp = Events::new(&sent?, &received?)?;
-        let layout = parsed(events.join("header_page"), &mut text, Layout::parse)?;
+        let layout = parsed(events.join("header_page"), &mut text, PageLayout::parse)?;
         Ok(Self { events: of_tcp, layout })
     }
 }
@@ -362,7 +362,7 @@ mod tests {
     fn page() -> Vec<u8> {
         let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace/6.18");
         let mut page = fs::read(captured.join("trace_pipe_raw")).unwrap();
-        let layout = Layout::parse(&fs::read(captured.join("header_page")).unwrap()).unwrap();
+        let layout = PageLayout::parse(&fs::read(captured.join("header_page")).unwrap()).unwrap();
         page.resize(layout.size(), 0);
         page
     }

@@ -8,7 +8,7 @@ use crate::proc::decimal;
 
 /// Where the records are in a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
+pub struct PageLayout {
     /// Offset and size of the number of octets that the records take.
     commit: (usize, usize),
     /// Where the records begin.
@@ -23,7 +23,7 @@ const COMMIT: u64 = (1 << 27) - 1;
 /// Sub-buffers are a page each unless somebody made them larger for all of the host.
 const LARGEST_PAGE: usize = 16 << 20;
 
-impl Layout {
+impl PageLayout {
     /// Reads `events/header_page`.
     ///
     /// # Errors
@@ -170,13 +170,13 @@ mod tests {
     }
 
     fn records(page: &[u8]) -> Vec<Result<usize, Broken>> {
-        let layout = Layout::parse(HEADER).unwrap();
+        let layout = PageLayout::parse(HEADER).unwrap();
         layout.records(page).map(|record| record.map(<[u8]>::len)).collect()
     }
 
     #[test]
     fn the_header_says_where_records_are() {
-        let layout = Layout::parse(HEADER).unwrap();
+        let layout = PageLayout::parse(HEADER).unwrap();
         assert_eq!((layout.commit, layout.data, layout.size()), ((8, 8), 16, 4096));
         let text = String::from_utf8(HEADER.to_vec()).unwrap();
         for broken in [
@@ -186,11 +186,11 @@ mod tests {
             text.replace("offset:8;\tsize:8", "offset:8;\tsize:7"),
             text.replace("offset:8;\tsize:8", "offset:12;\tsize:8"),
         ] {
-            assert!(Layout::parse(broken.as_bytes()).is_err(), "{broken}");
+            assert!(PageLayout::parse(broken.as_bytes()).is_err(), "{broken}");
         }
         // A machine of 32 bits.
         let narrow = text.replace("offset:8;\tsize:8", "offset:8;\tsize:4").replace("offset:16", "offset:12");
-        let layout = Layout::parse(narrow.as_bytes()).unwrap();
+        let layout = PageLayout::parse(narrow.as_bytes()).unwrap();
         let mut page = [0; 24];
         page[8..12].copy_from_slice(&8_u32.to_ne_bytes());
         page[12..16].copy_from_slice(&first(1, 0).to_ne_bytes());

@@ -271,7 +271,7 @@ fn known(address: IpAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::page::Layout;
+    use crate::trace::page::PageLayout;
 
     const SENT: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_send_reset");
     const RECEIVED: &[u8] = include_bytes!("../../tests/trace/6.18/tcp_receive_reset");
@@ -461,7 +461,7 @@ mod tests {
         for _ in 0..20_000 {
             let formats = (Format::parse(&damaged(SENT)), Format::parse(&damaged(RECEIVED)));
             let (Ok(sent), Ok(received)) = formats else { continue };
-            let (Ok(both), Ok(layout)) = (Events::new(&sent, &received), Layout::parse(&damaged(header)))
+            let (Ok(both), Ok(layout)) = (Events::new(&sent, &received), PageLayout::parse(&damaged(header)))
             else {
                 continue;
             };
@@ -503,7 +503,7 @@ mod tests {
         let header = include_bytes!("../../tests/trace/6.18/header_page");
         let page = include_bytes!("../../tests/trace/6.18/trace_pipe_raw");
         let events = running();
-        let layout = Layout::parse(header).unwrap();
+        let layout = PageLayout::parse(header).unwrap();
         let resets: Vec<_> =
             layout.records(page).map(|record| events.decode(record.unwrap()).unwrap()).collect();
         let of = |port: u16, direction: Direction| {

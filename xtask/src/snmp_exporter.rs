@@ -47,14 +47,14 @@ fn modules(root: &Path, made: &[File], (folder, reads, makes): (&str, &str, &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use netstat_agentx::mib::view::{Layout, View};
+    use netstat_agentx::mib::view::{Served, View};
     use std::collections::BTreeSet;
 
     /// Without the generators the text cannot be compared, but it must contain every walked object that we serve.
     #[test]
     fn every_object_is_in_the_modules_under_its_number() {
         let base = netstat_agentx::config::Config::default().mib.base_oid;
-        let view = View::new(Layout { base: base.into(), mib_2: false, private: true });
+        let view = View::new(Served { base: base.into(), mib_2: false, private: true });
         for (.., path) in FORMS {
             let text = crate::file::read(&crate::root(), path).unwrap();
             let lines: Vec<_> = text.lines().map(str::trim).collect();

@@ -25,7 +25,7 @@ pub(super) enum Whose {
 }
 
 /// What to explain.
-pub(super) struct Asked {
+pub(super) struct Question {
     /// Counters, each with the value that a line shows for it.
     pub(super) meant: Vec<(Meant, Option<(Figure, Whose)>)>,
     /// Whether a text of several lines was given.
@@ -35,15 +35,15 @@ pub(super) struct Asked {
 }
 
 /// Every counter, but none twice.
-pub(super) fn everything(others: &[(String, String)]) -> Asked {
-    let is_counter = |entry: &&Registered| entry.kind == registry::Kind::Counter;
+pub(super) fn everything(others: &[(String, String)]) -> Question {
+    let is_counter = |entry: &&Registered| entry.kind == registry::CounterKind::Counter;
     let known = registry::all().iter().filter(is_counter).map(Meant::Known);
     // IcmpMsg.InType3 is Icmp.InDestUnreachs, which is listed already.
     let is_there = |group: &str, name: &str| numbered(group, name).is_some_and(|other| other.named.is_some());
     let others = others.iter().filter(|(group, name)| !is_there(group, name));
     let others = others.map(|(group, name)| Meant::Other(group.clone(), name.clone()));
     let meant = known.chain(others).map(|meant| (meant, None)).collect();
-    Asked { meant, pasted: false, outcome: Ok(()) }
+    Question { meant, pasted: false, outcome: Ok(()) }
 }
 
 /// Finds what the arguments mention.
@@ -51,9 +51,9 @@ pub(super) fn ask(
     arguments: &[String],
     local: &Local,
     others: &[(String, String)],
-) -> Result<Asked, Failure> {
+) -> Result<Question, Failure> {
     let finder = Finder { base: local.base(), others };
-    let mut asked = Asked { meant: Vec::new(), pasted: false, outcome: Ok(()) };
+    let mut asked = Question { meant: Vec::new(), pasted: false, outcome: Ok(()) };
     let mut strange = Vec::new();
     for argument in arguments {
         let text = if argument == "-" { standard_input()? } else { argument.clone() };

@@ -8,7 +8,7 @@ use crate::mib::table::{Cells, Rows, Table, column, component};
 use crate::smi::date_and_time;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use crate::snapshot::{Entry, SourceId};
+use crate::snapshot::{AnySource, SourceId};
 
 /// lnsAgent
 pub static GROUP: Group = Group {
@@ -187,17 +187,17 @@ fn sources(cx: &Context<'_>) -> impl Iterator<Item = SourceId> {
 struct Sources;
 
 impl Rows for Sources {
-    type Row<'a> = &'a dyn Entry;
+    type Row<'a> = &'a dyn AnySource;
 
     fn len(cx: &Context<'_>) -> usize {
         sources(cx).count()
     }
 
-    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a dyn Entry> {
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a dyn AnySource> {
         sources(cx).nth(position).map(|source| cx.snapshot.entry(source))
     }
 
-    fn index(source: &&dyn Entry, name: &mut Oid) {
+    fn index(source: &&dyn AnySource, name: &mut Oid) {
         push_text(name, source.name());
     }
 }

@@ -5,7 +5,7 @@ use crate::mib::index::push_text;
 use crate::mib::object::{Group, Object, Place, Read, Scalar};
 use crate::mib::syntax::Syntax;
 use crate::mib::table::{Cells, Rows, Table, column, component, sparse};
-use crate::resets::recorder::Row;
+use crate::resets::recorder::ResetRow;
 use crate::smi::date_and_time;
 use crate::smi::inet::{AddressType, inet_address};
 use crate::smi::oid::Oid;
@@ -158,17 +158,17 @@ fn tracing(cx: &Context<'_>) -> Option<Tracing> {
 struct Resets;
 
 impl Rows for Resets {
-    type Row<'a> = &'a Row;
+    type Row<'a> = &'a ResetRow;
 
     fn len(cx: &Context<'_>) -> usize {
         cx.resets().map_or(0, |resets| resets.rows.len())
     }
 
-    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a Row> {
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a ResetRow> {
         cx.resets()?.rows.get(position)
     }
 
-    fn index(row: &&Row, name: &mut Oid) {
+    fn index(row: &&ResetRow, name: &mut Oid) {
         name.extend(&[row.direction as u32, row.side as u32, row.port.into()]);
         push_text(name, &row.reason);
     }
@@ -234,7 +234,7 @@ mod tests {
             row(Sent, 7212, "INVALID_SYN", 1, None),
             row(Received, 443, "NOT_SPECIFIED", 2, Some("::1")),
         ];
-        let resets = recorder::Resets { rows, lost: 9, problem: None, since: Some(since) };
+        let resets = recorder::RecordedResets { rows, lost: 9, problem: None, since: Some(since) };
         let no_socket = "1.1.7211.9.78.79.95.83.79.67.75.69.84";
         let invalid_syn = "1.1.7212.11.73.78.86.65.76.73.68.95.83.89.78";
         let not_specified = "2.1.443.13.78.79.84.95.83.80.69.67.73.70.73.69.68";
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_problem_is_told_beside_what_could_be_read() {
         let problem = Some(TraceError::BrokenPage(Broken).into());
-        let resets = recorder::Resets { problem, ..recorder::Resets::default() };
+        let resets = recorder::RecordedResets { problem, ..recorder::RecordedResets::default() };
         let served = served(Some(answering(Ok(resets))));
         assert_eq!(served[0], "2.0 = INTEGER: 1");
         assert!(served[2].ends_with("header_page and header_event say\""), "{served:?}");

@@ -95,7 +95,10 @@ mod tests {
             row(Received, 443, "NOT_SPECIFIED", 2, Some("::1")),
         ];
         snapshot.want_resets(true);
-        snapshot.recorded_by(answering(Ok(recorder::Resets { rows, ..recorder::Resets::default() })));
+        snapshot.recorded_by(answering(Ok(recorder::RecordedResets {
+            rows,
+            ..recorder::RecordedResets::default()
+        })));
         let mut subagent = Subagent::default();
         subagent.thresholds.configure(&config.thresholds, Instant::now());
         let root = ProcRoot::new(format!("{}/tests/proc/6.18", env!("CARGO_MANIFEST_DIR")));

@@ -6,7 +6,7 @@ use crate::mib::table::Rows;
 use crate::proc::sockets::{Address, TcpState};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use crate::snapshot::sockets::Row;
+use crate::snapshot::sockets::SocketRow;
 use crate::snapshot::tcp::Listener;
 use std::net::SocketAddr;
 
@@ -24,8 +24,8 @@ pub struct Socket {
     pub instance: u32,
 }
 
-impl<A: Address> From<&Row<A>> for Socket {
-    fn from(row: &Row<A>) -> Self {
+impl<A: Address> From<&SocketRow<A>> for Socket {
+    fn from(row: &SocketRow<A>) -> Self {
         Self {
             local: row.local().into(),
             remote: row.remote().into(),

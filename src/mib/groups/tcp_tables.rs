@@ -10,7 +10,7 @@ use crate::proc::sockets::V4;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::snapshot::instances;
-use crate::snapshot::sockets::Row;
+use crate::snapshot::sockets::SocketRow;
 
 /// The tables below tcp.
 pub static GROUP: Group = Group {
@@ -90,17 +90,17 @@ const CONN_REMOTE_PORT: Column = Column::standard(5, "tcpConnRemPort", PORT);
 struct Conn;
 
 impl Rows for Conn {
-    type Row<'a> = &'a Row<V4>;
+    type Row<'a> = &'a SocketRow<V4>;
 
     fn len(cx: &Context<'_>) -> usize {
         cx.tcp_rows().map_or(0, |rows| rows.ipv4.len())
     }
 
-    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a Row<V4>> {
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a SocketRow<V4>> {
         cx.tcp_rows()?.ipv4.get(position)
     }
 
-    fn index(row: &&Row<V4>, name: &mut Oid) {
+    fn index(row: &&SocketRow<V4>, name: &mut Oid) {
         push_ipv4(name, row.local());
         push_ipv4(name, row.remote());
     }

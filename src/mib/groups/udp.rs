@@ -10,7 +10,7 @@ use crate::proc::sockets::V4;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::snapshot::instances;
-use crate::snapshot::sockets::Row;
+use crate::snapshot::sockets::SocketRow;
 
 /// udp
 pub static GROUP: Group = Group {
@@ -71,18 +71,18 @@ const fn udp(subid: u32, name: &'static str, syntax: Syntax, kernel: &'static st
 struct Listening;
 
 impl Rows for Listening {
-    type Row<'a> = &'a Row<V4>;
+    type Row<'a> = &'a SocketRow<V4>;
 
     fn len(cx: &Context<'_>) -> usize {
         cx.udp_rows().map_or(0, |rows| rows.unconnected4().len())
     }
 
-    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a Row<V4>> {
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a SocketRow<V4>> {
         let rows = cx.udp_rows()?;
         instances::row(&rows.ipv4, rows.unconnected4(), position)
     }
 
-    fn index(row: &&Row<V4>, name: &mut Oid) {
+    fn index(row: &&SocketRow<V4>, name: &mut Oid) {
         push_ipv4(name, row.local());
     }
 }

@@ -7,7 +7,7 @@
 
 use super::read::{Counters, Held, is_per_cpu};
 use crate::proc::figure::Figure;
-use crate::registry::{self, Kind};
+use crate::registry::{self, CounterKind};
 use crate::snapshot::notes::Note;
 use crate::snapshot::source::Timing;
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ impl History {
         let (mut notes, mut anew) = (Vec::new(), false);
         let narrow = |group: &str| self.long == 32 && !WIDE.contains(&group) && !is_per_cpu(group);
         let entries = registry::all().iter().zip(&mut self.registered).zip(&mut reading.registered);
-        for ((entry, past), held) in entries.filter(|((entry, _), _)| entry.kind == Kind::Counter) {
+        for ((entry, past), held) in entries.filter(|((entry, _), _)| entry.kind == CounterKind::Counter) {
             let judged = Judged { group: entry.group, name: entry.name, narrow: narrow(entry.group), at };
             match judged.verdict(past, held.count(), &mut notes, &mut anew) {
                 Verdict::Serve(count) => *held = Held::Is(Figure::Count(count)),
@@ -181,7 +181,7 @@ fn extended(highest: u64, printed: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::mib::context::Context;
-    use crate::mib::view::{Layout, View};
+    use crate::mib::view::{Served, View};
     use crate::smi::oid::Oid;
     use crate::smi::value::Value;
     use crate::snapshot::problem::Problem;
@@ -233,7 +233,7 @@ mod tests {
         fn new() -> Self {
             let age = Duration::from_secs(1);
             let ages = MaxAges { counters: age, sockets: age, processes: age, answer_within: age };
-            let layout = Layout { base: Oid::from_slice(&BASE).unwrap(), mib_2: true, private: true };
+            let layout = Served { base: Oid::from_slice(&BASE).unwrap(), mib_2: true, private: true };
             Self { snapshot: Snapshot::new(ages), view: View::new(layout), start: Instant::now() }
         }
 

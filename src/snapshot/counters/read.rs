@@ -3,11 +3,11 @@
 use crate::proc::counters::{Item, lines, pairs};
 use crate::proc::error::ParseError;
 use crate::proc::figure::{Figure, Width};
-use crate::proc::per_cpu::{self, Table};
+use crate::proc::per_cpu::{self, CpuTable};
 use crate::proc::read::{self, ProcRoot, ReadError};
 use crate::proc::unwrapped::{Sums, Unwrapped};
 use crate::registry::icmp::IcmpType;
-use crate::registry::{self, Kind, Registered, Slot};
+use crate::registry::{self, CounterKind, Registered, Slot};
 use crate::snapshot::notes::Note;
 use crate::snapshot::problem::Problem;
 use std::collections::{BTreeMap, HashSet};
@@ -28,7 +28,7 @@ enum Form {
 }
 
 /// Reads the rows of the CPUs.
-type Parse = fn(&[u8]) -> Result<Table, ParseError>;
+type Parse = fn(&[u8]) -> Result<CpuTable, ParseError>;
 
 /// A file of the source, whether kernels lack it, and its form.
 const FILES: [(&str, bool, Form); 6] = [
@@ -90,7 +90,7 @@ pub struct Counters {
     by_name: OnceLock<Vec<Named>>,
     pub(in crate::snapshot) icmp_types: OnceLock<Vec<IcmpType>>,
     /// What is counted for each CPU, by group: not among the others until it is added up.
-    per_cpu: Vec<(&'static str, Table)>,
+    per_cpu: Vec<(&'static str, CpuTable)>,
     /// All that the registry does not know.
     pub unregistered: Vec<Unregistered>,
     /// Whether net/snmp was read without a problem: then what it lacks is known not to be.
@@ -118,7 +118,7 @@ fn order<'a>(group: &'a str, name: &'a str) -> (usize, &'a str, usize, &'a str) 
 
 /// The registered counters in the order of lnsCounterTable.
 static REGISTERED_BY_NAME: LazyLock<Vec<Slot>> = LazyLock::new(|| {
-    let counters = registry::all().iter().enumerate().filter(|(_, entry)| entry.kind == Kind::Counter);
+    let counters = registry::all().iter().enumerate().filter(|(_, entry)| entry.kind == CounterKind::Counter);
     let mut slots: Vec<_> = counters.map(|(slot, entry)| (order(entry.group, entry.name), slot)).collect();
     slots.sort_unstable();
     slots.into_iter().map(|(_, slot)| slot).collect()
@@ -155,8 +155,9 @@ impl Counters {
     /// Adds up what is counted for each CPU, on top of what was counted in the readings before.
     pub(super) fn add_up(&mut self, before: &mut PerCpu) {
         for (group, table) in std::mem::take(&mut self.per_cpu) {
-            let is_level =
-                |name: &str| registered(group, name).is_some_and(|(_, entry)| entry.kind == Kind::Gauge);
+            let is_level = |name: &str| {
+                registered(group, name).is_some_and(|(_, entry)| entry.kind == CounterKind::Gauge)
+            };
             let Sums { figures, fell } = before.0.entry(group).or_default().sums(&table, is_level);
             for (name, figure) in figures {
                 self.hold(None, group, &name, Figure::Count(figure));
@@ -291,11 +292,11 @@ impl Counters {
             return;
         };
         let figure = match entry.kind {
-            Kind::Counter => figure.as_count(),
+            CounterKind::Counter => figure.as_count(),
             _ => figure.as_level(Width::Int),
         };
         *free = Held::Is(figure);
-        if entry.kind != Kind::Integer && figure.count().is_none() {
+        if entry.kind != CounterKind::Integer && figure.count().is_none() {
             self.notes.push(Note::below_zero(&format!("{group} {name}")));
         }
     }

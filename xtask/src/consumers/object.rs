@@ -4,7 +4,7 @@ use netstat_agentx::mib::groups::GROUPS;
 use netstat_agentx::mib::names::resolve;
 use netstat_agentx::mib::object::{Object as Declared, Read};
 use netstat_agentx::mib::syntax::Syntax;
-use netstat_agentx::mib::view::{Kind, Layout, View};
+use netstat_agentx::mib::view::{LeafKind, Served, View};
 use netstat_agentx::registry::{self, Registered};
 use netstat_agentx::smi::oid::Oid;
 
@@ -29,20 +29,20 @@ impl Object {
     /// If there is no such object.
     pub fn named(name: &'static str) -> Self {
         let base = base();
-        let view = View::new(Layout { base: base.clone(), mib_2: true, private: true });
+        let view = View::new(Served { base: base.clone(), mib_2: true, private: true });
         let mut oid = resolve(name, &base).unwrap_or_else(|error| panic!("{error}"));
         let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid));
         let leaf = leaf.unwrap_or_else(|| panic!("{name} is no object with instances"));
-        if !matches!(leaf.kind, Kind::Column(..)) && oid.as_slice() == &*leaf.oid {
+        if !matches!(leaf.kind, LeafKind::Column(..)) && oid.as_slice() == &*leaf.oid {
             assert!(oid.push(0));
         }
         assert!(oid.as_slice().len() > leaf.oid.len(), "{name} needs an instance");
         let (units, description, counter) = match leaf.kind {
-            Kind::Scalar(scalar) => (scalar.units, scalar.description, read_from(scalar.name)),
-            Kind::Column(_, cells) => (cells.column().units, cells.column().description, None),
-            Kind::Registered(_, entry) => ("", "", Some(entry)),
+            LeafKind::Scalar(scalar) => (scalar.units, scalar.description, read_from(scalar.name)),
+            LeafKind::Column(_, cells) => (cells.column().units, cells.column().description, None),
+            LeafKind::Registered(_, entry) => ("", "", Some(entry)),
         };
-        let is_sum = matches!(leaf.kind, Kind::Scalar(scalar) if matches!(scalar.read, Read::Sum(..)));
+        let is_sum = matches!(leaf.kind, LeafKind::Scalar(scalar) if matches!(scalar.read, Read::Sum(..)));
         Self { name, oid: oid.to_string(), syntax: leaf.kind.syntax(), units, description, counter, is_sum }
     }
 

@@ -7,7 +7,7 @@ use crate::consumers::graphs::GRAPHS;
 use crate::consumers::object::Object;
 use netstat_agentx::mib::groups::lns_sockets::{FAMILY, TCP_STATE};
 use netstat_agentx::mib::object::Object as Declared;
-use netstat_agentx::registry::{self, Concern, Kind, Registered};
+use netstat_agentx::registry::{self, Concern, CounterKind, Registered};
 use std::collections::BTreeMap;
 
 /// Counter groups that nearly every Linux host has. The others (MPTcpExt, Sctp, Xfrm, UdpLite) are useful to few, who
@@ -118,7 +118,7 @@ fn counters(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {
         }
     }
     let worth = |entry: &&Registered| {
-        entry.kind == Kind::Counter
+        entry.kind == CounterKind::Counter
             && entry.concern != Concern::None
             && entry.retired.is_empty()
             && COMMON.contains(&entry.group)
