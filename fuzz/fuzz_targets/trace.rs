@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netstat_agentx::resets::processes::{Status, saved};
+use netstat_agentx::resets::processes::{Thread, saved};
 use netstat_agentx::resets::table::{LARGEST, ResetTable};
 use netstat_agentx::trace::format::Format;
 use netstat_agentx::trace::mounts::Mount;
@@ -21,7 +21,7 @@ struct Kernel {
     sent: Format,
     received: Format,
     events: Events,
-    layout: Layout,
+    layout: PageLayout,
 }
 
 static KERNEL: LazyLock<Kernel> = LazyLock::new(|| {
@@ -83,7 +83,7 @@ fn is_plain(name: &str) -> bool {
 
 /// PID/status, compared with a plain search for its lines.
 fn thread(contents: &[u8]) {
-    let status = Status::parse(contents);
+    let status = Thread::parse(contents);
     let line = |label: &str| {
         let mut lines = contents.split(|&octet| octet == b'\n');
         let value = lines.find_map(|line| line.strip_prefix(label.as_bytes()))?;

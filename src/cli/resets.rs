@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Print JSON, one document in a line each time
     #[arg(long)]
     json: bool,
-    /// Live for one interval, print once and end
+    /// Watch for one interval, print once and end
     #[arg(long)]
     once: bool,
     /// How often to print, 100ms to 1h; rates are those of the last five intervals [default: 2s]

@@ -42,7 +42,7 @@ pub struct ResetRow {
 /// Why there is no reading of resets. Callers within a moment of each other share one error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecorderError {
-    /// RecordedResets cannot be traced here.
+    /// Resets cannot be traced here.
     #[error("{0}")]
     Trace(Arc<TraceError>),
     /// The recorder has ended.

@@ -69,7 +69,7 @@ struct Counted<A> {
     counts: StateCounts,
     listeners: HashMap<Endpoint<A>, Listener<A>>,
     rows: Vec<SocketRow<A>>,
-    /// SocketRows in a state that no MIB knows: the first such state, to tell it.
+    /// Rows in a state that no MIB knows: the first such state, to tell it.
     unknown_state: Option<u8>,
 }
 
