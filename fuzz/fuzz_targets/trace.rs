@@ -31,7 +31,7 @@ static KERNEL: LazyLock<Kernel> = LazyLock::new(|| {
 });
 
 /// Counts what a page holds, which is no more than fits.
-fn count(layout: &Layout, events: &Events, page: &[u8]) {
+fn count(layout: &PageLayout, events: &Events, page: &[u8]) {
     let (mut table, mut resets, mut octets) = (ResetTable::default(), 0, 0);
     let records: Vec<_> = layout.records(page).collect();
     for (position, record) in records.iter().enumerate() {
