@@ -1,6 +1,6 @@
-//! `check` on captured and rebuilt `/proc` trees: its exact text, performance data and exit status.
+//! `check` on damaged `/proc` trees, and by all the names that its arguments have. Its texts are in `tests/commands/`.
 
-use crate::common::{configured, copy, program, text_of, tree};
+use crate::common::{configured, copy, program, tree};
 use std::path::Path;
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -29,24 +29,11 @@ fn copied() -> TempDir {
     folder
 }
 
-#[track_caller]
-fn assert_check(arguments: &str, text: &str, status: i32) {
-    assert_eq!(check(arguments), (format!("{text}\n"), status), "{arguments}");
-}
-
+/// Zeros too, so that graphs have no holes.
 #[test]
-fn everything_there_is_without_arguments() {
-    let (text, status) = check("");
-    let (text, performance) = text.split_once(" | ").unwrap();
-    assert_eq!(
-        (text, status),
-        (
-            "udp NONE: 5, tcp LISTEN: 3, tcp FIN WAIT2: 2, tcp CLOSE WAIT: 2, tcp ESTABLISHED: 1, \
-             tcp6 ESTABLISHED: 1, tcp6 FIN WAIT2: 1, tcp6 CLOSE WAIT: 1, tcp6 LISTEN: 1, udp6 NONE: 1",
-            0
-        )
-    );
-    // Zeros too, so that graphs have no holes.
+fn performance_data_has_every_state_of_every_type() {
+    let (text, _) = check("");
+    let (_, performance) = text.split_once(" | ").unwrap();
     let labels: Vec<_> = performance.split_whitespace().map(|part| part.split_once('=').unwrap().0).collect();
     let of_tcp = "ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN CLOSING";
     let expected: Vec<_> = ["tcp", "tcp6"]
@@ -55,62 +42,8 @@ fn everything_there_is_without_arguments() {
         .chain(["'udp_NONE'".to_owned(), "'udp6_NONE'".to_owned()])
         .collect();
     assert_eq!(labels, expected);
-    assert!(performance.contains("'tcp_FIN_WAIT2'=2;;;0 'tcp_TIME_WAIT'=0;;;0 "), "{performance}");
     assert_eq!(check("--type all --state all"), check(""));
     assert_eq!(check("--conn-type all --conn-status all"), check(""));
-}
-
-#[test]
-fn each_number_is_compared_with_the_ranges() {
-    for (arguments, text, status) in [
-        ("--type tcp --state listen", "tcp LISTEN: 3 | 'tcp_LISTEN'=3;;;0", 0),
-        ("--type tcp --state listen -w 3", "tcp LISTEN: 3 | 'tcp_LISTEN'=3;3;;0", 0),
-        ("--type tcp --state listen -w 2", "tcp LISTEN: 3 [WARNING] | 'tcp_LISTEN'=3;2;;0", 1),
-        ("--type tcp --state listen -w 4:", "tcp LISTEN: 3 [WARNING] | 'tcp_LISTEN'=3;4:;;0", 1),
-        ("--type tcp --state listen -w @3 -c @4:5", "tcp LISTEN: 3 [WARNING] | 'tcp_LISTEN'=3;@3;@4:5;0", 1),
-        ("--type tcp --state listen -w 2 -c 2.5", "tcp LISTEN: 3 [CRITICAL] | 'tcp_LISTEN'=3;2;2.5;0", 2),
-        ("--type tcp --state listen -w 9 -c ~:-1", "tcp LISTEN: 3 [CRITICAL] | 'tcp_LISTEN'=3;9;~:-1;0", 2),
-        ("--type tcp --state listen --critical=-5:5", "tcp LISTEN: 3 | 'tcp_LISTEN'=3;;-5:5;0", 0),
-        (
-            "--state close_wait --warning 1",
-            "tcp CLOSE WAIT: 2 [WARNING], tcp6 CLOSE WAIT: 1 | 'tcp_CLOSE_WAIT'=2;1;;0 'tcp6_CLOSE_WAIT'=1;1;;0",
-            1,
-        ),
-        (
-            "--state close_wait --warning 1 --critical 2:",
-            "tcp CLOSE WAIT: 2 [WARNING], tcp6 CLOSE WAIT: 1 [CRITICAL] \
-             | 'tcp_CLOSE_WAIT'=2;1;2:;0 'tcp6_CLOSE_WAIT'=1;1;2:;0",
-            2,
-        ),
-    ] {
-        assert_check(arguments, text, status);
-    }
-}
-
-/// 'all' leaves out what there is none of, a name does not; but a minimum is never passed over in silence.
-#[test]
-fn zeros() {
-    assert_check(
-        "--type tcp --state listen --state closing --critical 1:",
-        "tcp LISTEN: 3, tcp CLOSING: 0 [CRITICAL] | 'tcp_LISTEN'=3;;1:;0 'tcp_CLOSING'=0;;1:;0",
-        2,
-    );
-    assert_check(
-        "--state time_wait --critical 1:",
-        "No connections of type \"all\" in status \"time_wait\" found. [CRITICAL] | 'tcp_TIME_WAIT'=0;;1:;0 'tcp6_TIME_WAIT'=0;;1:;0",
-        2,
-    );
-    assert_check(
-        "--state time_wait --critical 1000",
-        "No connections of type \"all\" in status \"time_wait\" found. | 'tcp_TIME_WAIT'=0;;1000;0 'tcp6_TIME_WAIT'=0;;1000;0",
-        0,
-    );
-    let (text, status) = check("--type tcp6 --critical 1:");
-    assert_eq!(status, 0, "{text}");
-    assert!(
-        text.starts_with("tcp6 ESTABLISHED: 1, tcp6 FIN WAIT2: 1, tcp6 CLOSE WAIT: 1, tcp6 LISTEN: 1 |"),
-        "{text}"
-    );
 }
 
 /// What the psutil-based plugin says of what there is none of: OK, whatever the range. Its words are ours, but for a range
@@ -153,19 +86,6 @@ fn none_is_compared_where_the_psutil_based_plugin_passes_over_it() {
     assert_eq!(
         on_tree("--conn-type=udp --conn-status=listen --conn-status=none"),
         on_tree("--conn-type=udp")
-    );
-}
-
-#[test]
-fn udp_has_the_states_none_and_where_named_established() {
-    assert_check("--type udp", "udp NONE: 5 | 'udp_NONE'=5;;;0", 0);
-    assert_check("--state none", "udp NONE: 5, udp6 NONE: 1 | 'udp_NONE'=5;;;0 'udp6_NONE'=1;;;0", 0);
-    assert_check("--type udp --state established", "udp ESTABLISHED: 2 | 'udp_ESTABLISHED'=2;;;0", 0);
-    // As of the psutil-based plugin, whose UDP sockets are never established.
-    assert_check(
-        "--state established",
-        "tcp ESTABLISHED: 1, tcp6 ESTABLISHED: 1 | 'tcp_ESTABLISHED'=1;;;0 'tcp6_ESTABLISHED'=1;;;0",
-        0,
     );
 }
 
@@ -279,53 +199,15 @@ fn a_state_of_tomorrow_is_a_remark_below() {
 /// One line on standard output, where Nagios looks, without the bar that would begin performance data, and status 3.
 #[test]
 fn mistakes_are_unknown() {
-    for (arguments, told) in [
-        ("--warning ten", "'ten' is no number"),
-        ("--warning 20:10", "the start, 20, is above the end, 10"),
-        ("--critical=", "an empty range"),
-        ("--critical 1|2", "'1/2' is no number"),
-        ("--critical", "a value is required"),
-        ("--type sctp", "[possible values: all, tcp, tcp6, udp, udp6]"),
-        ("--state open", "possible values: all, established, syn_sent"),
-        ("--type udp --state listen", "there are no such sockets: UDP has the states none and established"),
-        ("--type tcp --state none", "there are no such sockets"),
-        ("--frobnicate", "unexpected argument '--frobnicate'"),
-        ("everything", "unexpected argument 'everything'"),
-        ("--config /nowhere.toml", "cannot be used multiple times"),
-    ] {
+    for arguments in
+        ["--warning ten", "--critical 1|2", "--critical", "--type sctp", "--state none --type tcp", "x"]
+    {
         let (text, status) = check(arguments);
         assert_eq!((status, text.lines().count()), (3, 1), "{text}");
-        assert!(text.contains(told) && !text.contains('|'), "{text}");
-        assert!(text.ends_with(" [UNKNOWN]\n"), "{text}");
-        let of_clap = !told.starts_with("there are");
-        assert!(!of_clap || text.contains("usage: netstat-agentx check [--type TYPE]..."), "{text}");
+        assert!(!text.contains('|') && text.ends_with(" [UNKNOWN]\n"), "{text}");
     }
-    let output = program().args(["check", "--config", "/nowhere.toml"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(3));
-    assert!(text_of(&output).starts_with("/nowhere.toml: No such file"), "{}", text_of(&output));
-}
-
-/// The guidelines want UNKNOWN here too, so that a check that was made so by mistake does not pass for well.
-#[test]
-fn help_and_version_help_and_are_unknown() {
-    let (help, status) = check("--help");
-    assert_eq!(status, 3);
-    for words in [
-        "--conn-type",
-        "--conn-status",
-        "~:10",
-        "@10:20",
-        "Exit status",
-        "close_wait",
-        "net/tcp,",
-        "Examples",
-        "'--type tcp6 --state closing --warning 30:40' warns of 'tcp6 CLOSING: 0'",
-        "UNKNOWN where nothing else was asked for",
-    ] {
-        // Lines are broken where the terminal has them broken.
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(help.contains(words), "{words}: {help}");
-    }
+    // The guidelines want that of these too, so that a check that was made so by mistake does not pass for well.
+    assert_eq!(check("--help").1, 3);
     assert_eq!(check("--version"), (format!("netstat-agentx-check {}\n", env!("CARGO_PKG_VERSION")), 3));
 }
 

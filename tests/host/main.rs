@@ -8,6 +8,7 @@ mod model;
 
 mod check;
 mod cli;
+mod commands;
 mod documents;
 mod explain;
 mod manual;
