@@ -41,7 +41,7 @@ bench:
 TIME ?= 1h
 soak:
 	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux kill:procps
-	$(CARGO) test --locked --test restarts -- --ignored --nocapture
+	$(CARGO) test --locked --test agent restarts:: -- --ignored --nocapture
 	$(CARGO) bench --locked --bench soak -- $(TIME)
 
 demo:
@@ -70,15 +70,14 @@ test-consumers:
 	$(MAKE) --no-print-directory snmp-exporter
 	test -x target/pysmi/bin/mibdump || pip3 install --quiet --target target/pysmi pysmi
 	$(CARGO) xtask generate --check --snmp-exporter
-	$(CARGO) test --locked --test consumers --test mrtg --test munin --test nagios --test prometheus \
-	    --test snmpd_snippet --test tshark --test zabbix -- --ignored
+	$(CARGO) test --locked --test consumers -- --ignored
 	$(MAKE) --no-print-directory test-package
 
 # Every combination of floods through a real snmpd, including alarms, with an optimised build: some minutes.
 .PHONY: test-floods
 test-floods:
 	tools/need snmpd:snmpd snmpget:snmp ip:iproute2 unshare:util-linux
-	$(CARGO) test --locked --release --test flood -- --include-ignored --nocapture --test-threads=1
+	$(CARGO) test --locked --release --test agent flood:: -- --include-ignored --nocapture --test-threads=1
 
 # The Debian package, on a fresh Debian 12 with its own systemd.
 test-package:

@@ -1,8 +1,8 @@
 //! Occasional disturbances of snmpd and the subagent.
 
 use crate::Soak;
+use crate::common::probe::Probe;
 use crate::common::{Agent, BASE, Snmpd};
-use crate::probe::Probe;
 use std::time::Duration;
 
 /// How long the tables took to return after snmpd could answer.

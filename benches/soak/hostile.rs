@@ -2,8 +2,8 @@
 //! other managers get values, or at worst an error that says the request is too large.
 
 use crate::Soak;
+use crate::common::probe::{Answer, GETNEXT, Probe, request};
 use crate::common::subids;
-use crate::probe::{Answer, GETNEXT, Probe, request};
 use std::net::UdpSocket;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

@@ -11,9 +11,6 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-#[path = "../../tests/common/probe.rs"]
-mod probe;
-
 mod churn;
 mod disturb;
 mod held;

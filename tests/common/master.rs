@@ -1,13 +1,13 @@
 //! A master agent that does what it is told. The `agentx` crate writes what it sends and reads what we answer.
-#![allow(dead_code)]
 
-use crate::common::{Agent, program, tree};
+use super::{Agent, Turn, program, tree};
 use agentx::encodings::{ID, Value, VarBind};
 use agentx::pdu::{self, Header, Response, Type};
 use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::panic::Location;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -20,12 +20,14 @@ pub struct Master {
     pub listener: UnixListener,
     pub stream: Option<UnixStream>,
     pub agent: Agent,
+    _turn: Turn,
     /// NETWORK_BYTE_ORDER or nothing: how the master agent writes.
     order: u8,
 }
 
 impl Master {
     /// A master agent with a subagent that has opened its session and registered all its subtrees.
+    #[track_caller]
     pub fn start(order: u8, configuration: &str) -> Self {
         let mut master = Self::deaf(order, configuration);
         master.accept();
@@ -33,6 +35,7 @@ impl Master {
     }
 
     /// The same with a context that the subagent registers in.
+    #[track_caller]
     pub fn start_in(order: u8, context: &str) -> Self {
         let mut master = Self::launch_in(program(), order, context, &tree("6.18"), "");
         master.accept();
@@ -40,16 +43,20 @@ impl Master {
     }
 
     /// A master agent that has not accepted the connection yet.
+    #[track_caller]
     pub fn deaf(order: u8, configuration: &str) -> Self {
         Self::launch(program(), order, &tree("6.18"), configuration)
     }
 
     /// A master agent that has not accepted the connection of this command yet, which reads that `/proc`.
+    #[track_caller]
     pub fn launch(command: Command, order: u8, root: &str, configuration: &str) -> Self {
         Self::launch_in(command, order, "", root, configuration)
     }
 
+    #[track_caller]
     fn launch_in(command: Command, order: u8, context: &str, root: &str, configuration: &str) -> Self {
+        let _turn = Turn::of(Location::caller());
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("master");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -60,7 +67,7 @@ impl Master {
         let address = format!("[agentx]\naddress = \"unix:{}\"\ncontext = \"{context}\"\n", socket.display());
         let configuration = format!("{address}[proc]\nroot = \"{root}\"\n{configuration}");
         let agent = Agent::launch(command, folder.path(), &configuration);
-        Self { folder, listener, stream: None, agent, order }
+        Self { folder, listener, stream: None, agent, _turn, order }
     }
 
     pub fn accept(&mut self) {

@@ -1,28 +1,74 @@
 //! What the end-to-end tests share: a network namespace, a private snmpd, the subagent, Net-SNMP's tools.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(dead_code, unused_imports, unused_macros, reason = "not every one of them needs all of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs, clippy::print_stderr, clippy::print_stdout)]
+
+pub mod master;
+pub mod probe;
+pub mod sockets;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::UdpSocket;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::{NamedTempFile, TempDir};
 
 pub const BASE: &str = ".1.3.6.1.4.1.8072.9999.9999.2741";
 
+/// The name of the test that this stands in, as `--exact` takes it: `snmpd::idle_is_free`.
+macro_rules! this_test {
+    () => {{
+        fn here() {}
+        let path = std::any::type_name_of_val(&here).trim_end_matches("::here");
+        path.split_once("::").unwrap().1
+    }};
+}
+pub(crate) use this_test;
+
+/// The tests of one file run beside each other, those of another file after them: floods of requests and 100,000 sockets
+/// would take from others the time that they hold a subagent to.
+pub struct Turn(());
+
+/// The file that has its turn, and how many turns of its tests go on.
+static RUNNING: Mutex<(&str, usize)> = Mutex::new(("", 0));
+static ENDED: Condvar = Condvar::new();
+
+impl Turn {
+    /// Waits for the turn of the caller's file. A test may take several.
+    pub fn of(caller: &Location<'static>) -> Self {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = |running: &mut (&str, usize)| running.1 > 0 && running.0 != caller.file();
+        let mut running = ENDED.wait_while(running, others).unwrap_or_else(PoisonError::into_inner);
+        *running = (caller.file(), running.1 + 1);
+        Self(())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).1 -= 1;
+        ENDED.notify_all();
+    }
+}
+
 /// Runs the rest of the test in a network namespace of its own, as a child process of this very binary, so that
 /// its sockets and counters are exact and disturb nobody. True in the child, false in the parent once the child has
-/// passed: `if !in_namespace("name_of_the_test") { return }`.
+/// passed: `if !in_namespace(this_test!()) { return }`.
+#[track_caller]
 pub fn in_namespace(test: &str) -> bool {
     // The processes of others are out of sight too: among many, snmpd finds no owner for some sockets.
     in_namespaces(test, &["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
 }
 
 /// The same in other namespaces than those, one of the network among them.
+#[track_caller]
 pub fn in_namespaces(test: &str, namespaces: &[&str]) -> bool {
+    let _turn = Turn::of(Location::caller());
     if std::env::var_os("NETSTAT_AGENTX_NAMESPACE").is_some() {
         let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
         assert!(up.success(), "ip link set lo up");

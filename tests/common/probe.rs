@@ -1,6 +1,5 @@
 //! A manager that asks for one instance every few milliseconds, to tell to the millisecond when an answer is there again.
 //! Net-SNMP's tools wait for a second before they ask anew.
-#![allow(dead_code)]
 
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ pub struct Probe {
 impl Probe {
     /// Asks for one instance with the community "public".
     pub fn new(port: u16, name: &str) -> Self {
-        Self { port, request: request(GET, 0, &[crate::common::subids(name)]) }
+        Self { port, request: request(GET, 0, &[super::subids(name)]) }
     }
 
     /// Asks once, from a socket of its own: an answer to an earlier question does not count.

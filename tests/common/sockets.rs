@@ -1,7 +1,6 @@
 //! Sockets in every TCP state that can be had, over IPv4, IPv6 and IPv4-mapped addresses.
-#![allow(dead_code, reason = "not every test that has the sockets asks ss")]
 
-use crate::common::Guard;
+use super::Guard;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,6 +1,6 @@
 """The template in a real Zabbix: imported twice, linked to hosts, its values, discovery, triggers and graphs checked.
 
-Run by tests/zabbix.rs in a network namespace of its own; sockets in every state are opened by that test in the namespace
+Run by tests/consumers/zabbix.rs in a network namespace of its own; sockets in every state are opened by that test in the namespace
 of the process --namespace, when it reads `ready` here, and a line on standard input says that they are.
 """
 
