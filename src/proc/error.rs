@@ -193,7 +193,7 @@ pub enum Fault {
 pub struct NoMemory;
 
 /// The beginning of some input. Display shows at most 40 octets, quoted, with unprintable ones escaped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Excerpt(Box<[u8]>);
 
 /// How many octets are shown.
@@ -215,6 +215,12 @@ impl fmt::Display for Excerpt {
             _ => (&*self.0, ""),
         };
         write!(f, "'{}{ellipsis}'", shown.escape_ascii())
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

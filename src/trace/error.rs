@@ -95,7 +95,10 @@ impl From<ReadError> for TraceError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::Format;
+    use super::super::page::PageLayout;
     use super::*;
+    use crate::proc::error::{Fault, ParseError};
 
     #[test]
     fn errors_say_what_to_do() {
@@ -107,5 +110,40 @@ mod tests {
         assert!(hidden.contains("lockdown=confidentiality"), "{hidden}");
         let absent = ReadError::Absent { path: "/t/events/tcp/tcp_send_reset/format".into() };
         assert!(TraceError::from(absent).to_string().contains("since 4.16"));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_told_with_its_place() {
+        let path = || PathBuf::from("/t/format");
+        let malformed = |contents: &[u8]| {
+            let cause = Format::parse(contents).unwrap_err();
+            TraceError::Malformed { path: path(), cause }.to_string()
+        };
+        let page = |contents: &[u8]| PageLayout::parse(contents).unwrap_err().to_string();
+        let cut = ReadError::Malformed { path: path(), cause: ParseError::new(2, Fault::CutShort) };
+        assert_eq!(
+            [
+                malformed(b"name: x\nID: y\n"),
+                malformed(b"name: x\n"),
+                malformed(b"\tfield:;\toffset:0;\n"),
+                malformed(b"\tfield:int a;\toffset:0;\n"),
+                page(b""),
+                page(b"\tfield: local_t commit;\toffset:8;\tsize:7;\n\tfield: char data;\toffset:16;\tsize:9;\n"),
+                TraceError::from(cut).to_string(),
+                TraceError::NoSize { path: path() }.to_string(),
+                TraceError::from(Broken).to_string(),
+            ],
+            [
+                "/t/format, line 2: ID is no event's number",
+                "/t/format, line 0: ID is missing",
+                "/t/format, line 1: '' declares no field that has a name",
+                "/t/format, line 1: a has no offset and size within a page",
+                "line 0: commit is missing",
+                "line 0: commit and data do not make a page",
+                "/t/format, line 2: cut short",
+                "/t/format: no size",
+                "a page of the trace buffer is not what header_page and header_event say",
+            ]
+        );
     }
 }
