@@ -382,4 +382,19 @@ mod tests {
             assert!(connection.out.len() < 2 << 20, "{}", connection.out.len());
         }
     }
+
+    /// A peer that leaves with our bytes unread resets the connection (unix(7)): an error, once, and no loop.
+    #[tokio::test]
+    async fn an_error_of_the_connection_ends_the_exchange() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let mut connection = open(&MasterAddress::Unix(path)).await.unwrap();
+        let (master, _) = listener.accept().unwrap();
+        connection.out.push(1);
+        connection.flush().await.unwrap();
+        drop(master);
+        let exchanged = timeout(Duration::from_secs(5), connection.exchange()).await.expect("it ends");
+        assert_eq!(exchanged.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
 }
