@@ -232,7 +232,7 @@ fn scraped_figures_equal_ss_and_proc() {
 #[test]
 #[ignore = "needs snmp_exporter: make test-consumers"]
 fn resets_are_scraped_by_port_and_reason() {
-    if !in_namespaces("resets_are_scraped_by_port_and_reason", &["--net", "--mount"]) {
+    if !in_namespaces(this_test!(), &["--net", "--mount"]) {
         return;
     }
     // It may be there already, or not to be had.
