@@ -1,8 +1,7 @@
 //! net/snmp, net/netstat (pairs of lines: names, then values) and net/snmp6, net/sctp/snmp, net/xfrm_stat
 //! (a name and a value on each line).
 //!
-//! A problem takes away what it touches and no more: a pair of lines, or one counter. The parsers tell each
-//! problem and go on.
+//! A problem costs only what it touches: a pair of lines, or one counter. The parsers report each problem and go on.
 
 use super::error::{Excerpt, Fault, ParseError};
 pub use super::figure::Figure;
@@ -13,7 +12,7 @@ const LONGEST_NAME: usize = 64;
 /// lnsCounterGroup allows 16.
 const LONGEST_GROUP: usize = 16;
 
-/// What a parser meets, in the order of the file.
+/// What a parser reports, in file order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item<'a> {
     /// A counter: its group (empty in files that have none), its name, its value.
@@ -25,18 +24,18 @@ pub enum Item<'a> {
         /// The value.
         figure: Figure,
     },
-    /// Something that is left out, and why.
+    /// Something the parser left out, and why.
     Problem(ParseError),
 }
 
-/// A name of so many octets at most.
+/// A name of at most `longest` octets.
 fn name(word: &[u8], longest: usize) -> Option<&str> {
     let fits = (1..=longest).contains(&word.len()) && word.iter().all(u8::is_ascii_graphic);
     std::str::from_utf8(word).ok().filter(|_| fits)
 }
 
-/// Parses pairs of lines, `Tcp: ActiveOpens …` and `Tcp: 5 …`, as in net/snmp and net/netstat. Two lines that are no
-/// pair, or one that has no other, go alone: what stands behind them is read as it is. Lines without a word are none.
+/// Parses pairs of lines, `Tcp: ActiveOpens …` and `Tcp: 5 …`, as in net/snmp and net/netstat. Drops two lines that do
+/// not match, or one without its other, and parses the lines after them as usual. Skips lines without a word.
 pub fn pairs<'a>(contents: &'a [u8], mut meet: impl FnMut(Item<'a>)) {
     let problem = |at: usize, fault: Fault| Item::Problem(ParseError::new(at + 1, fault));
     let lines = contents.split(|&b| b == b'\n').enumerate();
@@ -51,7 +50,7 @@ pub fn pairs<'a>(contents: &'a [u8], mut meet: impl FnMut(Item<'a>)) {
             meet(problem(at, Fault::NoValues));
             continue;
         };
-        // If values come next, this was another line of names; if not, what stands in it should have been numbers.
+        // If values come next, this was another line of names; if not, it should have held numbers.
         let follow = |(_, next): &(usize, &[u8])| has_figures(next) && prefix(next) == prefix(names);
         let (at, names, values) = match lines.next_if(|next| !has_figures(values) && follow(next)) {
             Some((_, third)) => {
@@ -71,7 +70,7 @@ fn prefix(line: &[u8]) -> &[u8] {
     words(line).next().unwrap_or_default()
 }
 
-/// Whether a line has values rather than names, as far as they are to be recognised.
+/// Whether a line holds values rather than names, as far as one can tell.
 fn has_figures(line: &[u8]) -> bool {
     let is_one = |word: &[u8]| {
         word.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-')
@@ -91,7 +90,7 @@ fn pair<'a>(names: &'a [u8], values: &'a [u8], meet: &mut impl FnMut(Item<'a>)) 
     }
     let unnamed = || Fault::NoName { found: Excerpt::of(group), longest: LONGEST_GROUP };
     let group = name(group, LONGEST_GROUP).ok_or_else(unnamed)?;
-    // Which value belongs to which name cannot be known when their numbers differ.
+    // If the numbers of names and values differ, nobody knows which value belongs to which name.
     let (columns, figures) = (names.clone().count(), values.clone().count());
     if columns != figures {
         return Err(Fault::Unequal { group: group.into(), names: columns, values: figures });
@@ -190,7 +189,7 @@ mod tests {
         assert_eq!((counters.len(), problems.len()), (1, 1));
     }
 
-    /// One line without its other, or a blank one, must not shift what stands behind it.
+    /// One line without its other, or a blank one, must not shift the lines after it.
     #[test]
     fn lines_that_are_no_pair_go_alone() {
         const WHOLE: [(&str, u64); 3] = [("Ip.A", 1), ("Tcp.B", 2), ("Udp.C", 3)];
@@ -219,20 +218,20 @@ mod tests {
                     "{at} {blank:?}"
                 );
             }
-            // Twice: what remains is one pair and one line too many.
+            // Duplicated: this leaves one pair and one extra line.
             let (counters, problems) = changed(&|lines| lines.insert(at, lines[at]));
             assert_eq!((counters, problems.len()), (without(""), 1), "{at} twice: {problems:?}");
-            // Without its other.
+            // Without its partner.
             let (counters, problems) = changed(&|lines| {
                 lines.remove(at);
             });
             assert_eq!((counters, problems.len()), (without(name), 1), "without {at}: {problems:?}");
-            // Names that never have values, as gVisor writes them, before, between and behind.
+            // Names that never have values, as gVisor writes them, before, between and after the pairs.
             for alone in ["TcpExt: SyncookiesSent ListenDrops", "TcpExt:", "TcpExt: 1 2", "nonsense"] {
                 let (counters, problems) = changed(&|lines| lines.insert(at - at % 2, alone));
                 assert_eq!((counters, problems.len()), (without(""), 1), "{alone} at {at}: {problems:?}");
             }
-            // The kernel writes no carriage returns; the line goes with its pair and no other.
+            // The kernel writes no carriage returns; the line and its pair are dropped, and no other.
             let with_cr: String = lines[at].to_owned() + "\r";
             let with_cr: &'static str = with_cr.leak();
             let (counters, problems) = changed(&|lines| lines[at] = with_cr);

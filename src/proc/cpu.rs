@@ -1,23 +1,23 @@
-//! What something costs, in CPU time of its thread.
+//! The cost of an operation, in CPU time of its thread.
 //!
-//! Not in time of the clock: on a busy machine everything takes longer and costs no more, and what waits for a file that
-//! does not answer takes nothing away from anybody.
+//! CPU time, not wall-clock time: on a busy machine everything takes longer and costs no more, and waiting for a file
+//! that does not answer takes CPU from nobody.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
-/// Runs from its making on, on the thread that made it.
+/// Runs from its creation, on the thread that created it.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Duration);
 
 impl Stopwatch {
-    /// Begins to measure.
+    /// Starts measuring.
     #[must_use]
     pub fn start() -> Self {
         Self(of_thread())
     }
 
-    /// The CPU time of this thread since then.
+    /// The CPU time this thread has used since the start.
     #[must_use]
     pub fn spent(&self) -> Duration {
         of_thread().saturating_sub(self.0)
@@ -25,7 +25,7 @@ impl Stopwatch {
 }
 
 fn of_thread() -> Duration {
-    // What the kernel says is never negative.
+    // The kernel never returns a negative time.
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 

@@ -1,9 +1,9 @@
 //! The messages of sock_diag: a request for all sockets of a protocol, and the kernel's answer. Bytes only;
 //! [`super::netlink`] sends and receives them.
 //!
-//! Written by `inet_diag_msg_common_fill` (net/ipv4/inet_diag.c) and `udp_diag_get_info` (net/ipv4/udp_diag.c). All numbers
-//! are in the byte order of the host but for ports and addresses, which are in network order. Everything begins at a multiple
-//! of four octets, and what is longer than we know it has more behind what we know.
+//! Written by `inet_diag_msg_common_fill` (net/ipv4/inet_diag.c) and `udp_diag_get_info` (net/ipv4/udp_diag.c). All
+//! numbers are in host byte order except ports and addresses, which are in network order. Everything is aligned to four
+//! octets. A newer kernel's structures may be longer: the additions follow the part we know.
 
 use super::error::NoMemory;
 use super::sockets::{Address, Endpoint};
@@ -34,15 +34,15 @@ const REQUEST: usize = 56;
 /// Octets of struct inet_diag_msg, which attributes follow.
 const SOCKET: usize = 72;
 
-/// The place of the drops in INET_DIAG_SKMEMINFO (SK_MEMINFO_DROPS); older kernels give fewer numbers.
+/// Index of the drops in INET_DIAG_SKMEMINFO (SK_MEMINFO_DROPS); older kernels give fewer numbers.
 const DROPS: usize = 8;
 
-/// Which request an answer is to.
+/// Which request an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
     /// Its sequence number.
     pub sequence: u32,
-    /// The netlink port that it was sent from.
+    /// The netlink port the request was sent from.
     pub port: u32,
 }
 
@@ -51,9 +51,9 @@ pub struct RequestId {
 pub struct DumpedSocket<A> {
     /// The local endpoint.
     pub local: Endpoint<A>,
-    /// The remote endpoint; zeros where there is none.
+    /// The remote endpoint; zeros if there is none.
     pub remote: Endpoint<A>,
-    /// The kernel's number of the state.
+    /// The kernel's number for the state.
     pub state: u8,
     /// Octets waiting to be read.
     pub receive_queue: u32,
@@ -61,36 +61,36 @@ pub struct DumpedSocket<A> {
     pub transmit_queue: u32,
     /// The inode of the socket.
     pub inode: u32,
-    /// Datagrams that it had to drop; older kernels do not say.
+    /// Datagrams the socket dropped; older kernels do not report them.
     pub drops: Option<u32>,
 }
 
 /// What is wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DiagError {
-    /// The kernel says so.
+    /// The kernel refuses.
     #[error("the kernel refuses: {}", std::io::Error::from_raw_os_error(*.0))]
     Refused(i32),
     /// Sockets may be missing.
     #[error("the kernel broke the dump off, since its tables changed")]
     Interrupted,
-    /// More was to be said than there was room for.
+    /// There was no room for all of it.
     #[error("the kernel lost a part of the dump")]
     Lost,
-    /// It is not what a kernel writes.
+    /// No kernel writes this.
     #[error("message {message}: {fault}")]
     Malformed {
-        /// Which one of a datagram, from 1.
+        /// Its number in a datagram, from 1.
         message: usize,
         /// What is wrong.
         fault: MessageFault,
     },
-    /// The caller has no memory for another socket.
+    /// The caller is out of memory for another socket.
     #[error("message {message}: {cause}")]
     NoMemory {
-        /// Which one of a datagram, from 1.
+        /// Its number in a datagram, from 1.
         message: usize,
-        /// What there is no memory for.
+        /// What did not fit into memory.
         cause: NoMemory,
     },
 }
@@ -98,21 +98,21 @@ pub enum DiagError {
 /// What is wrong with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageFault {
-    /// It is not whole.
+    /// It is incomplete.
     #[error("its length is none")]
     Length,
-    /// It is an end or an error without a code.
+    /// An end or an error without a code.
     #[error("it has no code")]
     NoCode,
-    /// Its struct inet_diag_msg is missing or of another family.
+    /// struct inet_diag_msg is missing or of another family.
     #[error("it is no socket of this family")]
     NoSocket,
-    /// One of its attributes is not whole.
+    /// An attribute is incomplete.
     #[error("the length of an attribute is none")]
     AttributeLength,
 }
 
-/// The request for all sockets of a protocol and family, with their memory.
+/// The request for all sockets of a protocol and family, with their memory figures.
 #[must_use]
 pub fn request<A: Address>(protocol: u8, asked: RequestId) -> Vec<u8> {
     let mut octets = Vec::with_capacity(HEADER + REQUEST);
@@ -121,9 +121,9 @@ pub fn request<A: Address>(protocol: u8, asked: RequestId) -> Vec<u8> {
     octets.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
     octets.extend(asked.sequence.to_ne_bytes());
     octets.extend(asked.port.to_ne_bytes());
-    // Each attribute is asked for by the bit before its number.
+    // The bit before its number requests an attribute.
     octets.extend([family::<A>(), protocol, 1 << (INET_DIAG_SKMEMINFO - 1), 0]);
-    // Every state, and a struct inet_diag_sockid of zeros, which are any endpoints.
+    // Every state, and a struct inet_diag_sockid of zeros, which matches any endpoints.
     octets.extend(u32::MAX.to_ne_bytes());
     octets.resize(HEADER + REQUEST, 0);
     octets
@@ -136,11 +136,11 @@ fn family<A: Address>() -> u8 {
     }
 }
 
-/// Gives each socket of a datagram to `each`; true when the dump ends with it. Messages of another sequence number or port
-/// are answers to nothing of ours.
+/// Passes each socket of a datagram to `each`; returns true if the dump ends with it. Ignores messages with another
+/// sequence number or port: they do not answer our request.
 ///
 /// # Errors
-/// If the kernel refuses, or anything is not whole, and what `each` says.
+/// If the kernel refuses, a message is incomplete, or `each` fails.
 pub fn sockets<A: Address>(
     datagram: &[u8],
     asked: RequestId,
@@ -165,7 +165,7 @@ pub fn sockets<A: Address>(
         match message.kind {
             NLMSG_DONE if message.payload.is_empty() => return Ok(true),
             NLMSG_DONE => return refused(code()?).map_or(Ok(true), Err),
-            // An error of 0 is the receipt of something, which is not asked for.
+            // An error of 0 is an acknowledgement, which we do not request.
             NLMSG_ERROR => refused(code()?).map_or(Ok(()), Err)?,
             NLMSG_OVERRUN => return Err(DiagError::Lost),
             SOCK_DIAG_BY_FAMILY => each(socket(message.payload).map_err(malformed)?)
@@ -176,12 +176,12 @@ pub fn sockets<A: Address>(
     Ok(false)
 }
 
-/// Errors are negative, as the kernel has them.
+/// The kernel returns errors as negative numbers.
 fn refused(code: i32) -> Option<DiagError> {
     (code < 0).then_some(DiagError::Refused(code.saturating_neg()))
 }
 
-/// A message of a datagram.
+/// One message of a datagram.
 struct Message<'a> {
     length: usize,
     kind: u16,
@@ -191,7 +191,7 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The one that the octets begin with; none if it is not whole.
+    /// The first message in the octets; `None` if it is incomplete.
     fn first(octets: &'a [u8]) -> Option<Self> {
         let number = |at| word(octets, at).map(u32::from_ne_bytes);
         let length = usize::try_from(number(0)?).ok()?;
@@ -222,13 +222,13 @@ fn socket<A: Address>(payload: &[u8]) -> Result<DumpedSocket<A>, MessageFault> {
     Ok(socket)
 }
 
-/// struct inet_diag_msg; none if it is not whole, or of another family.
+/// struct inet_diag_msg; `None` if it is incomplete or of another family.
 fn header<A: Address>(octets: &[u8]) -> Option<DumpedSocket<A>> {
     if octets.len() < SOCKET || *octets.first()? != family::<A>() {
         return None;
     }
     let number = |at| word(octets, at).map(u32::from_ne_bytes);
-    // Both ports stand before both addresses, each of which has room for one of IPv6.
+    // Both ports come before both addresses; each address has room for IPv6.
     let endpoint = |port: usize, address: usize| {
         let port = u16::from_be_bytes(half(octets, port)?);
         Some(Endpoint { address: A::from_octets(octets.get(address..)?)?, port })
@@ -244,7 +244,7 @@ fn header<A: Address>(octets: &[u8]) -> Option<DumpedSocket<A>> {
     })
 }
 
-/// What is behind so many octets and their padding, which the last of all may lack.
+/// The rest after `length` octets and their padding; the last item may lack the padding.
 fn after(octets: &[u8], length: usize) -> &[u8] {
     octets.get(length.next_multiple_of(4)..).unwrap_or_default()
 }
@@ -276,7 +276,7 @@ mod tests {
         octets
     }
 
-    /// A socket 127.0.0.1:53 without a peer, with so many numbers about its memory; the last of nine are 42 drops.
+    /// A socket 127.0.0.1:53 without a peer, with `figures` memory figures; the ninth, if present, is 42 drops.
     fn of_socket(figures: usize) -> Vec<u8> {
         let mut payload = vec![AF_INET, 7, 0, 0];
         payload.extend(53_u16.to_be_bytes());
@@ -286,7 +286,7 @@ mod tests {
         for field in [0_u32, 768, 256, 1000, 5592] {
             payload.extend(field.to_ne_bytes());
         }
-        // INET_DIAG_SHUTDOWN, as the kernel always gives it, is one octet and three of padding.
+        // INET_DIAG_SHUTDOWN, which the kernel always sends: one octet and three of padding.
         payload.extend([5, 0, 8, 0, 0, 0, 0, 0]);
         payload.extend(u16::try_from(4 + 4 * figures).unwrap().to_ne_bytes());
         payload.extend(INET_DIAG_SKMEMINFO.to_ne_bytes());
@@ -358,7 +358,7 @@ mod tests {
                 assert_eq!(read(&[foreign, dump()].concat()).unwrap().0.len(), 2, "{asked:?} {kind}");
             }
         }
-        // Of ours, but neither a socket nor an end: NLMSG_NOOP, and a receipt.
+        // Answers to us, but neither a socket nor an end: NLMSG_NOOP, and an acknowledgement.
         for (kind, payload) in [(1, &[][..]), (NLMSG_ERROR, &[0; 20])] {
             let other = message(kind, 0, ASKED, payload);
             assert_eq!(read(&[other, dump()].concat()).unwrap().0.len(), 2, "{kind}");
@@ -373,7 +373,7 @@ mod tests {
             let cut = read(&whole[..end]);
             assert!(matches!(cut, Err(DiagError::Malformed { .. })), "{end}: {cut:?}");
         }
-        // A length within the message that leads out of it, and none at all.
+        // A length within the message that leads out of it, and invalid lengths.
         for (at, length) in [(16 + 72 + 8, 200_u16), (16 + 72 + 8, 3), (0, 8), (0, 0)] {
             let mut bad = whole.clone();
             bad[at..at + 2].copy_from_slice(&length.to_ne_bytes());

@@ -1,10 +1,10 @@
-//! Errors in what the kernel wrote: the line, the field, and an excerpt of what was found there.
+//! Errors in what the kernel wrote: the line, the field, and an excerpt of the text found there.
 //!
-//! They are built only on failure, and formatted only when they are reported.
+//! Built only on failure, and formatted only when reported.
 
 use std::fmt;
 
-/// What is wrong in a file, and in which line.
+/// What is wrong in a file, and on which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
 pub struct ParseError {
@@ -15,14 +15,14 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// An error in one line.
+    /// An error on one line.
     #[must_use]
     pub fn new(line: usize, fault: impl Into<Fault>) -> Self {
         Self { line, fault: fault.into() }
     }
 }
 
-/// What is wrong in a line, or in a file as a whole.
+/// What is wrong with a line, or with a file as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     // Any file.
@@ -32,13 +32,13 @@ pub enum Fault {
     /// The last line has no newline, which the kernel always writes.
     #[error("cut short")]
     CutShort,
-    /// The line is longer than any that the kernel writes.
+    /// The line is longer than any the kernel writes.
     #[error("the line does not end")]
     Endless,
-    /// A field that should be a decimal number is not.
+    /// A field that should be a decimal number is not one.
     #[error("{field} is {found}, which is no number")]
     NoNumber {
-        /// Its name after its section: `Tcp InSegs`
+        /// The field's name after its section: `Tcp InSegs`
         field: Box<str>,
         /// What was found.
         found: Excerpt,
@@ -48,7 +48,7 @@ pub enum Fault {
     /// The first line is not the header of a socket table.
     #[error("{0} is no header of a socket table")]
     NoTableHeader(Excerpt),
-    /// The columns up to the state are not those of a socket.
+    /// The columns up to the state are not a socket's.
     #[error("no socket with addresses of {digits} hex digits: {row}")]
     NoSocket {
         /// How many digits an address of this family has.
@@ -59,15 +59,15 @@ pub enum Fault {
     /// A column is missing or malformed.
     #[error("{column} {found}")]
     Column {
-        /// Its name in the header, such as `rem_address`.
+        /// The column's name in the header, such as `rem_address`.
         column: &'static str,
         /// What was found.
         found: Excerpt,
     },
-    /// The caller has no memory for another row.
+    /// The caller is out of memory for another row.
     #[error("{0}")]
     NoMemory(#[from] NoMemory),
-    /// The caller will not wait for more rows.
+    /// The caller stops waiting for more rows.
     #[error("too slow")]
     TooSlow,
 
@@ -80,7 +80,7 @@ pub enum Fault {
         /// How long a name may be, in octets.
         longest: usize,
     },
-    /// The same for a counter whose group is known.
+    /// The same, for a counter whose group is known.
     #[error("{group}: {found} is no name of 1 to {longest} printing characters")]
     NoNameInGroup {
         /// The group.
@@ -93,7 +93,7 @@ pub enum Fault {
     /// A line of names does not begin with a group.
     #[error("{0} is no group with a colon")]
     NoGroup(Excerpt),
-    /// Two lines are no pair.
+    /// Two lines do not make a pair.
     #[error("{names} is followed by the values of {values}")]
     OtherGroup {
         /// The first word of the line of names.
@@ -101,7 +101,7 @@ pub enum Fault {
         /// The first word of the line of values.
         values: Excerpt,
     },
-    /// The numbers of names and values differ, so it is unknown which belong together.
+    /// The numbers of names and values differ, so nobody knows which belong together.
     #[error("{group} has {names} names and {values} values")]
     Unequal {
         /// The group.
@@ -125,74 +125,74 @@ pub enum Fault {
     /// A word that should be a name is not.
     #[error("{0} is no name")]
     NoWord(Excerpt),
-    /// A word that should be a number is not, in a file of numbers alone.
+    /// In a file of numbers only, a word is not a number.
     #[error("{0} is no number")]
     NotANumber(Excerpt),
-    /// Such a file has no number.
+    /// A file of numbers has none.
     #[error("no number")]
     NoNumbers,
 
     // Tables with a row for each CPU.
-    /// The line that names the columns is missing.
+    /// The line with the column names is missing.
     #[error("no header")]
     NoHeader,
-    /// It has no names.
+    /// The header has no names.
     #[error("no names")]
     NoNames,
-    /// It has a name twice.
+    /// The header has a name twice.
     #[error("{0} stands twice")]
     Repeated(Box<str>),
-    /// There is no row for any CPU.
+    /// No CPU has a row.
     #[error("no row")]
     NoRow,
     /// More rows than a kernel can have CPUs.
     #[error("more than {0} rows, one for each CPU")]
     TooManyRows(usize),
-    /// The line is longer than any in such a file.
+    /// The line is longer than any in this kind of file.
     #[error("a line of {length} bytes, over {longest}")]
     LongLine {
         /// Its length, in octets.
         length: usize,
-        /// How long one may be.
+        /// The longest line allowed.
         longest: usize,
     },
-    /// The index of a CPU is out of range, or not above that of the row before.
+    /// The index of a CPU is out of range, or not above that of the previous row.
     #[error("the CPUs are not in the order of their indexes")]
     CpuOrder,
     /// A figure is malformed or too long.
     #[error("{column} is {found}, which is no hexadecimal number of {bits} bits")]
     NoHexadecimal {
-        /// The name of its column, or `column 4` if that has none.
+        /// The column's name, or `column 4` if it has none.
         column: Box<str>,
         /// What was found.
         found: Excerpt,
         /// How many bits the kernel's figure has.
         bits: usize,
     },
-    /// Fewer columns than any kernel writes, or than the header names.
+    /// Fewer columns than every kernel writes, or than the header names.
     #[error("{columns} columns, which must be {least} at least")]
     FewColumns {
-        /// How many there are.
+        /// How many it has.
         columns: usize,
-        /// How many there must be.
+        /// How many it must have.
         least: usize,
     },
-    /// The number of columns differs from that of the first row.
+    /// The number of columns differs from the first row's.
     #[error("{columns} columns, where the first row has {first}")]
     OtherColumns {
-        /// How many there are.
+        /// How many it has.
         columns: usize,
         /// How many the first row has.
         first: usize,
     },
 }
 
-/// There is no memory for the rows of a table, as can happen on a host under attack.
+/// Out of memory for the rows of a table, as can happen on a host under attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no memory for the rows of the table")]
 pub struct NoMemory;
 
-/// The beginning of some input. Display shows at most 40 octets, quoted, with unprintable ones escaped.
+/// The start of some input. Display shows at most 40 octets, quoted, with unprintable ones escaped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Excerpt(Box<[u8]>);
 
@@ -200,10 +200,10 @@ pub struct Excerpt(Box<[u8]>);
 const SHOWN: usize = 40;
 
 impl Excerpt {
-    /// Of octets, however many.
+    /// Takes any number of octets.
     #[must_use]
     pub fn of(octets: &[u8]) -> Self {
-        // One octet more than is shown says that there are more.
+        // One octet more than is shown marks that there are more.
         Self(octets.get(..=SHOWN).unwrap_or(octets).into())
     }
 }

@@ -1,28 +1,28 @@
-//! A number as the kernel prints it, and what it stands for.
+//! A number as the kernel prints it, and what it means.
 
 use super::decimal;
 
-/// A figure as it is printed.
+/// A figure as printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
-    /// What nearly all are.
+    /// Nearly all figures.
     Count(u64),
-    /// Below zero: a setting such as Tcp MaxConn, which is -1 where there is no limit, or a level whose parts were not
-    /// read at one moment.
+    /// Below zero: a setting such as Tcp MaxConn, where -1 means no limit, or a level whose parts were not read at the
+    /// same moment.
     Negative(i64),
 }
 
-/// The type of a level in the kernel, whatever it prints it with.
+/// The kernel's type of a level, however the kernel prints it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Width {
-    /// 32 bits, and what never comes near 2^31 in more of them.
+    /// 32 bits, or wider but never close to 2^31.
     Int,
-    /// As many as an address has.
+    /// As wide as an address.
     Long,
 }
 
 impl Figure {
-    /// A decimal number with or without a minus; `None` if it is anything else or does not fit 64 bits.
+    /// A decimal number with or without a minus; `None` if the text is anything else or does not fit 64 bits.
     #[must_use]
     pub fn parse(word: &[u8]) -> Option<Self> {
         match word.strip_prefix(b"-") {
@@ -34,8 +34,8 @@ impl Figure {
         }
     }
 
-    /// What was printed, if it is a level: one that was printed without a sign but is below zero gets it back. A level
-    /// of 32 bits is never 2^31 or more.
+    /// The figure read as a level: restores the sign of a level below zero that was printed without one. A level of 32
+    /// bits never reaches 2^31.
     #[must_use]
     pub fn as_level(self, width: Width) -> Self {
         let Self::Count(number) = self else {
@@ -43,7 +43,7 @@ impl Figure {
         };
         let wide = i64::try_from(number)
             .map_or_else(|_| Self::Negative(i64::from_ne_bytes(number.to_ne_bytes())), |_| self);
-        // A program of 64 bits runs on no kernel of 32.
+        // A 64-bit program runs on no 32-bit kernel.
         let narrow = width == Width::Int || usize::BITS == 32;
         match u32::try_from(number) {
             Ok(number) if narrow && i32::try_from(number).is_err() => {
@@ -53,7 +53,7 @@ impl Figure {
         }
     }
 
-    /// What was printed, if it is a count, which is never below zero: one of 32 bits may be printed with a sign.
+    /// The figure read as a count, which is never below zero: kernels may print a count of 32 bits with a sign.
     #[must_use]
     pub fn as_count(self) -> Self {
         match self {
@@ -88,7 +88,7 @@ mod tests {
         }
     }
 
-    /// What kernels were seen to print, and the edges beside it.
+    /// What kernels have been seen to print, and the edge cases next to it.
     #[test]
     fn a_level_below_zero_is_known_however_it_is_printed() {
         let level = |text: &str, width| Figure::parse(text.as_bytes()).unwrap().as_level(width);
@@ -104,7 +104,7 @@ mod tests {
         }
         assert_eq!(level("4294967293", Width::Int), Figure::Negative(-3));
         assert_eq!(level("2147483648", Width::Int), Figure::Negative(i32::MIN.into()));
-        // 4 GB of fragments are many, but there may be so many where a long has 64 bits.
+        // 4 GB of fragments are a lot, but possible where a long has 64 bits.
         let four_gb = if usize::BITS == 32 { Figure::Negative(-3) } else { Figure::Count(4_294_967_293) };
         assert_eq!(level("4294967293", Width::Long), four_gb);
     }

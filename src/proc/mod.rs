@@ -1,12 +1,12 @@
 //! From the bytes of `/proc` to typed values.
 //!
-//! The parsers are pure: bytes in, values or an [`error::ParseError`] out, one file for each kind of file. [`read`] is
-//! the only module of the crate that opens files of `/proc`, [`processes`] the one that follows the descriptors of
-//! processes, and [`netlink`] the only one that asks the kernel another way.
+//! The parsers are pure: bytes in, values or an [`error::ParseError`] out, one source file per kind of file. Only
+//! [`read`] opens files of `/proc`, only [`processes`] follows the descriptors of processes, and only [`netlink`] asks
+//! the kernel another way.
 //!
-//! They are tolerant of what kernels change (columns in another order, more or fewer of them, sections that
-//! come and go, socket states without a number in the MIB) and strict about what would make a figure wrong
-//! (a number that is none, a line cut short): then the file fails, and only its own instances go.
+//! They tolerate what kernels change (columns in another order, more or fewer of them, sections that come and go,
+//! socket states without a number in the MIB) and reject what would make a figure wrong (a malformed number, a line cut
+//! short): then the file fails, and only its own instances go.
 
 pub mod counters;
 pub mod cpu;
@@ -22,7 +22,7 @@ pub mod sockets;
 pub mod sockstat;
 pub mod unwrapped;
 
-/// A decimal number without sign, or `None` if it is anything else or does not fit 64 bits.
+/// A decimal number without sign; `None` if the text is anything else or does not fit 64 bits.
 #[must_use]
 pub fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {

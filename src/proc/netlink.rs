@@ -1,6 +1,6 @@
-//! The only module that opens a netlink socket: a dump of sockets by sock_diag, which takes no privilege.
+//! The only module that opens a netlink socket: it dumps sockets by sock_diag, which needs no privilege.
 //!
-//! A dump is of the network namespace of this process, whatever root is configured: see
+//! A dump covers the network namespace of this process, whatever root is configured: see
 //! [`super::read::ProcRoot::is_of_own_namespace`].
 
 #![expect(clippy::disallowed_methods, reason = "the one socket to the kernel")]
@@ -17,31 +17,31 @@ use std::io;
 /// The kernel fills datagrams of up to 32 KiB.
 const LARGEST: usize = 64 * 1024;
 
-/// There is one request at a time on a socket of its own.
+/// Each socket carries one request only.
 const SEQUENCE: u32 = 1;
 
 /// Why there is no dump.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
-    /// There is no such socket here, or it may not be had.
+    /// The kernel offers no such socket here, or refuses it.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// What came is no dump, or no whole one.
+    /// The answer is no dump, or an incomplete one.
     #[error("{0}")]
     Diag(#[from] DiagError),
-    /// Whoever asked does not want to wait any longer.
+    /// The caller stops waiting.
     #[error("it takes too long too")]
     TooSlow,
 }
 
-/// The kernel's own port. Others have one that is not 0.
+/// The kernel's own port. All others are not 0.
 const KERNEL: u32 = 0;
 
-/// Gives each socket of a protocol (such as [`diag::UDP`]) and family to `each`. Between any two datagrams of some
-/// hundred sockets `go_on` is asked.
+/// Passes each socket of a protocol (such as [`diag::UDP`]) and family to `each`. Calls `go_on` between any two
+/// datagrams, which hold some hundred sockets.
 ///
 /// # Errors
-/// If there is no sock_diag for the protocol, or the dump is not whole, and what `each` says.
+/// If the protocol has no sock_diag, the dump is incomplete, or `each` fails.
 pub fn dump<A: Address>(
     protocol: u8,
     go_on: impl Fn() -> bool,
@@ -55,7 +55,7 @@ pub fn dump<A: Address>(
     receive(&socket, asked, go_on, each)
 }
 
-/// A socket and its port, which others may send to.
+/// A socket and its port, which other processes may send to.
 fn open(protocol: Protocol) -> io::Result<(OwnedFd, u32)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(protocol))?;
@@ -73,8 +73,8 @@ fn receive<A: Address>(
 ) -> Result<(), DumpError> {
     let mut buffer = vec![0; LARGEST];
     while go_on() {
-        // The kernel makes each part of the dump when the one before is taken, so that there is always one to take: where
-        // there is none, whatever this socket is, it will not come.
+        // The kernel prepares each part of the dump when we take the previous one, so one is always ready: if none is,
+        // whatever this socket is, it never will be.
         let (_, length, sender) = match rustix::net::recvfrom(socket, &mut buffer[..], RecvFlags::TRUNC) {
             Err(Errno::INTR) => continue,
             received => received.map_err(io::Error::from)?,
@@ -139,14 +139,14 @@ mod tests {
         assert_eq!(refused.to_string(), "the kernel refuses: No such file or directory (os error 2)");
     }
 
-    /// Whoever may send on NETLINK_SOCK_DIAG needs CAP_NET_ADMIN for it; on NETLINK_USERSOCK everybody may.
+    /// Sending on NETLINK_SOCK_DIAG takes CAP_NET_ADMIN; on NETLINK_USERSOCK anybody may.
     #[test]
     fn what_another_process_sends_is_no_dump() {
         let (ours, port) = open(netlink::USERSOCK).unwrap();
         let (other, sender) = open(netlink::USERSOCK).unwrap();
         assert!(port != KERNEL && sender != KERNEL && port != sender);
         let asked = RequestId { sequence: SEQUENCE, port };
-        // An end of the dump, as the kernel would send it.
+        // The end of a dump, as the kernel would send it.
         let mut end = Vec::new();
         end.extend(20_u32.to_ne_bytes());
         end.extend([3_u16, 2].map(u16::to_ne_bytes).concat());

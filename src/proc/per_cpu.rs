@@ -1,8 +1,8 @@
-//! Tables with a row of hexadecimal figures for each CPU: net/softnet_stat, whose columns have no names, and the files of
-//! net/stat (nf_conntrack, arp_cache, ndisc_cache, synproxy), whose first line has them.
+//! Tables with a row of hexadecimal figures for each CPU: net/softnet_stat, whose columns have no names, and the files
+//! of net/stat (nf_conntrack, arp_cache, ndisc_cache, synproxy), whose first line names them.
 //!
-//! net/softnet_stat has the online CPUs alone (`softnet_get_online` in net/core/net-procfs.c), the files of net/stat all
-//! that are possible (`ct_cpu_seq_start`, `neigh_stat_seq_start`), so that their rows neither come nor go.
+//! net/softnet_stat lists the online CPUs only (`softnet_get_online` in net/core/net-procfs.c). The files of net/stat
+//! list all possible ones (`ct_cpu_seq_start`, `neigh_stat_seq_start`), so their rows neither come nor go.
 
 use super::error::{Excerpt, Fault, ParseError};
 use super::figure::Width;
@@ -11,11 +11,11 @@ use super::words;
 /// CONFIG_NR_CPUS is 8,192 at most (arch/x86/Kconfig; less elsewhere).
 const MOST_CPUS: usize = 8192;
 
-/// The longest line, the header of arp_cache, takes some 170 octets, a row of it with 16 digits a figure some 270.
+/// The longest header, that of arp_cache, takes some 170 octets; its rows, with 16 digits a figure, some 270.
 const LONGEST_LINE: usize = 1024;
 
-/// The columns of net/softnet_stat (`softnet_seq_show`), which only ever grew: 9 up to Linux 2.6.34, 10 from 2.6.35,
-/// 11 from 3.11, 13 from 5.10, 15 from 6.4. An empty name is a column that has been 0 for longer than that.
+/// The columns of net/softnet_stat (`softnet_seq_show`), which kernels only ever add to: 9 up to Linux 2.6.34, 10 from
+/// 2.6.35, 11 from 3.11, 13 from 5.10, 15 from 6.4. An empty name marks a column that has been 0 for longer than that.
 const SOFTNET: Columns<'_> = Columns::Known {
     names: &[
         "processed",
@@ -38,42 +38,42 @@ const SOFTNET: Columns<'_> = Columns::Known {
     index: Some(12),
 };
 
-/// Linux 4.7 has it no more and prints 0 in its place.
+/// Gone since Linux 4.7, which prints 0 in its place.
 const CPU_COLLISION: &str = "cpu_collision";
 
-/// What the columns of a file are called.
+/// What a file's columns are called.
 #[derive(Debug, Clone, Copy)]
 pub enum Columns<'a> {
-    /// The first line says so.
+    /// As the first line says.
     Header,
-    /// Always these. Kernels have fewer or more of them; what is behind the last name is not read.
+    /// Always these. Kernels have fewer or more; columns after the last name are not read.
     Known {
-        /// By position; one with an empty name is not read.
+        /// By position; a column with an empty name is not read.
         names: &'a [&'a str],
-        /// No kernel has fewer columns.
+        /// Every kernel has this many.
         least: usize,
-        /// The position of the CPU's index, in kernels that have so many columns.
+        /// Position of the CPU's index, in kernels with that many columns.
         index: Option<usize>,
     },
 }
 
-/// What stands in such a file.
+/// The contents of such a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuTable {
-    /// The names of the figures of every row.
+    /// The figures' names, the same for every row.
     pub names: Vec<String>,
-    /// A row for each CPU, in the order of their indexes.
+    /// A row for each CPU, in index order.
     pub rows: Vec<CpuRow>,
-    /// Whether the rows tell their CPU; otherwise they have their position, which is another CPU's once one goes.
+    /// Whether rows name their CPU; if not, they have their position, which passes to another CPU once one goes.
     pub indexed: bool,
-    /// How many bits a counter has before it goes on from 0.
+    /// How many bits a counter has before it wraps to 0.
     pub width: Width,
 }
 
 /// The figures of one CPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuRow {
-    /// Its index, or the position of the row, from 0.
+    /// The CPU's index, or the row's position, from 0.
     pub cpu: u32,
     /// In the order of [`CpuTable::names`].
     pub figures: Vec<u64>,
@@ -81,7 +81,7 @@ pub struct CpuRow {
 
 /// net/softnet_stat
 ///
-/// A kernel whose rows have the index of their CPU has no cpu_collision any more, so that the 0 in its place is left out.
+/// A kernel whose rows have the CPU's index no longer counts cpu_collision, so the 0 in its place is left out.
 ///
 /// # Errors
 /// As [`table`].
@@ -97,11 +97,11 @@ pub fn softnet(contents: &[u8]) -> Result<CpuTable, ParseError> {
     Ok(table)
 }
 
-/// A file of such a form, whose figures have so many bits in the kernel.
+/// Parses a file of this form, whose figures have `width` bits in the kernel.
 ///
 /// # Errors
-/// If a figure is none or too long, a row has another number of columns than the first or fewer than there are names in
-/// the header, the CPUs are not in order, there is no row, or more of them than CPUs that a kernel can have.
+/// If a figure is malformed or too long, a row's number of columns differs from the first row's or is below the
+/// header's number of names, the CPUs are out of order, or there is no row, or more rows than a kernel can have CPUs.
 pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<CpuTable, ParseError> {
     let lines = contents.split(|&b| b == b'\n').enumerate().map(|(at, line)| (at + 1, line));
     let mut lines = lines.filter(|(_, line)| !line.is_empty());
@@ -149,7 +149,7 @@ fn kept<'a>(
     named.map(|(_, (name, figure))| (*name, *figure))
 }
 
-/// The names of a header: words that no other of it is equal to.
+/// The names of a header, which must all differ.
 fn header(line: &[u8]) -> Result<Vec<&str>, Fault> {
     let mut names = Vec::new();
     for word in words(within_bounds(line)?) {
@@ -175,18 +175,18 @@ fn within_bounds(line: &[u8]) -> Result<&[u8], Fault> {
     Ok(line)
 }
 
-/// A row before it is read.
+/// A row not yet parsed.
 struct Line<'a> {
     line: &'a [u8],
-    /// How many columns it must have at least.
+    /// The fewest columns it must have.
     least: usize,
-    /// How many the first row has, if this is another one.
+    /// How many columns the first row has, if this is a later one.
     first: Option<usize>,
     width: Width,
 }
 
 impl Line<'_> {
-    /// All its figures, those without a name included.
+    /// All figures, unnamed columns included.
     fn figures(&self, names: &[&str]) -> Result<Vec<u64>, Fault> {
         let mut figures = Vec::new();
         for (at, word) in words(within_bounds(self.line)?).enumerate() {
@@ -216,7 +216,7 @@ impl Line<'_> {
     }
 }
 
-/// A number of so many digits at most, 16 of which fit.
+/// A number of at most `digits` digits, 16 of which fit.
 fn hexadecimal(word: &[u8], digits: usize) -> Option<u64> {
     if word.is_empty() || word.len() > digits {
         return None;
@@ -234,7 +234,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// A tree of tests/proc, and what stands in it: columns, CPUs, processed.
+    /// A tree of tests/proc and its contents: columns, CPUs, processed.
     type Tree = (&'static str, usize, [u32; 2], [u64; 2]);
 
     const TREES: [Tree; 5] = [
@@ -303,7 +303,7 @@ mod tests {
             "process_qlen 15",
         ]);
         assert_eq!(figures(15), (13, all.clone()));
-        // A kernel to come.
+        // A future kernel.
         assert_eq!(figures(17), (13, all));
     }
 
@@ -319,7 +319,7 @@ mod tests {
         let arp = b"entries  allocs\n00000001 1ffffffff  \n";
         assert!(table(arp, Columns::Header, Width::Int).is_err());
         assert_eq!(column(&table(arp, Columns::Header, Width::Long).unwrap(), "allocs"), [0x1_ffff_ffff]);
-        // What a row has behind the last name is not read.
+        // Columns after the last name are not read.
         let more = table(b"entries a\n1 2 3\n", Columns::Header, Width::Int).unwrap();
         assert_eq!(more.rows[0].figures, [1, 2]);
     }
@@ -342,7 +342,7 @@ mod tests {
         assert!(
             problem(row("0", "0") + "0 0 0\n").starts_with("line 2: 3 columns, which must be 9 at least")
         );
-        // Two rows without the newline between them.
+        // Two rows with the newline between them missing.
         assert_eq!(
             problem(row("0", "0") + row("0", "1").trim() + " " + &row("0", "2")),
             "line 2: 30 columns, where the first row has 15"
@@ -372,7 +372,7 @@ mod tests {
         ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
     }
 
-    /// What is printed as the kernel does is read as it was, whatever the figures.
+    /// Reading returns what the kernel printed, whatever the figures.
     #[test]
     fn any_row_is_read_as_it_is() {
         let hex = |figures: &[u32]| figures.iter().map(|figure| format!("{figure:08x} ")).collect::<String>();

@@ -1,10 +1,10 @@
 //! Which process holds a socket: the links in `/proc/PID/fd`.
 //!
-//! Reading every descriptor of every process takes a system call each, most of them no sockets at all, and any user can have
-//! millions of them. So [`Owners::search`] looks for wanted sockets only, and for what can have changed: it asks one link
-//! for each socket whose holder is known, reads processes that are new, and looks for the rest where sockets were found
-//! before, then everywhere. What it may cost is limited; what was found until then counts, and the next search goes on
-//! where this one stopped. Processes take turns, so that none with very many descriptors keeps it from the others.
+//! Reading every descriptor of every process takes a system call each; most are no sockets, and any user can have
+//! millions. So [`Owners::search`] looks only for wanted sockets, and only where something can have changed: it checks
+//! one link for each socket whose holder is known, reads new processes, and looks for the rest where it found sockets
+//! before, then everywhere. Its cost is limited: it keeps what it found, and the next search resumes where it stopped.
+//! Processes take turns, so that one with very many descriptors does not hold up the others.
 
 #![expect(clippy::disallowed_methods, reason = "follows the descriptors of processes below /proc")]
 
@@ -16,30 +16,30 @@ use std::mem::MaybeUninit;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A socket may be handed to an older process over a Unix socket while the sender keeps it, which no search notices,
-/// so everything is read once in a while.
+/// A process may hand a socket to an older process over a Unix socket and keep it, which no search notices, so
+/// everything is read once in a while.
 const READ_ALL_AFTER: Duration = Duration::from_secs(300);
 
-/// Sockets of the kernel's own, and of processes that may not be seen, are not found however often all processes are
-/// read; one that was made a moment ago may be found the second time.
+/// Sockets of the kernel's own, and of processes we may not see, are never found however often all processes are read;
+/// one made a moment ago may be found the second time.
 const SEARCHES: u8 = 2;
 
-/// So many descriptors are read before it is the next process's turn, and that of those that are read for another reason:
-/// neither one process with very many descriptors nor any number of new ones keeps a search from the others.
+/// How many descriptors are read before the next process's turn, and before the turn of those read for another reason:
+/// neither one process with very many descriptors nor any number of new ones holds up a search for the others.
 const TURN: usize = 4096;
 
-/// To open a process takes as long as so many links.
+/// Opening a process takes as long as reading this many links.
 const OPENING: usize = 4;
 
-/// The clock is looked at after so many links.
+/// The clock is checked after this many links.
 const LINKS: usize = 64;
 
-/// What one search may cost, in CPU time: on an idle machine it is done before an answer has to be given.
+/// What one search may cost, in CPU time: on an idle machine it finishes before an answer is due.
 const SEARCH: Duration = Duration::from_millis(500);
-/// How much of that may go to asking whether sockets are still where they were.
+/// How much of that may go to checking whether sockets are still where they were.
 const ASKING: Duration = Duration::from_millis(200);
 
-/// What a search may cost. Tests have a clock of their own.
+/// What a search may cost. Tests bring their own clock.
 struct Budget<'a> {
     spent: &'a dyn Fn() -> Duration,
     asking: Duration,
@@ -49,22 +49,22 @@ struct Budget<'a> {
 
 /// The process of each socket.
 ///
-/// Of several processes that share a socket the last in the order of `/proc` stands, as in snmpd, as soon as all of them
-/// were read. Processes that end meanwhile or belong to others are stepped over: their sockets have no process here.
+/// If several processes share a socket, the last in the order of `/proc` wins, as in snmpd, once all of them are read.
+/// Processes that end meanwhile or belong to others are skipped: their sockets have no process here.
 #[derive(Debug, Default)]
 pub struct Owners {
     holders: HashMap<u64, Holder>,
     processes: BTreeSet<u32>,
-    /// How often a socket was looked for in vain.
+    /// How often a search failed to find a socket.
     missed: HashMap<u64, u8>,
-    /// What is still to be read of those that were there when somebody began to look for a socket, or to read everything.
+    /// What is still to be read of the processes that existed when a search for a socket, or a full sweep, began.
     sweep: Option<Sweep>,
-    /// What is still to be read of those that have come since. They are none of the above, or that would not end where they
-    /// come faster than they can be read.
+    /// What is still to be read of processes started since. They are kept apart from the sweep, which would never end
+    /// if processes start faster than they can be read.
     new: VecDeque<Visit>,
-    /// When the last sweep through everything began.
+    /// When the last full sweep began.
     read_all: Option<Instant>,
-    /// The last inode whose holder was asked: the next time it begins behind it.
+    /// The last inode whose holder was checked: the next search starts after it.
     asked: u64,
 }
 
@@ -75,21 +75,21 @@ struct Holder {
     descriptor: i32,
 }
 
-/// Processes that are to be read, over as many searches as it takes.
+/// Processes to be read, over as many searches as it takes.
 #[derive(Debug, Clone, Default)]
 struct Sweep {
     left: VecDeque<Visit>,
-    /// It is read to its end though no socket is looked for.
+    /// Read to the end even if no socket is looked for.
     must: bool,
-    /// It goes through all processes: what it does not find is not to be found.
+    /// Covers all processes: what it does not find cannot be found.
     whole: bool,
 }
 
-/// A process, and where to begin among its descriptors.
+/// A process, and the descriptor to start from.
 #[derive(Debug, Clone, Copy)]
 struct Visit {
     process: u32,
-    /// Where its folder is read on; 0 is its beginning.
+    /// Where to resume in its folder; 0 is the start.
     from: u64,
 }
 
@@ -100,20 +100,20 @@ impl Visit {
 }
 
 impl Owners {
-    /// The process that holds the socket with this inode, if one was found.
+    /// The process that holds the socket with this inode, if found.
     #[must_use]
     pub fn of(&self, inode: u64) -> Option<u32> {
         self.holders.get(&inode).map(|holder| holder.process)
     }
 
-    /// Whether nothing is left to be read: then all that is not known cannot be known.
+    /// Whether nothing is left to read: then whatever is unknown stays unknown.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.sweep.is_none() && self.new.is_empty()
     }
 
-    /// The processes of `wanted` sockets, by as little reading as tells them from what was known before: at first,
-    /// nothing.
+    /// Finds the processes of `wanted` sockets with as little reading as possible, given what is already known (at
+    /// first, nothing).
     ///
     /// # Errors
     /// If the root itself cannot be listed.
@@ -127,7 +127,7 @@ impl Owners {
         let mut search = Search {
             root: root.path(),
             budget,
-            // An inode of 0 is a socket that no process holds.
+            // An inode of 0 means that no process holds the socket.
             wanted: wanted.iter().copied().filter(|inode| *inode != 0).collect(),
             unknown: BTreeSet::new(),
             links: 0,
@@ -151,14 +151,14 @@ struct Search<'a> {
     root: &'a Path,
     budget: &'a Budget<'a>,
     wanted: HashSet<u64>,
-    /// Those that are looked for.
+    /// The sockets still looked for.
     unknown: BTreeSet<u64>,
     /// How many links may still be read in this turn.
     links: usize,
-    /// How many were read since the clock was looked at, and what it said.
+    /// How many were read since the last look at the clock, and what it showed.
     unlooked: usize,
     in_time: bool,
-    /// What is known.
+    /// The result so far.
     next: Owners,
 }
 
@@ -167,8 +167,8 @@ impl Search<'_> {
         (self.budget.spent)() < self.budget.all
     }
 
-    /// Asks whether the wanted sockets are where they were. Those for which there is no time are taken to be there, and
-    /// are the first the next time.
+    /// Checks whether the wanted sockets are where they were. Takes those it has no time for to be there still, and
+    /// checks them first next time.
     fn ask(&mut self, before: &Owners) {
         let mut known: Vec<u64> = Vec::new();
         for inode in &self.wanted {
@@ -200,16 +200,16 @@ impl Search<'_> {
         }
     }
 
-    /// Looks for those that are unknown, and at new processes: a child shares the sockets of its parent, also those that
-    /// are known already.
+    /// Looks for the unknown sockets, and at new processes: a child shares its parent's sockets, including those
+    /// already known.
     fn look(&mut self, before: &Owners) {
         let exists = |visit: &Visit| self.next.processes.contains(&visit.process);
         let mut sweep = before.sweep.clone().unwrap_or_default();
         sweep.left.retain(exists);
         let (mut new, mut likely) = (before.new.clone(), VecDeque::new());
         new.retain(exists);
-        // Where sockets were found before they are most likely found again; the last of those that share one counts, so
-        // they are read backwards.
+        // Sockets are most likely where sockets were found before. The last process that shares one wins, so read
+        // backwards.
         let likely_ones: BTreeSet<u32> = before.holders.values().map(|holder| holder.process).collect();
         let is_new = |process: &u32| !before.processes.contains(process);
         let others = |next: &Owners| {
@@ -231,7 +231,7 @@ impl Search<'_> {
             let still = likely_ones.iter().rev().filter(|process| self.next.processes.contains(process));
             likely = still.copied().filter(|process| !is_new(process)).map(Visit::of).collect();
         }
-        // They take turns, so that each of them comes to its end whatever the others are like; and once at least, whatever
+        // They take turns, so that each gets to its end whatever the others are like; and at least once, however long
         // listing the processes took.
         loop {
             let mut any = self.turn(&mut new, true);
@@ -256,7 +256,7 @@ impl Search<'_> {
             }
             sweep = Sweep::default();
         }
-        // What there was no time for.
+        // What the search had no time for.
         if !self.unknown.is_empty() && !sweep.whole {
             sweep.left.extend(likely.into_iter().chain(others(&self.next).into_iter().map(Visit::of)));
             sweep.whole = true;
@@ -269,8 +269,8 @@ impl Search<'_> {
         }
     }
 
-    /// Reads the first processes, of which one that is not read to its end goes to that of the queue; `must` where they are
-    /// not read for what is unknown. False if there is none.
+    /// Reads processes from the front of the queue for one turn; one not read to its end goes to the back. `must` if
+    /// they are not read for the unknown sockets. Returns false if there is none.
     fn turn(&mut self, queue: &mut VecDeque<Visit>, must: bool) -> bool {
         (self.links, self.unlooked, self.in_time) = (self.budget.turn, 0, true);
         let mut any = false;
@@ -285,7 +285,7 @@ impl Search<'_> {
         any
     }
 
-    /// Counts links; whether there is time for another one in this turn.
+    /// Counts links; returns whether this turn has time for another.
     fn goes_on(&mut self, links: usize) -> bool {
         self.links = self.links.saturating_sub(links);
         self.unlooked += links;
@@ -296,7 +296,7 @@ impl Search<'_> {
         self.in_time && self.links > 0
     }
 
-    /// Reads some of the descriptors of a process. Where to go on, unless that were all, it is gone or may not be seen.
+    /// Reads some of a process's descriptors. Returns where to resume; `None` if done, gone or not ours to see.
     fn read(&mut self, visit: Visit) -> Option<u64> {
         self.goes_on(OPENING);
         let path = self.root.join(format!("{}/fd", visit.process));
@@ -339,19 +339,19 @@ impl Search<'_> {
     }
 }
 
-/// All processes there are.
+/// All processes.
 fn list(root: &Path) -> Result<BTreeSet<u32>, ReadError> {
-    // Never `Absent`: every kernel has a root.
+    // Never `Absent`: every kernel has a root directory.
     let entries = root.read_dir().map_err(|cause| ReadError::Io { path: root.into(), cause })?;
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
-/// The inode in a link to a socket, `socket:[5592]`.
+/// The inode in a socket's link, `socket:[5592]`.
 fn socket(target: &[u8]) -> Option<u64> {
     super::decimal(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
 
-/// Whether a descriptor is still that socket.
+/// Whether a descriptor still refers to that socket.
 fn holds(root: &Path, holder: Holder, inode: u64) -> bool {
     let link = root.join(format!("{}/fd/{}", holder.process, holder.descriptor));
     let target = std::fs::read_link(link);
@@ -386,7 +386,7 @@ mod tests {
         assert!(nowhere.unwrap_err().to_string().starts_with("/nowhere: No such file"));
     }
 
-    /// A tree of processes with descriptors, all of them sockets.
+    /// A tree of processes whose descriptors are all sockets.
     struct Tree(tempfile::TempDir);
 
     impl Tree {
@@ -417,7 +417,7 @@ mod tests {
         }
     }
 
-    /// What a search finds is what reading everything finds.
+    /// A search finds what a full read finds.
     fn same(tree: &Tree, before: &Owners, wanted: &[u64]) -> Owners {
         let searched = before.search(&tree.root(), wanted).unwrap();
         let read = Owners::default().search(&tree.root(), wanted).unwrap();
@@ -433,18 +433,18 @@ mod tests {
         let tree = Tree::new(&[(10, &[(3, 100), (4, 101)]), (20, &[(3, 100)]), (30, &[])]);
         let owners = Owners::default().search(&tree.root(), &[100, 101, 102]).unwrap();
         assert_eq!((owners.of(100), owners.of(101), owners.of(102)), (Some(20), Some(10), None));
-        // New sockets: in a process that had some, in one that had none, in one that is new.
+        // New sockets: in a process that had some, in one that had none, in a new one.
         tree.open(10, 5, 102);
         tree.open(30, 3, 103);
         tree.open(40, 3, 104);
         let owners = same(&tree, &owners, &[100, 101, 102, 103, 104]);
-        // The last to share a socket closes it; another takes its descriptor for another socket; one is gone.
+        // The last process to share a socket closes it; another reuses its descriptor for another socket; one is gone.
         tree.close(20, 3);
         tree.close(10, 4);
         tree.open(10, 4, 105);
         tree.close(40, 3);
         let owners = same(&tree, &owners, &[100, 101, 102, 103, 104, 105]);
-        // A child with a higher and one with a lower number share what is known.
+        // Two children, one with a higher and one with a lower number, share known sockets.
         tree.open(50, 3, 102);
         tree.open(5, 3, 103);
         let owners = same(&tree, &owners, &[100, 102, 103, 105]);
@@ -464,7 +464,7 @@ mod tests {
         assert_eq!(owners.missed, HashMap::from([(7, 2)]));
     }
 
-    /// A socket that is handed to a process that is not new, while the one before keeps it.
+    /// A process hands a socket to one that is not new, and keeps it too.
     #[test]
     fn everything_is_read_again_after_a_while() {
         let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[])]);
@@ -479,7 +479,7 @@ mod tests {
         assert!(owners.read_all > Some(long_ago), "and not again at once");
     }
 
-    /// What is wanted is where it was, and nobody is new: nothing else is read.
+    /// The wanted sockets are where they were and no process is new: nothing else is read.
     #[test]
     fn a_process_that_need_not_be_read_is_not() {
         let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[(3, 101)])]);
@@ -488,7 +488,7 @@ mod tests {
         assert_eq!(owners.search(&tree.root(), &[100]).unwrap().of(100), Some(10));
     }
 
-    /// A search that may look at its clock so many times, of which a turn of 64 links takes one or two.
+    /// A search that may look at its clock `looks` times; a turn of 64 links takes one or two.
     fn search(before: &Owners, tree: &Tree, wanted: &[u64], looks: u64) -> (Owners, u64) {
         let looked = Cell::new(0);
         let spent = || {
@@ -511,7 +511,7 @@ mod tests {
 
     #[test]
     fn nobody_keeps_a_search_from_the_others() {
-        // First in order and last, with more than one search can read.
+        // First and last in order, with more than one search can read.
         let (first, last) = (many(10_000, 1_000), many(20_000, 1_000));
         let small: Vec<(u32, Vec<(i32, u64)>)> =
             (20..30).map(|process| (process, many(process.into(), 1))).collect();
@@ -553,7 +553,7 @@ mod tests {
         }
         assert!(searches > 3);
         assert!(wanted.iter().all(|inode| owners.of(*inode) == Some(139)), "the last of them");
-        // A child, a socket that is new, and one that nobody has, while the search is never done in one go.
+        // A child, a new socket, and one that nobody holds, while no search finishes in one go.
         tree.open(50, 3, 1_000);
         (0..200).for_each(|fd| tree.open(200, 3 + fd, 1_000 + u64::try_from(fd).unwrap()));
         tree.open(105, 900, 7_000);
@@ -566,7 +566,7 @@ mod tests {
         assert_eq!((owners.is_complete(), &owners.missed), (true, &HashMap::from([(8_000, 2)])));
     }
 
-    /// More processes come than can be read, and go again: what was there before is read to its end all the same.
+    /// Processes come faster than they can be read, and go again: the older ones are still read to their end.
     #[test]
     fn processes_that_come_and_go_keep_nothing_from_its_end() {
         let sockets: Vec<(i32, u64)> = many(1_000, 20);
@@ -589,7 +589,7 @@ mod tests {
                 tree.open(59, 900, 1_000_000);
                 tree.close(59, 3);
             }
-            // Nobody has the last of them.
+            // Nobody holds the last of them.
             (owners, _) = search(&owners, &tree, &[1_000, 1_000_000, 2_000_000], 20);
             assert!(!owners.is_complete(), "round {round}: there is no storm");
             assert!(owners.new.len() <= 40);
@@ -601,7 +601,7 @@ mod tests {
         assert_eq!((owners.of(1_000), owners.of(1_000_000)), (Some(58), Some(59)));
     }
 
-    /// Ten new ones with a thousand descriptors each do not have as many turns as two hundred with one.
+    /// Ten new processes with a thousand descriptors each get no more turns than two hundred with one.
     #[test]
     fn many_small_processes_do_not_wait_for_a_few_large_ones() {
         let tree = Tree::new(&[]);
@@ -619,7 +619,7 @@ mod tests {
         assert!(!owners.new.is_empty(), "they take longer");
     }
 
-    /// Where there is no time to ask all of them, each has its turn.
+    /// If there is no time to check all of them, each has its turn.
     #[test]
     fn all_holders_are_asked_in_the_end() {
         let sockets = many(1_000, 1_000);

@@ -9,25 +9,25 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Size of the buffer that a streamed file passes through. The kernel returns less than a page for each read of
-/// a socket table, so that more would not save a system call, and no page is larger.
+/// Buffer size for streamed files. The kernel returns less than a page for each read of a socket table, and no page is
+/// larger than this, so more would not save a system call.
 const CHUNK: usize = 64 * 1024;
 
-/// Where the streamed reading of one file ends for good. A million sockets in net/tcp6 are about 170 MB.
+/// Where streaming one file stops for good. A million sockets in net/tcp6 are about 170 MB.
 const LARGEST_STREAM: u64 = 16 << 30;
 
-/// What no row of a socket table exceeds, by the formats that they are printed with and the types of what is printed
-/// (`get_tcp6_sock` in net/ipv6/tcp_ipv6.c has the longest, 256 octets where every number is as long as it can be). Most
-/// take 150 octets, those of IPv6 160 to 190.
+/// No row of a socket table is longer, given the kernel's print formats and the types printed (`get_tcp6_sock` in
+/// net/ipv6/tcp_ipv6.c has the longest: 256 octets if every number is as long as possible). Most rows take 150 octets,
+/// those of IPv6 160 to 190.
 const LONGEST_ROW: usize = 256;
 
-/// The largest file that is read whole. The counters of a recent kernel take about 6 KiB.
+/// The largest file read whole. The counters of a recent kernel take about 6 KiB.
 const LARGEST_WHOLE: usize = 4 << 20;
 
 /// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It does not exist, which is normal for a protocol that the kernel lacks.
+    /// It does not exist, which is normal for a protocol the kernel lacks.
     #[error("{path}: not there")]
     Absent {
         /// The file.
@@ -41,12 +41,12 @@ pub enum ReadError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// It has no end, as far as we care to read.
+    /// It does not end before our limit.
     #[error("{path}: larger than {limit} bytes, which no kernel makes it")]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Where the reading stopped.
+        /// Where reading stopped.
         limit: u64,
     },
     /// Its contents are not what a kernel writes.
@@ -54,13 +54,13 @@ pub enum ReadError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong where.
+        /// What is wrong, and where.
         cause: ParseError,
     },
 }
 
 impl ReadError {
-    /// Whether the file is simply not there.
+    /// Whether the file does not exist.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent { .. })
@@ -73,7 +73,7 @@ impl ReadError {
     }
 }
 
-/// A `/proc`, the one of this system or one mounted elsewhere.
+/// A `/proc`: this system's, or one mounted elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcRoot {
     root: PathBuf,
@@ -81,7 +81,7 @@ pub struct ProcRoot {
 }
 
 impl ProcRoot {
-    /// `/proc` shows the reader's own network namespace; any other root the one of its process 1, since
+    /// `/proc` shows the reader's own network namespace. For any other root we read that of its process 1, since
     /// ROOT/net would be a link to the reader's own process number over there.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
@@ -102,21 +102,21 @@ impl ProcRoot {
         self.net.join(file)
     }
 
-    /// Whether a file of `net` is there, readable or not.
+    /// Whether a file of `net` exists, readable or not.
     #[must_use]
     pub fn has_net(&self, file: &str) -> bool {
         self.net(file).exists()
     }
 
-    /// Whether a file of ROOT/net that is not there is one for IPv6 that the kernel lacks: its sister for IPv4, whose
-    /// name has no 6, is there. Otherwise the root is no `/proc`, and nothing is known of IPv6.
+    /// Whether a missing file of ROOT/net is an IPv6 one that the kernel lacks: its IPv4 sister, whose name has no 6,
+    /// exists. Otherwise the root is no `/proc`, and says nothing about IPv6.
     #[must_use]
     pub fn lacks_ipv6(&self, file: &str) -> bool {
         file.strip_suffix('6').is_some_and(|ipv4| self.net(ipv4).exists())
     }
 
     /// A file of ROOT/sys/net/ipv4, or `None` if it would show another network namespace than [`Self::net`]:
-    /// `/proc/sys/net` is always the reader's own, whatever root it is seen through.
+    /// `/proc/sys/net` always shows the reader's own, whatever root it is read through.
     #[must_use]
     pub fn sysctl_ipv4(&self, file: &str) -> Option<PathBuf> {
         self.is_of_own_namespace().then(|| self.root.join("sys/net/ipv4").join(file))
@@ -133,8 +133,8 @@ impl ProcRoot {
 }
 
 fn open(path: &Path) -> Result<File, ReadError> {
-    // Without O_NONBLOCK, opening a FIFO that somebody put in place of the file would wait for a writer.
-    // Files of /proc do not know the flag.
+    // Without O_NONBLOCK, opening a FIFO that somebody put in place of the file would wait for a writer. Files of /proc
+    // ignore the flag.
     let nonblock = i32::from_ne_bytes(rustix::fs::OFlags::NONBLOCK.bits().to_ne_bytes());
     OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(|cause| match cause.kind() {
         ErrorKind::NotFound => ReadError::Absent { path: path.into() },
@@ -150,11 +150,11 @@ fn malformed(path: &Path, cause: ParseError) -> ReadError {
     ReadError::Malformed { path: path.into(), cause }
 }
 
-/// Reads a small file whole into `buffer`, replacing what was there.
+/// Reads a small file whole into `buffer`, replacing its contents.
 ///
 /// # Errors
-/// If it is absent, unreadable, empty (no kernel file that we read ever is), over 4 MiB, or has a last line without its
-/// newline (the kernel always writes whole lines).
+/// If it is absent, unreadable, empty (no kernel file we read ever is), over 4 MiB, or its last line has no newline
+/// (the kernel always writes whole lines).
 pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
     buffer.clear();
     let limit = LARGEST_WHOLE as u64;
@@ -165,7 +165,7 @@ pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
     match buffer.last() {
         None => Err(malformed(path, ParseError::new(0, Fault::Empty))),
         Some(b'\n') => Ok(()),
-        // The last number may have lost digits, and would be another one.
+        // The last number may have lost digits and would be a different one.
         Some(_) => {
             let line = 1 + memchr::memchr_iter(b'\n', buffer).count();
             Err(malformed(path, ParseError::new(line, Fault::CutShort)))
@@ -176,7 +176,7 @@ pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
 /// Reads a small file whole and parses it.
 ///
 /// # Errors
-/// As [`whole`], and what the parser says.
+/// As [`whole`], and if the parser fails.
 pub fn parsed<T>(
     path: &Path,
     buffer: &mut Vec<u8>,
@@ -186,13 +186,13 @@ pub fn parsed<T>(
     parse(buffer).map_err(|cause| malformed(path, cause))
 }
 
-/// Gives each line of a socket table to `line`, with its number from 1 and without its newline, holding one chunk of
-/// the file at a time. Not for other files: it ends where the kernel ends such a table, and leaves out rows that come a
-/// second time behind the end, as `identity` tells them.
+/// Passes each line of a socket table to `line`, with its number from 1 and without its newline, holding one chunk of
+/// the file at a time. Only for socket tables: it stops where the kernel ends such a table, and drops rows repeated
+/// after the end, which it recognises by `identity`.
 ///
 /// # Errors
-/// If the file is absent, unreadable, empty, endless, has a line longer than a chunk or a last line without its
-/// newline (the kernel always writes whole lines), and what `line` says.
+/// If the file is absent, unreadable, empty or endless, has a line longer than a chunk or a last line without its
+/// newline (the kernel always writes whole lines), or `line` fails.
 pub fn lines(
     path: &Path,
     identity: impl Fn(&[u8]) -> Option<Identity<'_>>,
@@ -201,20 +201,20 @@ pub fn lines(
     stream(path, open(path)?, LARGEST_STREAM, identity, line)
 }
 
-/// What a read of a socket table says about the end of it.
+/// What one read of a socket table says about its end.
 ///
-/// Such a table ends with a read that another row would have fitted into (fs/seq_file.c, `seq_read_iter`). A read behind
-/// that begins anew where the table has grown meanwhile: `tcp_seq_start` (net/ipv4/tcp_ipv4.c) finds no socket behind
-/// the last one and counts from the first, so that as many of the last rows come a second time as there are new sockets
-/// before them; `udp_seq_start` counts so with every read. On a host where thousands come and go in a second, that is in
-/// nearly every other reading. The number in front of each row (sl) goes on all the same, and tells nothing.
+/// The table ends with a read that had room for another row (fs/seq_file.c, `seq_read_iter`). A read after that
+/// restarts if the table has grown meanwhile: `tcp_seq_start` (net/ipv4/tcp_ipv4.c) finds no socket after the last one
+/// and counts from the first, so it repeats as many of the last rows as there are new sockets before them;
+/// `udp_seq_start` counts this way on every read. On a host where thousands of sockets come and go each second, nearly
+/// every other reading has repeats. The number in front of each row (sl) still goes on, so it does not show them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// Another row, however long, would have fitted: it was the last.
+    /// There was room for another row of any length: this was the last.
     Here,
-    /// The kernel's page is so full that there may be more, or not: what comes is new, or comes again.
+    /// The kernel's page is so full that there may be more: later rows are new, or repeated.
     Perhaps,
-    /// No read of the kernel's, or the buffer was full.
+    /// Not one of the kernel's reads, or the buffer was full.
     No,
 }
 
@@ -262,7 +262,7 @@ fn stream(
         {
             number += 1;
             rest = after;
-            // Only rows of the kernel's pages can come again, and none in a table of one page.
+            // Only rows read in the kernel's pages can repeat, and none in a table of one page.
             let paged = may_repeat || ended == End::Perhaps;
             let repeats = paged && identity(complete).is_some_and(|row| seen.again(row));
             if !(may_repeat && repeats) {
@@ -335,7 +335,7 @@ mod tests {
         assert!(lines(Path::new("/nowhere/tcp"), whole_line, |_, _| Ok(())).unwrap_err().is_absent());
     }
 
-    /// What a kernel gives with each read, one after the other.
+    /// What a kernel returns from each read, in order.
     struct Reads(Vec<Vec<u8>>);
 
     impl Read for Reads {
@@ -349,7 +349,7 @@ mod tests {
         }
     }
 
-    /// How many lines count when the kernel answers reads with these.
+    /// How many lines count if the kernel returns these reads.
     fn counted(reads: &[&[u8]]) -> usize {
         let (mut seen, reads) = (0, Reads(reads.iter().map(|read| read.to_vec()).collect()));
         let count = |_: usize, _: &[u8]| {
@@ -360,14 +360,14 @@ mod tests {
         seen
     }
 
-    /// Rows as long as those of net/tcp (150 octets) or of net/tcp6, by the numbers of their sockets.
+    /// Rows as long as those of net/tcp (150 octets) or net/tcp6, by socket number.
     fn rows(width: usize, numbers: std::ops::Range<usize>) -> Vec<u8> {
         let width = width - 1;
         numbers.flat_map(|number| format!("{number:width$}\n").into_bytes()).collect()
     }
 
-    /// Seen with 20,000 sockets, 6,000 new ones a second, and a busy machine: in 156 of 366 readings some rows came a second
-    /// time, 1,035 of 1,094 behind a read that did not fill its page.
+    /// Seen with 20,000 sockets, 6,000 new ones a second, and a busy machine: 156 of 366 readings had repeated rows,
+    /// 1,035 of 1,094 after a read that did not fill its page.
     #[test]
     fn rows_that_come_again_behind_the_end_do_not_count() {
         for width in [150, 128, 165, 188] {
@@ -386,17 +386,17 @@ mod tests {
             }
             let last = rows(width, per_page..per_page + 9);
             assert_eq!(counted(&[&last, &last, &full]), 9);
-            // A page that is full to its last row need not be the end, and what comes is new.
+            // A page full to its last row need not be the end, and the rows after it are new.
             let next = rows(width, per_page..2 * per_page);
             let more = rows(width, 2 * per_page..2 * per_page + 9);
             assert_eq!(counted(&[&full, &next, &more]), 2 * per_page + 9);
-            // Rows that are new count among those that come again.
+            // New rows count even among repeated ones.
             let mixed = [rows(width, per_page - 3..per_page), more, rows(width, 0..3)].concat();
             assert_eq!(counted(&[&full, &mixed]), per_page + 9);
         }
     }
 
-    /// A page of 25 rows of net/tcp leaves room for one more, and one of 26 for one that is not padded to 149.
+    /// A page of 25 rows of net/tcp has room for one more, and one of 26 for a row that is not padded to 149.
     #[test]
     fn the_end_is_where_another_row_would_have_fitted() {
         assert!(end(4096 - 257, CHUNK) == End::Here || rustix::param::page_size() != 4096);
@@ -406,7 +406,7 @@ mod tests {
         assert!(end(CHUNK, CHUNK) == End::No);
     }
 
-    /// Only the kernel's pages repeat rows: equal lines of a file are as many as they are.
+    /// Only the kernel's pages repeat rows: equal lines of an ordinary file all count.
     #[test]
     fn equal_rows_of_a_file_all_count() {
         assert_eq!(all_lines(&rows(150, 7..8).repeat(10_000)).unwrap().len(), 10_000);
@@ -420,7 +420,7 @@ mod tests {
         };
         let limit = 3 * CHUNK as u64 + 5;
         assert!(matches!(read(limit), ReadError::TooLarge { limit: told, .. } if told == limit));
-        // A table that is as large as it may be has an end.
+        // A table of the largest size allowed ends.
         let file = Reads(vec![vec![b'\n'; 1000]]);
         assert!(stream(Path::new("tcp"), file, 1000, whole_line, |_, _| Ok(())).is_ok());
     }

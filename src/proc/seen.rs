@@ -1,32 +1,32 @@
-//! The latest rows of a socket table, to know those that the kernel shows a second time.
+//! The latest rows of a socket table, to recognise rows that the kernel repeats.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// What tells the row of one socket from that of another: its ends and state, its inode.
+/// Tells one socket's row from another's: its endpoints and state, and its inode.
 pub type Identity<'a> = (&'a [u8], &'a [u8]);
 
 const SETS: usize = 4096;
-/// Eight hashes are a line of the CPU's cache.
+/// Eight hashes fill a CPU cache line.
 const WAYS: usize = 8;
 
-/// Remembers rows in 256 KiB, however many there are: a row is forgotten once eight others have come into its set, which
-/// is so for one in 100,000 behind 4,000 others, for one in a thousand behind 8,000.
+/// Remembers rows in 256 KiB, however many there are: it forgets a row once eight others have entered its set, which
+/// happens to one in 100,000 after 4,000 others, to one in a thousand after 8,000.
 pub struct Seen {
-    /// Hashes, the latest of each set first; 0 is none.
+    /// Hashes, latest of each set first; 0 is none.
     hashes: Vec<[u64; WAYS]>,
-    /// Keyed anew each time, so that no peer can make connections whose hashes are equal.
+    /// Keyed afresh each time, so that no peer can make connections whose hashes collide.
     hasher: RandomState,
 }
 
 impl Default for Seen {
-    /// Memory is taken with the first row.
+    /// Allocates with the first row.
     fn default() -> Self {
         Self { hashes: Vec::new(), hasher: RandomState::new() }
     }
 }
 
 impl Seen {
-    /// Whether a row has come before; remembers it.
+    /// Returns whether it has seen this row before; remembers it.
     pub fn again(&mut self, row: Identity<'_>) -> bool {
         if self.hashes.is_empty() {
             self.hashes = vec![[0; WAYS]; SETS];

@@ -3,7 +3,7 @@
 //! Written by `tcp4_seq_show` (net/ipv4/tcp_ipv4.c), `tcp6_seq_show` (net/ipv6/tcp_ipv6.c), `udp4_seq_show`
 //! (net/ipv4/udp.c) and `udp6_seq_show` (net/ipv6/udp.c) in the same fixed columns:
 //! `sl: local:port remote:port st tx_queue:rx_queue tr:when retrnsmt uid timeout inode …`.
-//! Counting needs the first few only, so that a row is split in two steps.
+//! Counting needs only the first few, so a row is split in two steps.
 
 use super::error::{Excerpt, Fault, ParseError};
 use super::figure::Figure;
@@ -12,19 +12,19 @@ use super::words;
 use crate::smi::inet::AddressType;
 use std::net::SocketAddr;
 
-/// An address as these files write it: 32-bit words in the byte order of the host, eight hex digits each.
+/// An address as these files write it: 32-bit words in host byte order, eight hex digits each.
 pub trait Address: Copy + Ord + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static {
-    /// Hex digits of an address.
+    /// Hex digits per address.
     const DIGITS: usize;
-    /// Which of the two families it is of.
+    /// Which of the two address families.
     const TYPE: AddressType;
-    /// From hex digits to octets in network order.
+    /// Parses hex digits into octets in network order.
     fn parse(digits: &[u8]) -> Option<Self>;
     /// The octets in network order.
     fn octets(&self) -> &[u8];
-    /// The address as the standard library has it, to print it.
+    /// The standard library's address, for printing.
     fn ip(&self) -> std::net::IpAddr;
-    /// From octets in network order, those that are too many left aside; none of too few.
+    /// From octets in network order, ignoring extra ones; `None` if there are too few.
     fn from_octets(octets: &[u8]) -> Option<Self>;
 }
 
@@ -109,7 +109,7 @@ fn hex(digits: &[u8]) -> Option<u32> {
     (bad < 0x10).then_some(number)
 }
 
-/// TCP states by their number in TCP-MIB's tcpConnectionState (RFC 4022).
+/// TCP states, numbered as in TCP-MIB's tcpConnectionState (RFC 4022).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum TcpState {
@@ -138,7 +138,7 @@ pub enum TcpState {
 }
 
 impl TcpState {
-    /// All eleven, in the order of their numbers, with TCP-MIB's label.
+    /// All eleven in numeric order, with TCP-MIB's label.
     pub const ALL: [(Self, &'static str); 11] = [
         (Self::Closed, "closed"),
         (Self::Listen, "listen"),
@@ -153,14 +153,14 @@ impl TcpState {
         (Self::TimeWait, "timeWait"),
     ];
 
-    /// From the kernel's number (include/net/tcp_states.h); `None` for one that the MIB does not know, which
-    /// is no connection: TCP_BOUND_INACTIVE (13), and whatever comes after it.
+    /// From the kernel's number (include/net/tcp_states.h); `None` for a state the MIB does not know, which is no
+    /// connection: TCP_BOUND_INACTIVE (13), and any later addition.
     #[must_use]
     pub fn from_kernel(number: u8) -> Option<Self> {
         Some(match number {
             1 => Self::Established,
             2 => Self::SynSent,
-            // TCP_NEW_SYN_RECV (12) is a request that has no full socket yet; the kernel prints it as 3.
+            // TCP_NEW_SYN_RECV (12) is a request without a full socket yet; the kernel prints it as 3.
             3 | 12 => Self::SynReceived,
             4 => Self::FinWait1,
             5 => Self::FinWait2,
@@ -174,14 +174,14 @@ impl TcpState {
         })
     }
 
-    /// The number in TCP-MIB.
+    /// The state's number in TCP-MIB.
     #[must_use]
     pub fn number(self) -> u8 {
         self as u8
     }
 }
 
-/// The columns up to the state, which is all that counting needs of most rows.
+/// The columns up to the state, which is all that counting needs from most rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Head<'a> {
     local: &'a [u8],
@@ -189,15 +189,15 @@ pub struct Head<'a> {
     remote_port: &'a [u8],
     /// Local port.
     pub local_port: u16,
-    /// The kernel's number of the state.
+    /// The kernel's number for the state.
     pub state: u8,
     rest: &'a [u8],
 }
 
-/// Splits a row of a table whose addresses are `A`.
+/// Splits a row of a table with addresses of type `A`.
 ///
 /// # Errors
-/// Says which field is missing or is no number.
+/// If a field is missing or malformed; the error names it.
 #[inline]
 pub fn head<A: Address>(row: &[u8]) -> Result<Head<'_>, Fault> {
     fixed::<A>(row).ok_or_else(|| Fault::NoSocket { digits: A::DIGITS, row: Excerpt::of(row) })
@@ -206,7 +206,7 @@ pub fn head<A: Address>(row: &[u8]) -> Result<Head<'_>, Fault> {
 #[inline]
 fn fixed<A: Address>(row: &[u8]) -> Option<Head<'_>> {
     let colon = memchr::memchr(b':', row)?;
-    // " local:port remote:port st" behind the colon of the slot number.
+    // " local:port remote:port st" after the colon of the slot number.
     let (local, rest) = row.get(colon + 1..)?.strip_prefix(b" ")?.split_at_checked(A::DIGITS)?;
     let (local_port, rest) = rest.strip_prefix(b":")?.split_at_checked(4)?;
     let (remote, rest) = rest.strip_prefix(b" ")?.split_at_checked(A::DIGITS)?;
@@ -241,16 +241,16 @@ impl Head<'_> {
     /// The local endpoint.
     ///
     /// # Errors
-    /// If the address is not hex digits.
+    /// If the address is not in hex digits.
     pub fn local<A: Address>(&self) -> Result<Endpoint<A>, Fault> {
         let address = A::parse(self.local).ok_or_else(|| column("local_address", self.local))?;
         Ok(Endpoint { address, port: self.local_port })
     }
 
-    /// The remote endpoint; zeros where there is none.
+    /// The remote endpoint; zeros if there is none.
     ///
     /// # Errors
-    /// If address or port are not hex digits.
+    /// If address or port are not in hex digits.
     pub fn remote<A: Address>(&self) -> Result<Endpoint<A>, Fault> {
         let address = A::parse(self.remote).ok_or_else(|| column("rem_address", self.remote))?;
         let port = hex(self.remote_port).and_then(|port| u16::try_from(port).ok());
@@ -258,14 +258,14 @@ impl Head<'_> {
         Ok(Endpoint { address, port })
     }
 
-    /// Octets waiting to be sent, and to be read; in LISTEN rows the second is the accept queue (connections). The kernel
-    /// prints an int, without its sign: `None` is one below zero, which differences of what is not read at one moment are
-    /// for a while (`udp_rqueue_get` in net/ipv4/udp.c).
+    /// Octets waiting to be sent, and to be read; in LISTEN rows the second is the accept queue (connections). The
+    /// kernel prints an int without its sign: `None` means below zero, as a difference of figures not read at the same
+    /// moment can be for a while (`udp_rqueue_get` in net/ipv4/udp.c).
     ///
     /// # Errors
-    /// If they are not hex digits.
+    /// If they are not in hex digits.
     pub fn queues(&self) -> Result<(Option<u32>, Option<u32>), Fault> {
-        // Fewer digits would be a row that was cut in the middle of a number.
+        // Fewer digits would mean a row cut off in the middle of a number.
         let field = self.rest.get(..17);
         let queues = || {
             let (transmit, receive) = field?.split_at_checked(8)?;
@@ -275,19 +275,19 @@ impl Head<'_> {
         queues().ok_or_else(|| column("tx_queue:rx_queue", field.unwrap_or(self.rest)))
     }
 
-    /// The inode of the socket, a count of 32 bits; 0 where no process holds it (TIME_WAIT, not accepted yet).
+    /// The inode of the socket, 32 bits; 0 if no process holds it (TIME_WAIT, not accepted yet).
     ///
     /// # Errors
-    /// If it is missing or no number.
+    /// If it is missing or malformed.
     pub fn inode(&self) -> Result<u64, Fault> {
         self.decimal_column(5, "inode")
     }
 
-    /// Datagrams that a UDP socket had to drop, `sk_drops`; kernels before 2.6.27 do not print it, and old ones print what
-    /// is 2^31 and more with a sign.
+    /// Datagrams a UDP socket dropped, `sk_drops`; kernels before 2.6.27 do not print it, and old ones print 2^31 and
+    /// more with a sign.
     ///
     /// # Errors
-    /// If it is missing or no number.
+    /// If it is missing or malformed.
     pub fn drops(&self) -> Result<u64, Fault> {
         self.decimal_column(8, "drops")
     }
@@ -300,21 +300,21 @@ impl Head<'_> {
     }
 }
 
-/// A column that is not what it is to be.
+/// A malformed column.
 #[cold]
 fn column(column: &'static str, found: &[u8]) -> Fault {
     Fault::Column { column, found: Excerpt::of(found) }
 }
 
-/// What tells a row from those of other sockets: the octets from the local address to the state, and the inode; `None`
-/// for what is no row. A socket that has changed its state is another row.
+/// What tells a socket's row from others: the octets from the local address to the state, and the inode; `None` if the
+/// line is no row. A socket that has changed its state counts as another row.
 #[must_use]
 pub fn identity<A: Address>(row: &[u8]) -> Option<Identity<'_>> {
     // "local:port remote:port st " with the spaces between them.
     let length = 2 * (A::DIGITS + 6) + 2;
     let colon = memchr::memchr(b':', row)?;
     let (ends, rest) = row.get(colon + 2..)?.split_at_checked(length)?;
-    // Behind tx_queue:rx_queue, tr:when and retrnsmt, which all of them are as long as here in nearly every row.
+    // After tx_queue:rx_queue, tr:when and retrnsmt, which have these lengths in nearly every row.
     let fixed = rest.get(39..).filter(|_| rest.get(30) == Some(&b' ') && rest.get(39) == Some(&b' '));
     let inode = match fixed {
         Some(columns) => words(columns).nth(2),
@@ -323,10 +323,10 @@ pub fn identity<A: Address>(row: &[u8]) -> Option<Identity<'_>> {
     Some((ends, inode?))
 }
 
-/// Checks the first line of a socket table, so that no other file is taken for one.
+/// Checks the first line of a socket table, so that no other file is mistaken for one.
 ///
 /// # Errors
-/// If it is not the header that the kernel writes.
+/// If it is not the header the kernel writes.
 pub fn header(line: &[u8]) -> Result<(), ParseError> {
     let mut columns = words(line);
     match (columns.next(), columns.next()) {
@@ -397,7 +397,7 @@ mod tests {
             }
         }
         assert!(head::<V4>(&TCP[..30]).is_err());
-        // A digit short, which would be a smaller number.
+        // One digit short, which would read as a smaller number.
         let end = TCP.windows(9).position(|field| field == b":00000010").unwrap() + 9;
         assert_eq!(head::<V4>(&TCP[..end]).unwrap().queues(), Ok((Some(3), Some(16))));
         assert!(head::<V4>(&TCP[..end - 1]).unwrap().queues().is_err());
@@ -405,7 +405,7 @@ mod tests {
         assert!(head::<V4>(TCP6).is_err());
     }
 
-    /// Old kernels print drops with a sign; queues are an int without one.
+    /// Old kernels print drops with a sign; queues are an int printed without one.
     #[test]
     fn a_signed_count_is_that_count_and_a_queue_below_zero_is_none() {
         let row = String::from_utf8(UDP.to_vec()).unwrap();

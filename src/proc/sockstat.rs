@@ -11,12 +11,12 @@ pub struct SockstatFigure {
     pub section: String,
     /// `inuse`
     pub key: String,
-    /// The value; `None` where it is below zero.
+    /// The value; `None` if it is below zero.
     pub value: Option<u64>,
 }
 
-/// All figures of net/sockstat or net/sockstat6, and what had to be left out: a line with anything wrong in
-/// it goes as a whole.
+/// All figures of net/sockstat or net/sockstat6, and the problems: a line with anything wrong in it is left out as a
+/// whole.
 #[must_use]
 pub fn figures(contents: &[u8]) -> (Vec<SockstatFigure>, Vec<ParseError>) {
     let (mut figures, mut problems) = (Vec::new(), Vec::new());
@@ -50,7 +50,7 @@ fn section(line: &[u8]) -> Result<Vec<SockstatFigure>, Fault> {
     Ok(figures)
 }
 
-/// Memory is a long in the kernel (pages with a sign, octets without one); all the others are an int.
+/// Memory is a long in the kernel (pages with a sign, octets without one); everything else is an int.
 fn width(key: &str) -> Width {
     if matches!(key, "mem" | "memory") { Width::Long } else { Width::Int }
 }
@@ -65,7 +65,7 @@ fn text(word: &[u8]) -> Result<String, Fault> {
 /// The numbers of a file such as sys/net/ipv4/tcp_mem, which holds three.
 ///
 /// # Errors
-/// If a word is no number, or there is none.
+/// If a word is not a number, or the file has none.
 pub fn numbers(contents: &[u8]) -> Result<Vec<Number>, ParseError> {
     let line = contents.strip_suffix(b"\n").unwrap_or(contents);
     let numbers = words(line)
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(problems[0].to_string(), "line 1: TCP inuse is 'x', which is no number");
     }
 
-    /// The kernel prints these with a sign (old ones sockets, TCP and UDP), without one (FRAG), and from a long (memory).
+    /// The kernel prints these with a sign (old ones: sockets, TCP, UDP), without one (FRAG), from a long (memory).
     #[test]
     fn what_is_below_zero_goes_alone() {
         let (figures, problems) = figures(

@@ -1,29 +1,29 @@
-//! Counts of single CPUs that go on from 0 behind 2^32, as one count of 64 bits that never falls.
+//! Per-CPU counts that wrap at 2^32, summed to one 64-bit count that never falls.
 //!
-//! A sum of what is printed would fall by 2^32 with every wrap, and by what a CPU has counted when it goes offline. So each
-//! CPU's difference to the reading before is added, modulo the width of the kernel's figure. Whoever reads so seldom that a
-//! CPU counts on by half of that width in between loses that difference: a million packets a second fill 2^31 in 36 minutes.
+//! A sum of printed figures would fall by 2^32 with every wrap, and by what a CPU has counted when it goes offline. So
+//! we add each CPU's difference from the previous reading, modulo the width of the kernel's figure. If a CPU counts
+//! half of that width between readings, the difference is lost: a million packets a second fill 2^31 in 36 minutes.
 //!
-//! The kernel keeps what a CPU has counted while it is offline: softnet_data is static for each possible CPU, and
-//! `dev_cpu_dead` in net/core/dev.c takes queues from it and no count. So a CPU that comes back goes on where it was. One
-//! that is seen for the first time later than others may have counted before they were; nobody can tell how much of it is
-//! new, so that it counts from then on.
+//! The kernel keeps an offline CPU's counts: softnet_data is static for each possible CPU, and `dev_cpu_dead` in
+//! net/core/dev.c takes its queues but no count. So a CPU that returns continues where it was. One first seen later
+//! than the others may have counted before they were seen; nobody can tell how much of it is new, so it counts from
+//! then on.
 
 use super::figure::Width;
 use super::per_cpu::{CpuRow, CpuTable};
 use std::collections::BTreeMap;
 
-/// What a reading comes to.
+/// The result of a reading.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// By name: a count since boot, or a level as it is.
+    /// By name: a count since boot, or a level unchanged.
     pub figures: Vec<(String, u64)>,
-    /// Counts that went back without a wrap, with the CPU. They keep what they were and go on from there. The kernel does
-    /// so to flow_limit_count when a CPU is taken out of net.core.flow_limit_cpu_bitmap.
+    /// Counts that went back without a wrap, with the CPU. They keep their value and continue from there. In the
+    /// kernel, flow_limit_count does this when a CPU is taken out of net.core.flow_limit_cpu_bitmap.
     pub fell: Vec<(String, u32)>,
 }
 
-/// What was counted so far, by name.
+/// The sums so far, by name.
 #[derive(Debug, Default)]
 pub struct Unwrapped {
     counts: BTreeMap<String, Count>,
@@ -32,14 +32,14 @@ pub struct Unwrapped {
 #[derive(Debug, Default)]
 struct Count {
     total: u64,
-    /// The latest figure of each CPU that was ever seen: as many as a kernel can have.
+    /// The latest figure of each CPU ever seen: no more than a kernel can have.
     latest: BTreeMap<u32, u64>,
-    /// Whether those are CPUs or positions of rows.
+    /// Whether the keys are CPUs or positions of rows.
     indexed: bool,
 }
 
 impl Unwrapped {
-    /// Adds a reading up. What was not in the reading before counts as it is.
+    /// Adds up a reading. A figure absent from the previous reading counts in full.
     pub fn sums(&mut self, table: &CpuTable, is_level: impl Fn(&str) -> bool) -> Sums {
         let mut sums = Sums::default();
         let mut before = std::mem::take(&mut self.counts);
@@ -72,13 +72,13 @@ fn sum(figures: &BTreeMap<u32, u64>) -> u64 {
 }
 
 impl Count {
-    /// Adds what each CPU has counted since; says which have less than they had.
+    /// Adds what each CPU has counted since; returns the CPUs whose count went back.
     fn add(&mut self, figures: BTreeMap<u32, u64>, table: &CpuTable) -> Vec<u32> {
         let mut fell = Vec::new();
         let rows_are_the_same =
             self.indexed == table.indexed && (table.indexed || self.latest.len() == figures.len());
         if !rows_are_the_same {
-            // Which CPU a row is cannot be known.
+            // Nobody knows which CPU a row belongs to.
             self.latest.clear();
         }
         for (cpu, figure) in figures {
@@ -95,10 +95,10 @@ impl Count {
     }
 }
 
-/// How much a figure has counted on; `None` if it went back, which is a step of more than half the way round.
+/// How much a figure has grown; `None` if it went back, that is, moved by more than half of the range.
 fn since(before: u64, now: u64, width: Width) -> Option<u64> {
     let largest = match width {
-        // As in `figure`: a program of 64 bits runs on no kernel of 32.
+        // As in `figure`: a 64-bit program runs on no 32-bit kernel.
         Width::Long if usize::BITS > 32 => u64::MAX,
         Width::Int | Width::Long => u64::from(u32::MAX),
     };
@@ -116,7 +116,7 @@ mod tests {
 
     const RANGE: u64 = 1 << 32;
 
-    /// A table as Linux 5.10 and later print it, with the index of each CPU, or as 4.18 does: dropped and, from 5.10 on,
+    /// A table as Linux 5.10 and later print it, with each CPU's index, or as 4.18 does: dropped and, from 5.10 on,
     /// backlog_len.
     fn printed(rows: &[(u32, u32)], indexed: bool) -> CpuTable {
         let row = |(cpu, dropped): &(u32, u32)| match indexed {
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(reader.dropped(&[(0, 11), (1, 25), (2, 31)]), 67);
     }
 
-    /// What it counted before it was seen may be from before the first reading.
+    /// What it counted before it was seen may predate the first reading.
     #[test]
     fn a_cpu_that_is_new_counts_from_then_on() {
         let mut reader = with_index();
@@ -184,12 +184,12 @@ mod tests {
     fn rows_that_cannot_be_told_apart_count_from_the_next_reading_on() {
         let mut reader = without_index();
         assert_eq!(reader.dropped(&[(0, 10), (1, 20), (2, 30)]), 60);
-        // CPU 1 has gone: what was row 2 is row 1.
+        // CPU 1 is gone: row 2 becomes row 1.
         assert_eq!(reader.dropped(&[(0, 11), (2, 35)]), 60);
         assert_eq!(reader.dropped(&[(0, 12), (2, 35)]), 61);
         assert_eq!(reader.dropped(&[(0, 12), (1, 21), (2, 35)]), 61);
         assert_eq!(reader.dropped(&[(0, 12), (1, 22), (2, 36)]), 63);
-        // Another kernel below the same root.
+        // Another kernel under the same root.
         reader.1 = true;
         assert_eq!(reader.dropped(&[(0, 5), (1, 5), (2, 5)]), 63);
         assert_eq!(reader.dropped(&[(0, 5), (1, 5), (2, 6)]), 64);
@@ -237,8 +237,8 @@ mod tests {
         assert_eq!(since(4, RANGE - 1, Width::Int), None);
     }
 
-    /// Against a host that counts in 64 bits: whatever CPUs go and come, the sum is that of all that they counted, but for
-    /// what each had when it was first seen.
+    /// Compared with a host that counts in 64 bits: whichever CPUs come and go, the sum is all that they counted, minus
+    /// what each had when first seen.
     #[test]
     fn the_sum_is_what_was_counted() {
         let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -250,7 +250,7 @@ mod tests {
             let mut seen = [Some(counted[0]), None, None, None];
             for (step, online) in steps {
                 let mut rows = Vec::new();
-                // An offline CPU counts nothing; the first is always there.
+                // An offline CPU counts nothing; the first is always online.
                 for cpu in (0..4_usize).filter(|cpu| *cpu == 0 || online[*cpu]) {
                     counted[cpu] += step[cpu];
                     expected += seen[cpu].replace(counted[cpu]).map_or(0, |before| counted[cpu] - before);

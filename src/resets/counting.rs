@@ -1,5 +1,5 @@
-//! A trace instance, the pace at which its buffers are emptied, and the table that its resets are counted in: what the
-//! subagent's recorder and the command `resets` share.
+//! A trace instance, the pace at which its buffers are emptied, and the table that counts its resets: shared by the
+//! subagent's recorder and the command `resets`.
 
 use super::pace::Pace;
 use super::table::{EPHEMERAL, ResetTable};
@@ -14,19 +14,19 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Resets being counted. The trace instance goes with it.
+/// Resets being counted. Dropping it removes the trace instance.
 #[derive(Debug)]
 pub struct Counting {
     instance: Instance,
     pace: Pace,
-    /// What was counted.
+    /// The counts.
     pub table: ResetTable,
-    /// Where tracefs is, or what of it is to be seen.
+    /// Where tracefs is, or the part of it we can see.
     pub tracefs: PathBuf,
 }
 
 impl Counting {
-    /// Makes a trace instance with a buffer of so many octets for each CPU, or takes the one that is prepared.
+    /// Makes a trace instance with a buffer of `buffer` octets per CPU, or takes the prepared one.
     ///
     /// # Errors
     /// If tracing is not possible here.
@@ -45,10 +45,10 @@ impl Counting {
         self.pace.due()
     }
 
-    /// Counts what the buffers hold, or part of it if that would take long.
+    /// Counts the resets in the buffers, or some of them if all would take long.
     ///
     /// # Errors
-    /// If one of them could not be read or made no sense; what could be read was counted.
+    /// If a buffer could not be read or made no sense; what could be read was counted.
     pub fn empty(&mut self) -> Result<(), TraceError> {
         let now = Instant::now();
         let (drained, problem) = self.instance.drain(Pace::budget(now), |reset| self.table.count(&reset));
@@ -56,13 +56,13 @@ impl Counting {
         problem.map_or(Ok(()), Err)
     }
 
-    /// How many resets are in no row: those that the kernel had no room for, and those of rows that made way.
+    /// How many resets are in no row: those the kernel had no room for, and those of displaced rows.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.instance.lost().saturating_add(self.table.displaced_resets)
     }
 
-    /// The size of the buffer of each CPU, in octets: as it was asked for, or as the instance was prepared.
+    /// The size of each CPU's buffer, in octets: as requested, or as the instance was prepared.
     #[must_use]
     pub fn buffer(&self) -> u64 {
         self.instance.buffer
@@ -75,8 +75,8 @@ impl Counting {
     }
 }
 
-/// net.ipv4.ip_local_port_range, for IPv6 too; that of this network namespace, though the resets are of all. The
-/// kernel's default where the root shows another one.
+/// net.ipv4.ip_local_port_range, for IPv6 too; it is this network namespace's, though the resets are from all. Returns
+/// the kernel's default if the root shows another namespace.
 #[must_use]
 pub fn ephemeral(root: &ProcRoot) -> RangeInclusive<u16> {
     let path = root.sysctl_ipv4("ip_local_port_range");

@@ -1,10 +1,9 @@
-//! Which port resets, which way and why: lnsResetTable, and the command `resets`.
+//! Which port resets, in which direction and why: lnsResetTable, and the command `resets`.
 //!
-//! The kernel writes an event for each reset into buffers of [`crate::trace`]; they are taken out at intervals that
-//! follow how fast the buffers fill ([`pace`]), with a bound on the time that takes, and counted in a [`table`] of
-//! bounded size, all of it by [`counting`]. What the kernel has no room for meanwhile it drops and counts itself. In the
-//! subagent a [`recorder`] thread does that, so that the loop never waits for it; a reading of the source `resets` is a copy of
-//! its table.
+//! The kernel writes an event for each reset into buffers of [`crate::trace`]. [`counting`] empties them at intervals
+//! that follow how fast they fill ([`pace`]), in bounded time, and counts the events in a [`table`] of bounded size.
+//! The kernel drops, and counts, whatever it has no room for meanwhile. In the subagent a [`recorder`] thread does
+//! this, so that the loop never waits for it; a reading of the source `resets` is a copy of its table.
 
 pub mod counting;
 pub mod pace;

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-/// Where nothing happens. A burst that fills a buffer of 1 MiB within it has 11,000 resets.
+/// When nothing happens. A burst that fills a buffer of 1 MiB within this time has 11,000 resets.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Under attack. With [`BUDGET`] it bounds the share of a CPU that tracing can take, to 5 of every 50 ms; and what it takes
+/// Under attack. Together with [`BUDGET`] it limits tracing to 5 of every 50 ms of a CPU, and also what tracing takes
 /// when somebody asks.
 const SHORTEST: Duration = Duration::from_millis(50);
 
 /// How long one emptying may take.
 const BUDGET: Duration = Duration::from_millis(5);
 
-/// The buffers are to be this part full when they are emptied, which leaves room for a rate that grows.
+/// Buffers should be one part in this many full when emptied, which leaves room for a growing rate.
 const FILLED: u32 = 4;
 
 /// The pause between one emptying and the next.
@@ -25,7 +25,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// For buffers of so many octets, empty as of `now`.
+    /// For buffers of this many octets, empty at `now`.
     #[must_use]
     pub fn new(capacity: u64, now: Instant) -> Self {
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX).max(1);
@@ -38,18 +38,18 @@ impl Pace {
         self.emptied + self.pause
     }
 
-    /// When emptying that begins now has to end.
+    /// When emptying that starts now must end.
     #[must_use]
     pub fn budget(now: Instant) -> Instant {
         now + BUDGET
     }
 
-    /// Notes that the buffers were emptied, and how many octets the fullest of them had.
+    /// Notes that the buffers were emptied, and how many octets the fullest held.
     pub fn emptied(&mut self, fullest: usize, cut_short: bool, now: Instant) {
         let took = now.saturating_duration_since(self.emptied);
         self.emptied = now;
         let held = u32::try_from(fullest.saturating_mul(1 << 10) / self.capacity).unwrap_or(u32::MAX);
-        // Held is in parts of 1,024 of the capacity.
+        // `held` is in 1,024ths of the capacity.
         let pause = match (cut_short, held) {
             (true, _) => SHORTEST,
             (_, 0) => self.pause * 2,
@@ -63,7 +63,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// The pauses that follow when so many octets come in a second.
+    /// The pauses that result from `rate` octets a second.
     fn pauses(rate: u64, rounds: usize) -> Vec<u128> {
         let mut now = Instant::now();
         let mut pace = Pace::new(1 << 20, now);

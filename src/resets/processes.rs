@@ -8,37 +8,37 @@ use std::path::{Path, PathBuf};
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its command, with what does not print escaped: processes name themselves.
+    /// Its command, with non-printing characters escaped: processes name themselves.
     pub name: String,
-    /// Its number; that of the thread if it had ended before it was looked for.
+    /// Its number; the thread's if it ended before we looked.
     pub pid: u32,
 }
 
-/// Looks for processes, and remembers them when they have ended.
+/// Looks up processes, and remembers them after they end.
 #[derive(Debug)]
 pub struct Processes {
     root: ProcRoot,
-    /// Names of threads that have ended, as far as the kernel remembers them.
+    /// Names of ended threads, as far as the kernel remembers them.
     saved: PathBuf,
     known: HashMap<u32, Process>,
 }
 
-/// The parent of all threads of the kernel.
+/// The parent of all kernel threads.
 const KTHREADD: u32 = 2;
 
-/// The flag of a thread of the kernel in PID/stat (PF_KTHREAD, include/linux/sched.h). No process can set it.
+/// The flag of a kernel thread in PID/stat (PF_KTHREAD, include/linux/sched.h). No process can set it.
 const OF_THE_KERNEL: u64 = 0x0020_0000;
 
 /// How many processes are remembered.
 const REMEMBERED: usize = 4096;
 
 impl Processes {
-    /// Below a `/proc`, and with what tracefs remembers; none if the numbers there are not those the kernel traces.
+    /// Reads a `/proc`, and what tracefs remembers; `None` if its numbers are not those the kernel traces.
     ///
-    /// The kernel traces the numbers of the first process namespace, and its own threads are in no other one. So process
-    /// 2 is a thread of the kernel just where the numbers are the same. Names prove nothing: processes choose them. The
-    /// inode of the namespace (PROC_PID_INIT_INO) would do for our own `/proc`, and of another root everybody may read
-    /// PID/stat, but only root the link 1/ns/pid.
+    /// The kernel traces the numbers of the first process namespace, the only one with its own threads. So process 2 is
+    /// a kernel thread exactly if the numbers are the same. Names prove nothing: processes choose them. The namespace's
+    /// inode (PROC_PID_INIT_INO) would do for our own `/proc`, but under another root only root may read the link
+    /// 1/ns/pid, while everybody may read PID/stat.
     #[must_use]
     pub fn new(root: ProcRoot, tracefs: &Path) -> Option<Self> {
         let processes = Self { root, saved: tracefs.join("saved_cmdlines"), known: HashMap::new() };
@@ -47,14 +47,14 @@ impl Processes {
         (flags(&text)? & OF_THE_KERNEL != 0).then_some(processes)
     }
 
-    /// The process of a thread. None for a thread of the kernel, which does nothing of its own, and for one that has
+    /// The process of a thread. `None` for a kernel thread, which does nothing on its own behalf, and for a thread that
     /// ended without a trace.
     pub fn of(&mut self, thread: u32) -> Option<Process> {
         let found = match self.status(thread) {
             Some(status) if status.parent == KTHREADD || thread == KTHREADD => return None,
             Some(status) => {
                 let process = status.process;
-                // The name of the process is that of its first thread.
+                // A process has the name of its first thread.
                 let first = if process == thread { None } else { self.status(process) };
                 Process { name: first.unwrap_or(status).name, pid: process }
             }
@@ -83,20 +83,20 @@ impl Processes {
     }
 }
 
-/// The flags of a process: the ninth field of PID/stat, the seventh behind the name, which may have blanks and
-/// parentheses of its own (proc(5)).
+/// The flags of a process: the ninth field of PID/stat, the seventh after the name, which may itself contain blanks and
+/// parentheses (proc(5)).
 fn flags(stat: &[u8]) -> Option<u64> {
     let behind = stat.get(memchr::memrchr(b')', stat)? + 1..)?;
     decimal(behind.trim_ascii().split(|&b| b == b' ').nth(6)?)
 }
 
-/// The longest name of a thread, in octets (TASK_COMM_LEN without its NUL).
+/// The longest thread name, in octets (TASK_COMM_LEN without its NUL).
 const LONGEST_NAME: usize = 15;
 
-/// The name of a thread in `saved_cmdlines` of tracefs: `PID COMMAND` in each line, what does not print escaped.
+/// The name of a thread in tracefs's `saved_cmdlines`: `PID COMMAND` on each line, non-printing characters escaped.
 ///
-/// The kernel prints names as they are (saved_cmdlines_show(), kernel/trace/trace_sched_switch.c), and a thread may call
-/// itself "a\n4711 sshd". So none is believed that may be the end of another name, nor where two lines have the number.
+/// The kernel prints names unescaped (saved_cmdlines_show(), kernel/trace/trace_sched_switch.c), and a thread may call
+/// itself "a\n4711 sshd". So we reject a name that may be the end of another, or whose number is on two lines.
 #[must_use]
 pub fn saved(contents: &[u8], thread: u32) -> Option<String> {
     let prefix = format!("{thread} ");
@@ -109,15 +109,15 @@ pub fn saved(contents: &[u8], thread: u32) -> Option<String> {
     if of_thread.next().is_some() || may_be_part_of_a_name(before, line) {
         return None;
     }
-    // What the kernel shows where it remembers none.
+    // What the kernel prints if it remembers no name.
     (!name.is_empty() && name != b"<...>").then(|| name.escape_ascii().to_string())
 }
 
-/// Whether a line may belong to a name that began in one of those before it, and has a line break.
+/// Whether a line may belong to a name with a line break that began on an earlier line.
 fn may_be_part_of_a_name(before: &[&[u8]], line: &[u8]) -> bool {
     let mut length = line.len();
     for line in before.iter().rev() {
-        // The line break. What it ends is the beginning of the name, or one more line in the middle of it.
+        // The line break. It ends the start of the name, or one more line in the middle of it.
         length += 1;
         if length > LONGEST_NAME {
             return false;
@@ -135,7 +135,7 @@ fn may_be_part_of_a_name(before: &[&[u8]], line: &[u8]) -> bool {
 /// What we need of PID/status.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Thread {
-    /// With what does not print escaped.
+    /// With non-printing characters escaped.
     pub name: String,
     /// The number of its first thread.
     pub process: u32,
@@ -144,7 +144,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// None for what no kernel writes.
+    /// `None` if no kernel writes this.
     #[must_use]
     pub fn parse(contents: &[u8]) -> Option<Self> {
         let value = |label: &[u8]| {
@@ -152,7 +152,7 @@ impl Thread {
             lines.find_map(|line| line.strip_prefix(label)).map(<[u8]>::trim_ascii)
         };
         let number = |label: &[u8]| u32::try_from(decimal(value(label)?)?).ok();
-        // The kernel escapes newlines and backslashes only, the latter once more would be one too many.
+        // The kernel escapes only newlines and backslashes; escaping the latter again would be once too often.
         let name = value(b"Name:")?;
         let name = name
             .iter()
@@ -174,11 +174,11 @@ mod tests {
         format!("Name:\t{name}\nUmask:\t0022\nTgid:\t{process}\nPid:\t9\nPPid:\t{parent}\nTracerPid:\t0\n")
     }
 
-    /// What the kernel says of its own thread 2, and of a process that takes after it.
+    /// The kernel's line for its own thread 2, and for a process posing as it.
     const KERNELS: &str = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 24 0 0\n";
     const POSING: &str = "2 (kthreadd) S 0 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 24 0 0\n";
 
-    /// A `/proc` with these threads, and a tracefs beside it.
+    /// A `/proc` with these threads, and a tracefs next to it.
     fn root(second: &str, threads: &[(u32, &str)], saved: &str) -> (tempfile::TempDir, Option<Processes>) {
         let folder = tempfile::tempdir().unwrap();
         for (thread, status) in threads {
@@ -209,9 +209,9 @@ mod tests {
         assert_eq!(of(100), Some(("python3".into(), 100)));
         assert_eq!(of(101), Some(("python3".into(), 100)));
         assert_eq!(of(102), Some((r"\x1b[2J a\nb".into(), 102)));
-        // Threads of the kernel, and one whose status says nothing.
+        // Kernel threads, and one whose status says nothing.
         assert_eq!((of(2), of(16), of(103)), (None, None, None));
-        // Those that have ended: as tracefs remembers them, or as they were seen.
+        // Ended ones: as tracefs remembers them, or as last seen.
         assert_eq!((of(4711), of(4712), of(4713)), (Some(("perl".into(), 4711)), None, None));
         fs::remove_dir_all(folder.path().join("100")).unwrap();
         assert_eq!(of(100), Some(("python3".into(), 100)));
@@ -224,7 +224,7 @@ mod tests {
         assert!(is_ours(KERNELS));
         for second in [
             POSING,
-            // A name that would be the flags.
+            // A name that looks like the flags.
             "2 (a) S 0 0 0 0 -1 2129984) S 1 2 2 0 -1 4194560 0\n",
             "2 (bash) S 1 2 2 0 -1 4194560 0\n",
             "2 (kthreadd) S 0 0 0 0 -1 x 0\n",
@@ -238,7 +238,7 @@ mod tests {
         assert!(Processes::new(ProcRoot::new(folder.path()), folder.path()).is_none());
     }
 
-    /// Whoever starts a process for each reset costs no memory here.
+    /// Starting a process for each reset takes no memory here.
     #[test]
     fn as_many_processes_are_remembered_and_no_more() {
         let other = status("perl", 8, 1);
@@ -253,12 +253,12 @@ mod tests {
             "{}",
             processes.known.len()
         );
-        // The latest one is among them.
+        // The latest one is kept.
         fs::remove_dir_all(folder.path().join("8")).unwrap();
         assert_eq!(processes.of(8).unwrap().pid, 8);
     }
 
-    /// Where the link to our own namespace and process 2 are both to be had, they say the same.
+    /// If both the link to our own namespace and process 2 are readable, they agree.
     #[test]
     fn the_sign_agrees_with_the_link() {
         let own = fs::read_link("/proc/self/ns/pid").unwrap();
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_name_that_may_be_forged_is_none() {
         let of = |contents: &str| saved(contents.as_bytes(), 4711);
-        // Nobody's name is so long that this would be the end of it.
+        // No name is long enough to end here.
         assert_eq!(of("4711 sshd\n"), Some("sshd".into()));
         assert_eq!(of("100 systemd\n4711 sshd\n"), Some("sshd".into()));
         assert_eq!(of("100 abcdef\n4711 sshd\n"), Some("sshd".into()));
@@ -279,10 +279,10 @@ mod tests {
         assert_eq!(of("1 a\n\n4711 sshd\n"), None);
         assert_eq!(of("1 a\n2 b\n4711 sshd\n"), None);
         assert_eq!(of("1 a\n2 bcdefg\n4711 sshd\n"), Some("sshd".into()));
-        // Too long for one name, however it is cut.
+        // Too long for one name, however it is split.
         assert_eq!(of("1 abcdefghi\n12345\n4711 sshd\n"), None, "12345 may be a thread without a name");
         assert_eq!(of("1 a\nbcdefghi\n4711 sshd\n"), Some("sshd".into()));
-        // Two that say so, of which one lies.
+        // Two lines say so, and one of them lies.
         assert_eq!(of("4711 nginx\n100 systemd\n4711 sshd\n"), None);
         assert_eq!(of("100 a\n4711 sshd\n200 systemd\n4711 nginx\n"), None);
     }

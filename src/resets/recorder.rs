@@ -1,7 +1,7 @@
 //! The thread that empties the kernel's buffers and keeps the table of resets.
 //!
-//! It is the only one that touches the trace instance, and makes it when it is first asked: where tracing is not
-//! possible, nothing happens but that whoever asks is told why, and it is tried again when somebody asks again.
+//! Only this thread touches the trace instance. It makes the instance when first asked: if tracing is impossible, it
+//! only reports why, and tries again when next asked.
 
 use super::counting::Counting;
 use crate::trace::error::TraceError;
@@ -13,13 +13,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread::Builder;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often it is told at most that rows made way.
+/// How often at most to log that rows were displaced.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
-/// How soon it is tried again at the earliest to begin.
+/// How soon at the earliest to retry after a failed start.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// How long the end of the process waits for the kernel to let go of the instance.
+/// How long the process waits at its end for the kernel to release the instance.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// A row of lnsResetTable.
@@ -39,10 +39,10 @@ pub struct ResetRow {
     pub peer: Option<IpAddr>,
 }
 
-/// Why there is no reading of resets. Callers within a moment of each other share one error.
+/// Why there is no reading of resets. Requests within a moment of each other share one error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecorderError {
-    /// Resets cannot be traced here.
+    /// Tracing resets is impossible here.
     #[error("{0}")]
     Trace(Arc<TraceError>),
     /// The recorder has ended.
@@ -53,57 +53,57 @@ pub enum RecorderError {
 /// A reading of the source `resets`.
 #[derive(Debug, Clone, Default)]
 pub struct RecordedResets {
-    /// The rows in the order of their index: by direction, side, port, length of the reason, reason.
+    /// The rows in index order: by direction, side, port, length of the reason, reason.
     pub rows: Vec<ResetRow>,
     /// lnsResetLostEvents
     pub lost: u64,
-    /// lnsResetSince: between two readings of the same, no count of a row falls.
+    /// lnsResetSince: between two readings with the same value, no row's count falls.
     pub since: Option<SystemTime>,
-    /// Why a buffer could not be read, if so; the others are counted.
+    /// Why a buffer could not be read, if one failed; the others are counted.
     pub problem: Option<Arc<TraceError>>,
 }
 
 enum Order {
-    /// With the ports that are ephemeral, which the thread does not find out itself: it touches nothing but tracefs,
-    /// so that no /proc of somebody else's can hold it up.
+    /// With the ephemeral ports, which the thread does not look up itself: it touches nothing but tracefs, so that no
+    /// foreign /proc can hold it up.
     Read(RangeInclusive<u16>, SyncSender<Result<RecordedResets, RecorderError>>),
     Stop,
 }
 
-/// The recorder. Its trace instance goes with it.
+/// The recorder. Dropping it removes its trace instance.
 #[derive(Debug)]
 pub struct Recorder {
     handle: Handle,
     ending: Ending,
 }
 
-/// A recorder that ends as soon as the kernel lets go of its instance.
+/// A recorder that ends once the kernel releases its instance.
 #[derive(Debug)]
 pub struct Ending(Receiver<()>);
 
 impl Ending {
-    /// However long it takes.
+    /// Waits however long it takes.
     fn wait(&self) {
-        // It is closed at the end, and nothing is ever sent.
+        // It closes at the end, and nothing is ever sent.
         let _ = self.0.recv();
     }
 
-    /// For the end of the process, by which the instance must be removed. If that takes longer, the next process removes
-    /// what is left over.
+    /// For the end of the process, which should remove the instance first. If that takes longer, the next process
+    /// removes the left-over.
     pub fn wait_for_a_while(&self) {
         let _ = self.0.recv_timeout(END_WITHIN);
     }
 }
 
-/// Asks a recorder, from any thread.
+/// Queries a recorder, from any thread.
 #[derive(Debug, Clone)]
 pub struct Handle(Sender<Order>);
 
 impl Handle {
-    /// What was recorded up to now. Waits for the recorder, which takes a few milliseconds, and longer the first time.
+    /// Returns what was recorded so far. Waits for the recorder: a few milliseconds, and longer the first time.
     ///
     /// # Errors
-    /// Says why resets cannot be traced here.
+    /// If resets cannot be traced here, and why.
     pub fn read(&self, ephemeral: RangeInclusive<u16>) -> Result<RecordedResets, RecorderError> {
         let (answer, answered) = sync_channel(1);
         let asked = self.0.send(Order::Read(ephemeral, answer)).ok();
@@ -113,11 +113,11 @@ impl Handle {
 }
 
 impl Recorder {
-    /// Starts the thread, with buffers of so many octets for each CPU. It begins when the one before has ended: both may
-    /// use the same instance.
+    /// Starts the thread, with buffers of `buffer` octets per CPU. It begins when the previous recorder has ended: both
+    /// may use the same instance.
     ///
     /// # Errors
-    /// If the system has no thread to give.
+    /// If the system cannot start a thread.
     pub fn start(buffer: u64, before: Option<Ending>) -> std::io::Result<Self> {
         let (sender, orders) = channel();
         let (alive, ended) = sync_channel(0);
@@ -132,16 +132,16 @@ impl Recorder {
         Ok(Self { handle: Handle(sender), ending: Ending(ended) })
     }
 
-    /// Ends it without waiting for that.
+    /// Ends it without waiting.
     #[must_use]
     pub fn end(self) -> Ending {
         let Self { handle, ending } = self;
-        // Handles of others live on.
+        // Handles held by others live on.
         let _ = handle.0.send(Order::Stop);
         ending
     }
 
-    /// To ask it.
+    /// For queries.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -153,11 +153,11 @@ struct Recording {
     /// [`Counting::begin`]
     try_to_begin: Box<dyn FnMut(u64) -> Result<Counting, TraceError> + Send>,
     counting: Option<Counting>,
-    /// When counting began, or a reading found a row that had begun again.
+    /// When counting began, or a reading found a restarted row.
     since: Option<SystemTime>,
-    /// When it was tried in vain to begin, and why.
+    /// When starting last failed, and why.
     failed: Option<(Instant, Arc<TraceError>)>,
-    /// When it was told that rows made way, and how many they were.
+    /// When displaced rows were last logged, and how many.
     logged: Option<(Instant, u64)>,
 }
 
@@ -177,11 +177,11 @@ impl Recording {
             };
             match order {
                 Err(RecvTimeoutError::Timeout) => {
-                    // It is told when somebody asks.
+                    // Reported when somebody asks.
                     let _ = self.empty();
                 }
                 Ok(Order::Read(ephemeral, answer)) => {
-                    // Nobody waits for it any more, if that fails.
+                    // A failure means nobody waits any more.
                     let _ = answer.send(self.read(ephemeral));
                 }
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -208,7 +208,7 @@ impl Recording {
         Ok(RecordedResets { rows: ordered(rows.collect()), lost: counting.lost(), since, problem })
     }
 
-    /// Begins to count, unless it is done already, or was tried in vain a moment ago: each try has the kernel make
+    /// Starts counting, unless it is already running or has just failed to start: each try has the kernel allocate
     /// buffers for every CPU.
     fn begin(&mut self) -> Result<&mut Counting, RecorderError> {
         let none = match &mut self.counting {
@@ -225,7 +225,7 @@ impl Recording {
         })?;
         self.since = Some(SystemTime::now());
         tracing::info!("tracing resets");
-        // The kernel makes them whole pages.
+        // The kernel rounds them to whole pages.
         if !(self.buffer..self.buffer * 2).contains(&counting.buffer()) {
             tracing::warn!(
                 octets = counting.buffer(),
@@ -262,13 +262,13 @@ impl Recording {
     }
 }
 
-/// Since when counts are to be taken for new: now, and never a time that was told before, whatever becomes of the clock.
+/// When counts are taken to restart: now, but never a time reported before, whatever happens to the clock.
 fn anew(before: Option<SystemTime>, now: SystemTime) -> SystemTime {
-    // DateAndTime has tenths of a second.
+    // DateAndTime counts tenths of a second.
     before.map_or(now, |before| now.max(before + Duration::from_millis(100)))
 }
 
-/// Rows in the order of their index. Two reasons that the kernel calls the same are one row.
+/// Rows in index order. Merges reasons to which the kernel gives the same name.
 fn ordered(mut rows: Vec<ResetRow>) -> Vec<ResetRow> {
     rows.sort_by(|a, b| index(a).cmp(&index(b)));
     rows.dedup_by(|row, first| {
@@ -291,7 +291,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::resets::table::EPHEMERAL;
 
-    /// A handle that is always given the same answer.
+    /// A handle that always gets the same answer.
     pub(crate) fn answering(answer: Result<RecordedResets, RecorderError>) -> Handle {
         let (sender, orders) = channel();
         std::thread::spawn(move || {
@@ -339,12 +339,12 @@ pub(crate) mod tests {
         let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
         assert_eq!(anew(None, at(1_000)), at(1_000));
         assert_eq!(anew(Some(at(1_000)), at(2_000)), at(2_000));
-        // The clock was set back, or stands.
+        // The clock was set back, or stands still.
         assert_eq!(anew(Some(at(5_000)), at(2_000)), at(5_100));
         assert_eq!(anew(Some(at(5_000)), at(5_001)), at(5_100));
     }
 
-    /// A manager that asks and asks must not have the kernel make buffers for every CPU each time.
+    /// A manager that keeps asking must not have the kernel allocate buffers for every CPU each time.
     #[test]
     fn it_is_tried_in_vain_once_in_a_while_only() {
         let (tried, tries) = channel();
@@ -366,14 +366,14 @@ pub(crate) mod tests {
         assert_eq!(tries.try_iter().count(), 1, "once more");
     }
 
-    /// Both may use the instance that was prepared for the unit.
+    /// Both may use the instance prepared for the unit.
     #[test]
     fn one_recorder_begins_when_the_one_before_has_ended() {
         let (alive, ended) = sync_channel(0);
         let recorder = Recorder::start(1 << 20, Some(Ending(ended))).unwrap();
         let (handle, (answer, answered)) = (recorder.handle(), sync_channel(1));
         std::thread::spawn(move || answer.send(handle.read(EPHEMERAL)).unwrap());
-        // Whoever asks waits, and whoever ends it does not.
+        // The caller that asks waits, and the one that ends it does not.
         assert!(answered.recv_timeout(Duration::from_millis(200)).is_err());
         let ending = recorder.end();
         assert!(ending.0.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout));

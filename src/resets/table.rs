@@ -6,44 +6,44 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
-/// How many rows there are at most.
+/// The most rows allowed.
 pub const LARGEST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
 
-/// The ephemeral ports where the kernel does not say which they are (net/ipv4/af_inet.c).
+/// The ephemeral ports if the kernel does not report them (net/ipv4/af_inet.c).
 pub const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
 
-/// What is counted in one row.
+/// What one row counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// Sent or received.
     pub direction: Direction,
-    /// The end that the port is of.
+    /// The end that the port belongs to.
     pub side: Side,
     /// The port of the service.
     pub port: u16,
-    /// The kernel's number of the reason, where it gives one.
+    /// The kernel's number for the reason, if it gives one.
     pub reason: Option<u32>,
 }
 
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// How many rows were made before it: another figure where it made way and has begun again.
+    /// How many rows were made before it: a displaced row that starts again gets another number.
     pub number: u64,
     /// How many resets.
     pub count: u64,
-    /// The address at this end that was last seen.
+    /// The last address seen at this end.
     pub local: Option<IpAddr>,
-    /// The address at the other end that was last seen.
+    /// The last address seen at the other end.
     pub remote: Option<IpAddr>,
-    /// Whose thread it was at this end.
+    /// The thread responsible at this end.
     pub local_thread: Vote,
-    /// Whose thread it was at the other end, where that is this host too.
+    /// The thread responsible at the other end, if that is this host too.
     pub remote_thread: Vote,
 }
 
-/// The thread that was named most often of late, for the one that happened to run then is not always the culprit:
-/// Boyer and Moore's majority vote.
+/// The thread named most often of late, since the one that happened to run is not always the culprit: Boyer and Moore's
+/// majority vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Vote {
     thread: u32,
@@ -55,7 +55,7 @@ impl Vote {
         if self.lead == 0 {
             *self = Self { thread, lead: 1 };
         } else if self.thread == thread {
-            // One that has led for long must not lead for as long again after its end.
+            // A long lead must not take as long again to lose.
             self.lead = (self.lead + 1).min(16);
         } else {
             self.lead -= 1;
@@ -69,7 +69,7 @@ impl Vote {
     }
 }
 
-/// Directions, sides and ports as a bit each: whatever made way, it takes 32 KiB.
+/// One bit per direction, side and port: 32 KiB, whatever was displaced.
 #[derive(Debug)]
 struct Places(Vec<u64>);
 
@@ -103,13 +103,13 @@ impl Places {
 pub struct ResetTable {
     rows: LruCache<Key, Tally>,
     ephemeral: RangeInclusive<u16>,
-    /// How many rows there were.
+    /// How many rows were ever made.
     made: u64,
-    /// Where rows made way since [`Self::take_fall`].
+    /// Where rows were displaced since [`Self::take_fall`].
     vacated: Places,
-    /// Whether one was made there.
+    /// Whether a row was made there again.
     fell: bool,
-    /// How many rows made way for others.
+    /// How many rows were displaced.
     pub displaced: u64,
     /// How many resets those had counted.
     pub displaced_resets: u64,
@@ -130,12 +130,12 @@ impl Default for ResetTable {
 }
 
 impl ResetTable {
-    /// Says which ports are ephemeral from now on (net.ipv4.ip_local_port_range).
+    /// Sets which ports are ephemeral from now on (net.ipv4.ip_local_port_range).
     pub fn set_ephemeral(&mut self, ports: RangeInclusive<u16>) {
         self.ephemeral = ports;
     }
 
-    /// Counts a reset. Where there is no room for its row, the one makes way that was not seen for the longest time.
+    /// Counts a reset. If its row does not fit, it displaces the row not seen for the longest time.
     pub fn count(&mut self, reset: &Reset) {
         let (side, port) = self.service(reset);
         let key = Key { direction: reset.direction, side, port, reason: reset.reason };
@@ -154,9 +154,9 @@ impl ResetTable {
         }
     }
 
-    /// Whether, since this was asked before, a row that had made way, then or ever before, has begun again, so that a reader
-    /// may find less in it than it had. Where it has, all counts are taken to begin anew, and it is asked only whether that
-    /// happens once more.
+    /// Whether, since the last call, a row displaced then or earlier has started again, so that a reader may find a
+    /// lower count than before. If so, all counts are taken to start anew, and the next call reports only further
+    /// falls.
     pub fn take_fall(&mut self) -> bool {
         if self.fell {
             (self.fell, self.vacated) = (false, Places::none());
@@ -174,7 +174,7 @@ impl ResetTable {
         if !is_service(local) && is_service(remote) { (Side::Remote, remote) } else { (Side::Local, local) }
     }
 
-    /// All rows, in no order that means anything.
+    /// All rows, in arbitrary order.
     pub fn rows(&self) -> impl Iterator<Item = (&Key, &Tally)> {
         self.rows.iter()
     }
@@ -224,7 +224,7 @@ mod tests {
         let mut table = ResetTable::default();
         table.count(&reset(7211, 50_000));
         table.count(&reset(50_000, 443));
-        // Both or neither could be the service's.
+        // Both or neither could be the service's port.
         table.count(&reset(25, 443));
         table.count(&reset(50_000, 50_001));
         // The peer of a listener has no port.
@@ -265,7 +265,7 @@ mod tests {
             table.count(&reset(port, 50_000));
         }
         assert_eq!((table.rows().count(), table.displaced), (LARGEST.get(), 0));
-        // The first is seen again, so that the second makes way.
+        // The first is seen again, so the second is displaced.
         table.count(&reset(1, 50_000));
         table.count(&reset(20_000, 50_000));
         let ports: Vec<_> = keys(&table).into_iter().map(|(_, port, _)| port).collect();
@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(counted + table.displaced_resets, 2 * 4096 + 2 + 2 * 65_535);
     }
 
-    /// Two readings of a row between which its count falls, or may have fallen, have a fall between them.
+    /// If a row's count falls, or may have fallen, between two readings, a fall is reported between them.
     #[test]
     fn a_row_that_comes_again_is_told_and_no_other() {
         let mut table = ResetTable::default();
@@ -288,19 +288,19 @@ mod tests {
             (from..from + 4096).for_each(|port| table.count(&reset(port, 50_000)));
         };
         fill(&mut table, 1);
-        // Rows that grow, and new ones for which others make way, the first among them.
+        // Rows grow, and new ones displace others, the first among them.
         fill(&mut table, 1);
         fill(&mut table, 5000);
         assert!(!table.take_fall());
         assert!(!keys(&table).iter().any(|(_, port, _)| *port == 1));
-        // The same port the other way is another row.
+        // The same port in the other direction is another row.
         table.count(&Reset { direction: Direction::Received, ..reset(1, 50_000) });
         assert!(!table.take_fall());
-        // However long ago it made way, and whatever its reason was then.
+        // However long ago it was displaced, and whatever its reason was then.
         table.count(&Reset { reason: Some(2), ..reset(1, 50_000) });
         assert!(table.take_fall());
         assert!(!table.take_fall(), "told once");
-        // All others that had made way count anew with it; those that make way since then do not.
+        // All other displaced rows restart with it; rows displaced since then do not.
         table.count(&reset(2, 50_000));
         assert!(!table.take_fall());
         fill(&mut table, 10_000);
@@ -308,14 +308,14 @@ mod tests {
         assert!(table.take_fall());
     }
 
-    /// Whoever reads at any times: a count is never less than at an earlier reading of the same time that counts begin at.
+    /// Readings at any time: no count is lower than in an earlier reading with the same start of counting.
     #[test]
     fn no_count_falls_between_two_falls() {
         let (mut table, mut seen, mut since, mut random) =
             (ResetTable::default(), HashMap::new(), 0_u32, 1_u32);
         for step in 0..200_000 {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            // A few thousand more keys than rows, some of them much more often than others.
+            // A few thousand more keys than rows, some of them far more frequent than others.
             let port = u16::try_from((random >> 8) % if random >> 31 == 0 { 7000 } else { 100 }).unwrap();
             table.count(&Reset { reason: Some(random & 1), ..reset(port + 1, 50_000) });
             if step % 997 == 0 {
@@ -364,7 +364,7 @@ mod tests {
         [7, 8, 7, 7, 9].into_iter().for_each(|thread| vote.cast(thread));
         assert_eq!(vote.thread(), Some(7));
         (0..1000).for_each(|_| vote.cast(7));
-        // A new culprit is found before long.
+        // A new culprit takes the lead before long.
         (0..20).for_each(|_| vote.cast(8));
         assert_eq!(vote.thread(), Some(8));
     }

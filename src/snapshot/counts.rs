@@ -1,4 +1,4 @@
-//! How many sockets there are.
+//! Numbers of sockets.
 
 use crate::proc::sockets::TcpState;
 
@@ -38,18 +38,18 @@ impl std::ops::Add for StateCounts {
     }
 }
 
-/// The UDP sockets of one address family. What is not known is `None`.
+/// The UDP sockets of one address family. `None` means unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UdpCounts {
     /// All sockets.
     pub sockets: u64,
     /// Those with a peer.
     pub connected: Option<u64>,
-    /// Octets waiting to be read, with the kernel's own share of each buffer.
+    /// Octets waiting to be read, including the kernel's overhead for each buffer.
     pub receive_queue: Option<u64>,
     /// Octets waiting to be sent.
     pub transmit_queue: Option<u64>,
-    /// Datagrams that the sockets open now have dropped.
+    /// Datagrams dropped by the sockets now open.
     pub drops: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ impl UdpCounts {
         drops: Some(0),
     };
 
-    /// So many sockets, of which nothing else is known.
+    /// A number of sockets of which nothing else is known.
     pub(super) fn of_number(sockets: u64) -> Self {
         Self { sockets, connected: None, receive_queue: None, transmit_queue: None, drops: None }
     }

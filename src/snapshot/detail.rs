@@ -1,10 +1,10 @@
-//! How much a reading brings.
+//! How much a reading returns.
 
 /// How much of the tables to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// Counts and listeners: constant memory, however many sockets there are.
+    /// Counts and listeners: constant memory, whatever the number of sockets.
     Counts,
-    /// A row for each socket too.
+    /// Also a row for each socket.
     Rows,
 }

@@ -1,4 +1,4 @@
-//! What has to be read again, and when.
+//! What must be read again, and when.
 
 use super::detail::Detail;
 use super::latest::{Begun, Change};
@@ -7,16 +7,16 @@ use super::touched::{SourceId, Touched};
 use crate::proc::read::ProcRoot;
 use std::time::{Duration, Instant};
 
-/// How long rows are kept after they were last asked for. A manager that walks the tables every five minutes
-/// reads them anew anyway; this is for the pauses within one walk.
+/// How long rows are kept after they were last asked for. A manager that walks the tables every five minutes reads them
+/// again anyway; this covers the pauses within one walk.
 const ROWS_KEPT: Duration = Duration::from_secs(60);
 
-/// A walk that finds no rows has them read though the source still rests, and the rest is longer after it: tables that are
-/// empty while there are sockets would be wrong. Rows whose reading costs more than this are kept ready from then on, and
-/// others are read once in [`ROWS_KEPT`] for that reason, so that it is no way to make a source cost more.
+/// A walk that finds no rows has them read even while the source rests, and lengthens the rest: empty tables would be
+/// wrong while there are sockets. Rows that cost more than this to read are kept ready from then on, and others are
+/// read for this reason once in [`ROWS_KEPT`], so walks cannot make a source cost more.
 const DEAR: Duration = Duration::from_millis(400);
 
-/// One reading of one source that is due.
+/// One due reading of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job {
     /// The source.
@@ -25,7 +25,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether this reading will bring the rows of the socket tables.
+    /// Whether this reading returns the rows of the socket tables.
     #[must_use]
     pub fn brings_rows(self) -> bool {
         self.detail == Detail::Rows
@@ -33,12 +33,12 @@ impl Job {
 }
 
 impl Snapshot {
-    /// What has to be read before `touched` is fresh. Sources that are being read already are among them; those that still
-    /// rest are not, and count as fresh, unless they lack what was asked for as a whole.
+    /// What must be read before `touched` is fresh. Includes sources being read already; excludes those still resting,
+    /// which count as fresh unless what was asked for is missing as a whole.
     #[must_use]
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
         let ids = || SourceId::ALL.iter().copied().filter(|id| self.is_stale(*id, touched, now));
-        // Which processes to read depends on the sockets there are: those come first.
+        // Which processes to read depends on the sockets, so those come first.
         let first = |id: SourceId| !ids().any(|other| self.entry(id).after().contains(&other));
         ids().filter(|id| first(*id)).map(|id| Job { id, detail: self.detail(id, touched, now) }).collect()
     }
@@ -53,8 +53,8 @@ impl Snapshot {
         }
     }
 
-    /// Rows are read with every reading of a source while somebody walks its tables; and always where they could not be
-    /// read while an answer waits, for a walk without them would find the tables empty.
+    /// Reads rows with every reading of a source while somebody walks its tables; and always if they could not be read
+    /// while an answer waits, since a walk without them would find the tables empty.
     fn detail(&self, id: SourceId, touched: Touched, now: Instant) -> Detail {
         let (may_have_rows, wanted) = self.entry(id).rows_wanted();
         let walked = wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
@@ -62,14 +62,14 @@ impl Snapshot {
         if rows { Detail::Rows } else { Detail::Counts }
     }
 
-    /// Whether reading the rows may take longer than an answer can wait, twice the time of counting, to be safe; or costs too
-    /// much to be done for a walk alone.
+    /// Whether reading the rows may take longer than an answer can wait (twice the time of counting, to be safe), or
+    /// costs too much to be done for a walk alone.
     fn is_slow(&self, id: SourceId) -> bool {
         let timing = self.entry(id).health().timing;
         timing.is_some_and(|timing| timing.refresh_time() * 2 > self.ages.answer_within || timing.cost > DEAR)
     }
 
-    /// The first readings, before anybody asked.
+    /// The first readings, before anybody asks.
     #[must_use]
     pub fn first(&self) -> Vec<Job> {
         let ids = SourceId::ALL.iter().copied();
@@ -77,7 +77,7 @@ impl Snapshot {
         first.map(|id| Job { id, detail: Detail::Counts }).collect()
     }
 
-    /// What to read after the first readings, before anybody may ask.
+    /// What to read after the first readings, before anybody can ask.
     #[must_use]
     pub fn second(&self) -> Vec<Job> {
         let slow =
@@ -85,14 +85,14 @@ impl Snapshot {
         slow.map(|id| Job { id, detail: Detail::Rows }).collect()
     }
 
-    /// Whether the latest reading of a source took less than an answer waits.
+    /// Whether the latest reading of a source took less time than an answer waits.
     #[must_use]
     pub fn is_in_time(&self, id: SourceId) -> bool {
         let timing = self.entry(id).health().timing;
         timing.is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
     }
 
-    /// Notes that an answer used the rows, and drops rows that nobody has used for a while.
+    /// Notes that an answer used the rows, and drops rows not used for a while.
     pub fn used(&mut self, touched: Touched, now: Instant) {
         for &id in SourceId::ALL {
             if !self.entry(id).rows_wanted().0 {
@@ -106,16 +106,16 @@ impl Snapshot {
         }
     }
 
-    /// Prepares a reading, to be run on a thread that may block.
+    /// Prepares a reading, to run on a thread that may block.
     #[must_use]
     pub fn begin(&self, job: Job) -> Begun {
         self.others(|others| self.entry(job.id).begin(job.id, job.detail, others))
     }
 
-    /// Reads whatever is stale among `touched` on this thread: for commands that have nobody waiting.
+    /// Reads whatever is stale in `touched` on this thread: for commands, which keep nobody waiting.
     pub fn refresh_now(&mut self, touched: Touched, root: &ProcRoot) -> Vec<Change> {
         let mut changes = Vec::new();
-        // What comes first may make something else due.
+        // An earlier reading may make another one due.
         for _ in SourceId::ALL {
             for job in self.stale(touched, Instant::now()) {
                 let done = self.begin(job)(root);
@@ -162,13 +162,13 @@ mod tests {
         assert_eq!(ids(&snapshot.stale(touched, later)), [SourceId::Counters]);
     }
 
-    /// What a reading of a source would bring, had it cost so much.
+    /// What a reading of a source would return if it had this cost.
     fn done(id: SourceId, detail: Detail, ended: Instant, cost: Duration) -> Done {
         let done = Snapshot::new(AGES).begin(Job { id, detail })(&ProcRoot::new("/nowhere"));
         Done { timing: Timing { begun: ended.checked_sub(cost).unwrap(), ended, cost }, ..done }
     }
 
-    /// How often a manager that asks every tenth of a second has a source read within 100 s.
+    /// How often a source is read within 100 s for a manager that asks every tenth of a second.
     fn readings(snapshot: &mut Snapshot, touched: Touched, id: SourceId, cost: Duration) -> usize {
         let begun = Instant::now();
         let moments = (0..1000).map(|tenth| begun + Duration::from_millis(100 * tenth));
@@ -203,7 +203,7 @@ mod tests {
             let mut snapshot = Snapshot::new(AGES);
             snapshot.accept(done(id, Detail::Counts, now, Duration::from_millis(300)));
             assert!(snapshot.stale(rows, now)[0].brings_rows());
-            // And what that costs is made up for after it.
+            // The source then rests for that cost too.
             snapshot.accept(done(id, Detail::Rows, now, Duration::from_millis(400)));
             assert!(snapshot.stale(rows, now + Duration::from_millis(6_200)).is_empty());
             assert_eq!(snapshot.stale(rows, now + Duration::from_millis(6_400)).len(), 1);
@@ -212,7 +212,7 @@ mod tests {
             snapshot.accept(done(id, Detail::Counts, now, Duration::from_secs(2)));
             assert!(snapshot.stale(rows, now)[0].brings_rows(), "a table without rows would be served");
             snapshot.accept(done(id, Detail::Rows, now, Duration::from_secs(2)));
-            // They stay, so that the next walk, however late, has no reason to read them again before the rest is over.
+            // They stay, so that the next walk, however late, has no reason to read them again before the rest ends.
             let counts = Touched::default().with(id);
             snapshot.used(counts, now + Duration::from_secs(35));
             assert!(snapshot.stale(rows, now + Duration::from_secs(35)).is_empty());
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// Readings that cost little and much in turn, and a manager that begins to walk whenever the rows have just gone.
+    /// Cheap and costly readings alternate, and a manager starts a walk whenever the rows have just gone.
     #[test]
     fn walks_do_not_make_a_source_take_more_than_its_share() {
         let (counts, rows) =
@@ -242,12 +242,12 @@ mod tests {
                 snapshot.used(touched, now);
             }
             assert_eq!(empty, 0, "of {walks} walks");
-            // Of an hour, a tenth, and what is still to be made up for.
+            // A tenth of an hour, plus what the source has yet to rest for.
             assert!(walks > 10 && spent < Duration::from_secs(360) + dear, "{walks} walks, {spent:?}");
         }
     }
 
-    /// 0 in a process column says that none is known.
+    /// 0 in a process column means that none is known.
     #[test]
     fn processes_of_other_rows_are_looked_for_at_once() {
         let now = Instant::now();
@@ -273,7 +273,7 @@ mod tests {
         }
     }
 
-    /// They take seconds on a host with very many descriptors: nothing may wait for them that did not ask.
+    /// They take seconds on a host with very many descriptors: only requests that ask for them may wait.
     #[test]
     fn processes_are_read_when_asked_for_and_after_the_sockets() {
         let root = ProcRoot::new("/proc");
@@ -288,7 +288,7 @@ mod tests {
         }
     }
 
-    /// Somebody who polls tcpListenerProcess alone has nothing read but that.
+    /// A manager that polls only tcpListenerProcess has nothing else read.
     #[test]
     fn the_processes_of_listeners_are_found_without_rows() {
         let (listener, datagrams) = (
@@ -307,7 +307,7 @@ mod tests {
         drop(datagrams);
     }
 
-    /// A walk through all tables comes to those of UDP when the processes of TCP sockets were just read.
+    /// A walk through all tables reaches those of UDP just after the processes of TCP sockets were read.
     #[test]
     fn processes_are_looked_for_again_for_other_rows() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -344,7 +344,7 @@ mod tests {
             (snapshot.tcp.data().unwrap().rows.is_some(), snapshot.udp.data().unwrap().rows.is_some())
         };
         assert_eq!(has_rows(&snapshot), (true, false));
-        // While the walk goes on, a reading for the counts brings the rows too, and those of no other source.
+        // While the walk goes on, a reading for the counts reads the rows too, but none of any other source.
         let jobs = snapshot.stale(counts, now + Duration::from_secs(6));
         assert_eq!(jobs.iter().map(|job| job.brings_rows()).collect::<Vec<_>>(), [true, false]);
         snapshot.used(counts, now + ROWS_KEPT);
@@ -365,7 +365,7 @@ mod tests {
         let counts = Touched::default().with(SourceId::Tcp);
         assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
         snapshot.refresh_now(Touched::default().with_rows(SourceId::Tcp), &root);
-        // Quick again: rows that nobody walks may go.
+        // Fast again: rows that nobody walks may be dropped.
         snapshot.used(counts, Instant::now());
         assert!(snapshot.second().is_empty() && snapshot.tcp.data().unwrap().rows.is_none());
     }

@@ -1,15 +1,15 @@
-//! Which rows of a socket table are instances of a MIB's table that has not all of them, so that a search needs to step over
-//! none: by what others do there may be a hundred thousand in succession that have no instance.
+//! Which rows of a socket table are instances of a MIB table that lacks some of them, so that a search need not step
+//! over the others: what other parties do can put a hundred thousand in succession.
 
 use std::sync::OnceLock;
 
-/// Positions of rows, found when they are first asked for: four octets for each.
+/// Positions of rows, found on first use: four octets each.
 #[derive(Debug, Default)]
 pub struct Positions(OnceLock<Vec<u32>>);
 
 impl Positions {
-    /// The positions of those rows that are instances; `is_one` is given each row in order, and the one before it that is.
-    /// None at all where there is no memory for them.
+    /// The positions of the rows that are instances; `is_one` gets each row in order, and the previous row that is one.
+    /// Empty if there is no memory for them.
     pub fn of<T>(&self, rows: &[T], is_one: impl Fn(&T, Option<&T>) -> bool) -> &[u32] {
         self.0.get_or_init(|| {
             let mut positions = Vec::new();
@@ -29,7 +29,7 @@ impl Positions {
     }
 }
 
-/// A row by the position that [`Positions::of`] has for it.
+/// A row by its index in the positions of [`Positions::of`].
 pub fn row<'a, T>(rows: &'a [T], positions: &[u32], instance: usize) -> Option<&'a T> {
     rows.get(usize::try_from(*positions.get(instance)?).ok()?)
 }

@@ -1,4 +1,4 @@
-//! The latest reading of a source, how old it is, and how its readings went.
+//! The latest reading of a source, its age, and the source's statistics.
 
 use super::detail::Detail;
 use super::notes::{Notes, joined};
@@ -11,22 +11,22 @@ use std::any::Any;
 use std::fmt::Display;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How much longer than it took a reading's source rests before it is read again: at most a tenth of one CPU goes to a
-/// source in the long run, whoever makes it slow and however often it is asked for.
+/// How many times as long as a reading cost its source rests before the next: in the long run a source takes at most a
+/// tenth of one CPU, whoever makes it slow and however often it is asked for.
 const RESTS: u32 = 9;
 
 /// The latest reading of a source, and its statistics.
 #[derive(Debug)]
 pub struct Latest<S: Source> {
     data: Option<S>,
-    /// What its readings have to remember.
+    /// What the source remembers between readings.
     pub(super) memory: S::Memory,
     timing: Option<Timing>,
-    /// Until when it rests. Readings that come sooner make it later.
+    /// Until when it rests. A reading before then extends it.
     rests: Option<Instant>,
     refreshes: u64,
     failures: u64,
-    /// The text of what is wrong: several problems joined.
+    /// What is wrong, as text: several problems joined.
     problem: Option<String>,
     notes: Notes,
     /// When its rows were last asked for.
@@ -49,7 +49,7 @@ impl<S: Source> Default for Latest<S> {
     }
 }
 
-/// What lnsAgentSourceTable shows of a source, whatever its data is.
+/// What lnsAgentSourceTable shows for a source, whatever its data.
 #[derive(Debug, Clone, Copy)]
 pub struct Health<'a> {
     /// When the latest reading began and ended; `None` before the first one.
@@ -58,31 +58,31 @@ pub struct Health<'a> {
     pub refreshes: u64,
     /// How many of them failed, wholly or in part.
     pub failures: u64,
-    /// What is wrong with the latest one.
+    /// What is wrong with the latest reading.
     pub problem: Option<&'a str>,
 }
 
-/// What has changed about a source, to be told once.
+/// A change in a source, reported once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The source.
     pub id: SourceId,
-    /// What is so now.
+    /// The new state.
     pub news: News,
 }
 
-/// What there is to tell of a source.
+/// What to report about a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// What is wrong now.
     Problem(String),
     /// All is well again.
     Well,
-    /// It is read in another way, and nothing is missing.
+    /// It is read another way, and nothing is missing.
     Note(String),
 }
 
-/// What a reading has brought, whatever its source is.
+/// What a reading returned, whatever its source.
 #[derive(Debug)]
 pub struct Done {
     /// The source.
@@ -94,17 +94,17 @@ pub struct Done {
 
 #[cfg(test)]
 impl Done {
-    /// A reading that never was.
+    /// A made-up reading.
     pub(super) fn of<S: Source>(id: SourceId, timing: Timing, reading: Reading<S>) -> Self {
         Self { id, timing, reading: Box::new(reading) }
     }
 }
 
-/// A reading that is to be run on a thread that may block.
+/// A reading to run on a thread that may block.
 pub type Begun = Box<dyn FnOnce(&ProcRoot) -> Done + Send>;
 
 impl<S: Source> Latest<S> {
-    /// The data, if there ever was any and it did not fail wholly since.
+    /// The data, if there has been any and no reading has failed completely since.
     #[must_use]
     pub fn data(&self) -> Option<&S> {
         self.data.as_ref()
@@ -116,8 +116,8 @@ impl<S: Source> Latest<S> {
         self.problem.as_deref()
     }
 
-    /// Puts a reading in place. What is wrong with single figures is told for a while longer; a reading in which nothing
-    /// was wrong is no failure all the same.
+    /// Stores a reading. Keeps reporting what was wrong with single figures for a while; even so, a reading in which
+    /// nothing was wrong is no failure.
     fn put(&mut self, timing: Timing, mut reading: Reading<S>, now: SystemTime) -> Vec<News> {
         let note = S::follow(&mut reading, &mut self.memory, timing, now);
         let Reading { data, problems, notes, memory } = reading;
@@ -136,7 +136,7 @@ impl<S: Source> Latest<S> {
         note.map(News::Note).into_iter().chain(changed).collect()
     }
 
-    /// Sets the text of what is wrong from now on; returns it if it differs from the one before.
+    /// Sets the text of what is wrong; returns it if it changed.
     fn stands(&mut self, problem: Option<String>) -> Option<News> {
         let changed = self.problem != problem;
         self.problem = problem;
@@ -144,7 +144,7 @@ impl<S: Source> Latest<S> {
     }
 }
 
-/// A source, whatever its data is.
+/// A source, whatever its data.
 pub trait AnySource {
     /// lnsAgentSourceName
     fn name(&self) -> &'static str;
@@ -152,35 +152,35 @@ pub trait AnySource {
     fn read_from(&self) -> &'static str;
     /// See [`Source::is_wanted`].
     fn is_wanted(&self) -> bool;
-    /// How its readings went.
+    /// Its statistics.
     fn health(&self) -> Health<'_>;
-    /// How old it may be; nothing where there is more to be read.
+    /// How old it may be; zero if more is left to read.
     fn max_age(&self, ages: &MaxAges) -> Duration;
-    /// How long it has still to rest after what its readings cost.
+    /// How long it must still rest after the cost of its readings.
     fn rest(&self, now: Instant) -> Duration;
     /// See [`Source::AFTER`].
     fn after(&self) -> &'static [SourceId];
     /// See [`Source::AT_START`].
     fn is_read_at_start(&self) -> bool;
-    /// Whether it has no rows though these were asked for, or see [`Source::lacks`].
+    /// Whether rows were asked for and it has none, or see [`Source::lacks`].
     fn lacks(&self, rows: bool, touched: Touched, with_rows: Touched) -> bool;
     /// Whether it has rows now.
     fn has_rows(&self) -> bool;
     /// Whether it may have rows, and when they were last asked for.
     fn rows_wanted(&self) -> (bool, Option<Instant>);
-    /// Notes that rows were asked for, or drops them since nobody asks for them.
+    /// Notes that rows were asked for, or drops them because nobody asks any more.
     fn want_rows(&mut self, wanted: Option<Instant>);
     /// See [`Source::inodes`].
     fn inodes(&self) -> Vec<u64>;
     /// Prepares a reading.
     fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun;
-    /// Puts a reading in place, and says what there is to tell that was not so before.
+    /// Stores a reading, and returns what is new to report.
     fn accept(&mut self, done: Done) -> Vec<News>;
-    /// Gives up on a reading that does not end: what the source had is gone.
+    /// Gives up on a reading that does not end: drops the source's data.
     fn fail(&mut self, problem: &Problem) -> Option<News>;
-    /// Drops what was read below a root, since it was read elsewhere; how its readings went goes on being counted.
+    /// Drops what was read below a root because the root has changed; keeps the statistics.
     fn forget_root(&mut self);
-    /// Drops what was read.
+    /// Drops all data.
     fn forget(&mut self);
 }
 
@@ -259,7 +259,7 @@ impl<S: Source> AnySource for Latest<S> {
     fn accept(&mut self, done: Done) -> Vec<News> {
         match done.reading.downcast::<Reading<S>>() {
             Ok(reading) => self.put(done.timing, *reading, SystemTime::now()),
-            // It is another source's.
+            // It belongs to another source.
             Err(_) => Vec::new(),
         }
     }
@@ -288,7 +288,7 @@ mod tests {
     use super::super::notes::Note;
     use super::*;
 
-    /// A source that brings a number.
+    /// A source that returns a number.
     #[derive(Debug)]
     struct Number(u32);
 
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(number(&source), None);
         assert_eq!(put(&mut source, timing, Some(4), None, vec![]), [News::Well]);
         assert_eq!((source.refreshes, source.failures, number(&source)), (4, 3, Some(4)));
-        // Counters never fall, whatever is read from now on.
+        // Counters never fall, whatever is read next.
         source.forget();
         assert_eq!((source.refreshes, source.failures, number(&source)), (4, 3, None));
         assert!(source.health().timing.is_none());
@@ -372,7 +372,7 @@ mod tests {
         put(&mut source, Timing { begun, ended, cost: seconds(1) }, Some(1), None, vec![]);
         assert_eq!(source.rest(ended), seconds(9));
         assert_eq!(source.rest(ended + seconds(9)), Duration::ZERO);
-        // One that came sooner, and one that cost nothing.
+        // One during the rest, and one that cost nothing.
         let (begun, ended) = (ended + seconds(1), ended + seconds(3));
         put(&mut source, Timing { begun, ended, cost: seconds(2) }, Some(2), None, vec![]);
         assert_eq!(source.rest(ended), seconds(6 + 18));
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(source.rest(ended), seconds(6 + 18));
     }
 
-    /// What was begun for one source is nothing to another.
+    /// A reading begun for one source is ignored by another.
     #[test]
     fn the_reading_of_another_source_changes_nothing() {
         let mut source = Latest::<Number>::default();

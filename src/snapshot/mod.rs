@@ -1,10 +1,10 @@
-//! What was read from `/proc`, how old it is, and when it must be read again.
+//! What we read from `/proc`, how old it is, and when to read it again.
 //!
-//! A [`Snapshot`] holds the latest reading of each source. Nothing is read until an answer asks for it: the
-//! answer is computed from what is there and the sources it touched are noted ([`Touched`]); those that are
-//! older than their max-age are then read by a [`Job`] on another thread, once, however many requests wait.
+//! A [`Snapshot`] holds the latest reading of each source. Nothing is read until an answer asks for it: the answer is
+//! computed from the present readings, and the sources it touched are noted ([`Touched`]). A [`Job`] then reads those
+//! older than their max-age on another thread, once, however many requests wait.
 //!
-//! What a source is stands in [`source`], which there are in one list in `touched.rs`; each has a file of its own here.
+//! [`source`] defines what a source is, `touched.rs` lists them, and each has a file of its own here.
 
 pub mod counters;
 pub mod counts;

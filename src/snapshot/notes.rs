@@ -1,13 +1,13 @@
-//! What is wrong with single figures now and then, told so that neither the log nor lnsAgentSourceError flickers.
+//! Occasional faults of single figures, reported so that neither the log nor lnsAgentSourceError flickers.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long a figure is told after it was wrong last.
+/// How long a figure is reported after it was last wrong.
 const LASTING: Duration = Duration::from_secs(600);
 
-/// A figure that has no instance for what it was.
+/// A figure that has no instance because of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// `Tcp CurrEstab`
@@ -27,19 +27,19 @@ enum Flaw {
 }
 
 impl Note {
-    /// About a figure that only its kernel could make negative.
+    /// For a figure that only its kernel could make negative.
     #[must_use]
     pub fn below_zero(figure: &str) -> Self {
         Self { figure: figure.to_owned(), flaw: Flaw::BelowZero }
     }
 
-    /// About what one CPU has counted, which is part of a sum.
+    /// For the count of one CPU, which is part of a sum.
     #[must_use]
     pub fn of_cpu_went_back(figure: &str, cpu: u32) -> Self {
         Self { figure: figure.to_owned(), flaw: Flaw::OfCpuWentBack { cpu } }
     }
 
-    /// About a counter that fell.
+    /// For a counter that fell.
     #[must_use]
     pub fn went_back(figure: &str, from: u64, to: u64) -> Self {
         Self { figure: figure.to_owned(), flaw: Flaw::WentBack { from, to } }
@@ -52,12 +52,12 @@ impl fmt::Display for Note {
     }
 }
 
-/// The figures that were wrong lately, each as it was told first.
+/// The figures that were wrong lately, each as first reported.
 #[derive(Debug, Default)]
 pub struct Notes(BTreeMap<String, (Flaw, Instant)>);
 
 impl Notes {
-    /// Takes over what a reading that ended at `now` has found, and says what is to be told.
+    /// Adds what a reading that ended at `now` found, and returns what to report.
     pub fn keep(&mut self, now: Instant, found: Vec<Note>) -> Vec<Note> {
         self.0.retain(|_, (_, last)| now.saturating_duration_since(*last) < LASTING);
         for note in found {
@@ -68,7 +68,7 @@ impl Notes {
     }
 }
 
-/// What is wrong with a reading, for a line of the log: a file may be wrong in every one of its lines.
+/// What is wrong with a reading, as one line of the log: every line of a file may be wrong.
 pub fn joined(problems: &[&dyn fmt::Display]) -> String {
     const TOLD: usize = 5;
     let mut text = problems.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -82,7 +82,7 @@ pub fn joined(problems: &[&dyn fmt::Display]) -> String {
 mod tests {
     use super::*;
 
-    /// A level that hovers around zero is told once, and that it is well again ten minutes after the last time.
+    /// A level that hovers around zero is reported once, and as well again ten minutes after the last time.
     #[test]
     fn what_comes_and_goes_is_told_once() {
         let (mut notes, start) = (Notes::default(), Instant::now());

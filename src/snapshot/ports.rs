@@ -1,14 +1,14 @@
-//! Counts by local port, while the socket tables stream past.
+//! Counts by local port, taken as the socket tables stream past.
 
 use super::counts::StateCounts;
 use crate::proc::sockets::TcpState;
 
-/// Sockets by local port and state, with room for those ports only that occur.
+/// Sockets by local port and state, with room only for ports that occur.
 #[derive(Debug)]
 pub struct Ports {
     /// For each port, 1 + its position in `counts`, or 0.
     positions: Vec<u32>,
-    /// In 32 bits, since there may be as many ports as there are: 4 billion sockets of one port fit into no memory.
+    /// In 32 bits, since every possible port may occur: no memory holds 4 billion sockets of one port.
     counts: Vec<[u32; TcpState::ALL.len()]>,
 }
 
@@ -35,7 +35,7 @@ impl Ports {
         }
     }
 
-    /// The counts of some ports, by port.
+    /// The counts of given ports, by port.
     #[must_use]
     pub fn of(&self, mut listening: Vec<u16>) -> Vec<(u16, StateCounts)> {
         listening.sort_unstable();

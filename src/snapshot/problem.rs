@@ -9,21 +9,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is missing from a reading, and why. Its text appears in lnsAgentSourceError and in the log.
+/// What a reading lacks, and why. Its text appears in lnsAgentSourceError and in the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// A file, or a line of it.
     #[error("{0}")]
     Read(#[from] ReadError),
-    /// The rows of a table could not be sorted.
+    /// Sorting the rows of a table failed.
     #[error("{path}: {cause}")]
     NoMemory {
         /// The file.
         path: PathBuf,
-        /// What there is no memory for.
+        /// What did not fit into memory.
         cause: NoMemory,
     },
-    /// A table was given up. The text does not say at which line, so that it is reported once.
+    /// Reading a table was abandoned. The text omits the line, so that it is reported once.
     #[error("{path}: not read to its end, since that costs more than {seconds} s of CPU time")]
     TooSlow {
         /// The file.
@@ -53,7 +53,7 @@ pub enum Problem {
     /// A counter appears twice.
     #[error("{}{group} {name} stands twice, the first is taken", within(path.as_deref()))]
     Repeated {
-        /// The file, if it is known.
+        /// The file, if known.
         path: Option<PathBuf>,
         /// `Tcp`
         group: String,
@@ -63,13 +63,13 @@ pub enum Problem {
     /// There is no reading of resets.
     #[error("{0}")]
     Resets(#[from] RecorderError),
-    /// There is one, but without the contents of a buffer.
+    /// There is one, but it lacks the contents of a buffer.
     #[error("{0}")]
     Buffer(Arc<TraceError>),
     /// There is no recorder yet.
     #[error("nobody records resets")]
     NoRecorder,
-    /// The reading did not begin.
+    /// The reading did not start.
     #[error("no thread can be started to read it: {0}")]
     NoThread(io::Error),
     /// The reading does not end.
@@ -78,7 +78,7 @@ pub enum Problem {
         /// How long we waited for it.
         seconds: u64,
     },
-    /// The thread of the reading ended without a result.
+    /// The reading's thread ended without a result.
     #[error("the reading broke off; please report this")]
     BrokenOff,
 }
@@ -92,7 +92,7 @@ pub enum NoDump {
     /// The dump failed.
     #[error("{0}")]
     Dump(#[from] DumpError),
-    /// Its rows could not be sorted.
+    /// Sorting its rows failed.
     #[error("sock_diag: {0}")]
     NoMemory(#[from] NoMemory),
 }

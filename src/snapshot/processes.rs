@@ -1,4 +1,4 @@
-//! The source `processes`: the process of every socket that somebody may ask for.
+//! The source `processes`: the process of every socket a manager may ask for.
 
 use super::detail::Detail;
 use super::source::{MaxAges, Others, Reading, Source};
@@ -15,7 +15,7 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// The process that holds the socket with this inode, if one was found.
+    /// The process that holds the socket with this inode, if found.
     #[must_use]
     pub fn of(&self, inode: u64) -> Option<u32> {
         self.owners.of(inode)
@@ -25,11 +25,11 @@ impl Processes {
 /// What a search builds on.
 #[derive(Debug)]
 pub struct Known {
-    /// The process of each socket as of the reading before.
+    /// The process of each socket as of the previous reading.
     owners: Option<Arc<Owners>>,
     /// The inodes of the sockets whose processes may be asked for.
     wanted: Vec<u64>,
-    /// Whose rows these are.
+    /// Sources whose rows these are.
     rows: Touched,
 }
 
@@ -37,9 +37,9 @@ impl Source for Processes {
     const NAME: &'static str = "processes";
     const READ_FROM: &'static str = "the descriptors of all processes";
     const AFTER: &'static [SourceId] = &[SourceId::Tcp, SourceId::Udp];
-    // They take seconds where there are very many descriptors, and few ask for them.
+    // They take seconds if there are very many descriptors, and few managers ask for them.
     const AT_START: bool = false;
-    /// Whose rows were among the sockets that processes were last looked for.
+    /// The sources whose rows were included in the last search for processes.
     type Memory = Touched;
     type Known = Known;
 
@@ -47,7 +47,7 @@ impl Source for Processes {
         ages.processes
     }
 
-    /// What a search did not come to is looked for as soon as may be.
+    /// What a search did not get to is looked for as soon as possible.
     fn is_complete(&self) -> bool {
         self.owners.is_complete()
     }
@@ -65,7 +65,7 @@ impl Source for Processes {
         let owners = known.owners.unwrap_or_default().search(root, &known.wanted);
         let (data, problems) = match owners {
             Ok(owners) => (Some(Self { owners: Arc::new(owners) }), Vec::new()),
-            // What there was no list of has no processes, whatever is asked for.
+            // A failed listing brings no processes, whatever is asked for.
             Err(error) => (None, vec![error.into()]),
         };
         Reading { data, problems, notes: Vec::new(), memory: Some(known.rows) }

@@ -1,4 +1,4 @@
-//! The source `resets`: resets by port and reason, as the recorder has them.
+//! The source `resets`: resets by port and reason, from the recorder.
 
 use super::detail::Detail;
 use super::problem::Problem;
@@ -13,12 +13,12 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Memory {
     wanted: bool,
-    /// Nobody before the first reading.
+    /// `None` before the first reading.
     recorder: Option<Handle>,
 }
 
 impl Memory {
-    /// Begins anew, or ends.
+    /// Starts anew, or stops.
     pub(super) fn want(&mut self, wanted: bool) {
         *self = Self { wanted, recorder: None };
     }
@@ -32,7 +32,7 @@ impl Memory {
 impl Source for RecordedResets {
     const NAME: &'static str = "resets";
     const READ_FROM: &'static str = "the kernel's trace events of them";
-    // They are recorded apart from `/proc`.
+    // They are recorded independently of `/proc`.
     const OF_ROOT: bool = false;
     type Memory = Memory;
     type Known = Option<Handle>;

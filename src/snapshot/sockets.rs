@@ -1,12 +1,12 @@
-//! What the sources `tcp` and `udp` have in common: how much of a socket table to keep, and its rows in order.
+//! What the sources `tcp` and `udp` share: how much of a socket table to keep, and its rows in order.
 
 use super::instances::Positions;
 use crate::proc::error::{Fault, NoMemory};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6};
 
-/// The kernel's number of the state of a UDP socket that has a peer (TCP_ESTABLISHED).
+/// The kernel's number for a UDP socket with a peer (TCP_ESTABLISHED).
 pub(super) const CONNECTED: u8 = 1;
-/// And of one that has none (TCP_CLOSE).
+/// And for one without (TCP_CLOSE).
 pub const UNCONNECTED: u8 = 7;
 
 /// Which of a protocol's two tables to read.
@@ -36,17 +36,17 @@ pub struct SocketRows {
 }
 
 impl SocketRows {
-    /// The positions in net/tcp's rows of what is a connection (RFC 4022), and no listener.
+    /// The positions of connections (RFC 4022), not listeners, in net/tcp's rows.
     pub fn connections4(&self) -> &[u32] {
         self.connections4.of(&self.ipv4, |row, _| row.state != TcpState::Listen.number())
     }
 
-    /// The same in those of net/tcp6.
+    /// The same for net/tcp6's rows.
     pub fn connections6(&self) -> &[u32] {
         self.connections6.of(&self.ipv6, |row, _| row.state != TcpState::Listen.number())
     }
 
-    /// The positions in net/udp's rows of what snmpd takes RFC 2013's listeners to be: one socket without a peer for each
+    /// The positions in net/udp's rows of RFC 2013's listeners as snmpd sees them: one socket without a peer for each
     /// local endpoint that has any.
     pub fn unconnected4(&self) -> &[u32] {
         self.unconnected4.of(&self.ipv4, |row, before| {
@@ -54,27 +54,27 @@ impl SocketRows {
         })
     }
 
-    /// The inodes of all of them, 0 for those that no process holds.
+    /// The inodes of all rows, 0 for sockets that no process holds.
     pub fn inodes(&self) -> impl Iterator<Item = u64> {
         self.ipv4.iter().map(|row| row.inode).chain(self.ipv6.iter().map(|row| row.inode))
     }
 }
 
-/// One socket of a table, as compact as it can be: 24 octets for IPv4, 48 for IPv6.
+/// One socket of a table, as compact as possible: 24 octets for IPv4, 48 for IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketRow<A> {
-    /// Inode; 0 where no process holds the socket.
+    /// Inode; 0 if no process holds the socket.
     pub inode: u64,
     local_address: A,
     remote_address: A,
     local_port: u16,
     remote_port: u16,
-    /// TCP: the MIB's number of the state. UDP: the kernel's, 1 with a peer, 7 without.
+    /// TCP: the MIB's number for the state. UDP: the kernel's, 1 with a peer, 7 without.
     pub state: u8,
 }
 
 impl<A: Address> SocketRow<A> {
-    /// The row of a socket.
+    /// A row from its parts.
     pub(super) fn new(local: Endpoint<A>, remote: Endpoint<A>, state: u8, inode: u64) -> Self {
         Self {
             inode,
@@ -86,7 +86,7 @@ impl<A: Address> SocketRow<A> {
         }
     }
 
-    /// The row of a line of a socket table.
+    /// A row from a line of a socket table.
     pub(super) fn of(head: &Head<'_>, state: u8) -> Result<Self, Fault> {
         Ok(Self::new(head.local()?, head.remote()?, state, head.inode()?))
     }
@@ -101,7 +101,7 @@ impl<A: Address> SocketRow<A> {
         Endpoint { address: self.remote_address, port: self.remote_port }
     }
 
-    /// udpEndpointInstance: what keeps sockets with equal endpoints apart, the lower 32 bits of the inode as in
+    /// udpEndpointInstance, which tells sockets with equal endpoints apart: the lower 32 bits of the inode, as in
     /// snmpd.
     pub fn instance(&self) -> u32 {
         let [.., a, b, c, d] = self.inode.to_be_bytes();
@@ -113,12 +113,12 @@ impl<A: Address> SocketRow<A> {
     }
 }
 
-/// A sum is known as long as all its parts are.
+/// A sum is known if all its parts are.
 pub(super) fn plus(sum: Option<u64>, part: Option<u32>) -> Option<u64> {
     sum.zip(part).map(|(sum, part)| sum.saturating_add(part.into()))
 }
 
-/// Memory for the rows of a host under attack may not be had: then this table fails, not the process.
+/// A host under attack may have no memory for the rows: then this table fails, not the process.
 pub(super) fn keep<A>(rows: &mut Vec<SocketRow<A>>, row: SocketRow<A>) -> Result<(), NoMemory> {
     if rows.len() == rows.capacity() {
         rows.try_reserve(rows.len().max(256)).map_err(|_| NoMemory)?;
@@ -127,13 +127,13 @@ pub(super) fn keep<A>(rows: &mut Vec<SocketRow<A>>, row: SocketRow<A>) -> Result
     Ok(())
 }
 
-/// Puts rows in the order of a key, and keeps the last of those with equal ones: a table may show a socket twice that
-/// changes meanwhile, and the later row is the newer one.
+/// Sorts rows by a key, and keeps the last of those with equal keys: a table may show a socket twice if it changes
+/// meanwhile, and the later row is newer.
 pub(super) fn in_order<A: Address, K: Ord>(
     rows: &mut Vec<SocketRow<A>>,
     key: impl Fn(&SocketRow<A>) -> K,
 ) -> Result<(), NoMemory> {
-    // Sorting takes memory too, and ends the process where there is none: then better this table fails.
+    // Sorting takes memory too, and aborts the process if there is none: better to fail this table.
     let spare = Vec::<SocketRow<A>>::new().try_reserve_exact(rows.len());
     spare.map_err(|_| NoMemory)?;
     rows.sort_by_key(&key);

@@ -1,4 +1,4 @@
-//! The figures of net/sockstat and net/sockstat6 and the limits they run against.
+//! The figures of net/sockstat and net/sockstat6, and their limits.
 
 use super::detail::Detail;
 use super::notes::Note;
@@ -20,8 +20,8 @@ pub struct Sockstat {
     pub notes: Vec<Note>,
 }
 
-/// The files of sys/net/ipv4 that hold limits. tcp_mem, udp_mem and tcp_max_orphans are there in the first
-/// network namespace only.
+/// The files of sys/net/ipv4 that hold limits. tcp_mem, udp_mem and tcp_max_orphans exist only in the first network
+/// namespace.
 const LIMITS: [(&str, Width); 4] = [
     ("tcp_mem", Width::Long),
     ("udp_mem", Width::Long),
@@ -73,14 +73,14 @@ impl Sockstat {
         }
     }
 
-    /// A figure, such as `TCP` `inuse`; none that is below zero.
+    /// A figure, such as `TCP` `inuse`; `None` if it is below zero.
     #[must_use]
     pub fn figure(&self, section: &str, key: &str) -> Option<u64> {
         let is = |figure: &&SockstatFigure| figure.section == section && figure.key == key;
         self.figures.iter().find(is)?.value
     }
 
-    /// A limit: the file in sys/net/ipv4 and the position in it.
+    /// A limit: its file in sys/net/ipv4 and its position there.
     #[must_use]
     pub fn limit(&self, file: &str, position: usize) -> Option<u64> {
         let (_, numbers) = self.limits.iter().find(|(name, _)| *name == file)?;
@@ -111,7 +111,7 @@ impl Source for Sockstat {
 mod tests {
     use super::*;
 
-    /// The files of a real dump with a negative figure in each section; what stands beside them stays.
+    /// The files of a real dump with a negative figure in each section; the other figures stay.
     #[test]
     fn what_is_below_zero_has_no_figure_and_is_told() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What a source is.
+//! Defines what a source is.
 
 use super::detail::Detail;
 use super::notes::Note;
@@ -26,9 +26,9 @@ pub struct MaxAges {
 pub struct Timing {
     /// Nothing in the reading is older than this.
     pub begun: Instant,
-    /// Max-age counts from here, so that a reading that takes longer than its max-age is not stale at birth.
+    /// Max-age counts from here, so that a reading that takes longer than its max-age is not stale at once.
     pub ended: Instant,
-    /// CPU time of the thread that read.
+    /// CPU time of the reading thread.
     pub cost: Duration,
 }
 
@@ -52,74 +52,74 @@ impl Timing {
     }
 }
 
-/// What one reading brought.
+/// What one reading returned.
 #[derive(Debug)]
 pub struct Reading<S: Source> {
-    /// The figures; `None` if there are none at all.
+    /// The figures; `None` if there are none.
     pub data: Option<S>,
     /// What could not be read.
     pub problems: Vec<Problem>,
-    /// Single figures that have no instance for what they were.
+    /// Single figures that have no instance because of their value.
     pub notes: Vec<Note>,
-    /// What is to be remembered from now on, where the reading itself says so.
+    /// What to remember from now on, if the reading itself says so.
     pub memory: Option<S::Memory>,
 }
 
-/// What a source is told of the others when a reading of it begins.
+/// What a source learns about the others when its reading starts.
 pub struct Others<'a> {
     /// The sources that have rows now.
     pub with_rows: Touched,
-    /// The inodes of the sockets whose processes may be asked for, of all sources.
+    /// The inodes of all sources' sockets whose processes may be asked for.
     pub inodes: &'a dyn Fn() -> Vec<u64>,
 }
 
-/// A source: what is read at once, has one age, and fails by itself. The type is what a reading brings.
+/// A source: what is read at once, has one age, and fails by itself. The type is what a reading returns.
 ///
-/// A new one is a file with this trait for its type, and a line in [`super::touched`]'s list.
+/// To add one, implement this trait in a file of its own, and add a line to [`super::touched`]'s list.
 pub trait Source: fmt::Debug + Send + Sized + 'static {
     /// lnsAgentSourceName, at most 32 octets.
     const NAME: &'static str;
-    /// Where it is read from, for lnsAgentSourceName's DESCRIPTION.
+    /// Where it is read from, for the DESCRIPTION of lnsAgentSourceName.
     const READ_FROM: &'static str;
-    /// Sources that are read first where both are due, since this one builds on them.
+    /// Sources to read first if both are due, since this one builds on them.
     const AFTER: &'static [SourceId] = &[];
-    /// Whether it is read before anybody asks, so that there is always something to answer from.
+    /// Whether to read it before anybody asks, so that there is always something to answer from.
     const AT_START: bool = true;
-    /// Whether it is of the root that is read, and void with another one.
+    /// Whether it is read below the root, and void once the root changes.
     const OF_ROOT: bool = true;
-    /// Whether it can bring rows besides its figures, which cost more and are read where a table is walked.
+    /// Whether it can return rows besides its figures, which cost more and are read when a table is walked.
     const HAS_ROWS: bool = false;
 
     /// What stays from one reading to the next.
     type Memory: fmt::Debug + Default + Send;
-    /// What a reading builds on, which goes to the thread that reads.
+    /// What a reading builds on; sent to the reading thread.
     type Known: Send + 'static;
 
     /// How old it may be.
     fn max_age(ages: &MaxAges) -> Duration;
 
-    /// Whether it is to be read at all; one that is not has no row in lnsAgentSourceTable.
+    /// Whether to read it at all; if not, it has no row in lnsAgentSourceTable.
     fn is_wanted(_memory: &Self::Memory) -> bool {
         true
     }
 
-    /// Whether nothing is left to be read: one that is not complete is due again at once.
+    /// Whether nothing is left to read: an incomplete source is due again at once.
     fn is_complete(&self) -> bool {
         true
     }
 
-    /// Whether it lacks something that was touched, rows of others that are there, and so is due whatever its age.
+    /// Whether it lacks something touched (present rows of other sources), and so is due whatever its age.
     fn lacks(_memory: &Self::Memory, _touched: Touched, _with_rows: Touched) -> bool {
         false
     }
 
-    /// What a reading can build on.
+    /// What a reading may build on.
     fn known(latest: Option<&Self>, memory: &Self::Memory, others: &Others<'_>) -> Self::Known;
 
-    /// Reads it, on a thread that may block. Never fails as a whole: what could not be read is told in the reading.
+    /// Reads it, on a thread that may block. Never fails as a whole: the reading reports what could not be read.
     fn read(root: &ProcRoot, detail: Detail, known: Self::Known) -> Reading<Self>;
 
-    /// What follows for a reading from those before it. Returns what there is to tell besides what is wrong.
+    /// Combines a reading with earlier ones. Returns what to report besides problems.
     fn follow(
         _reading: &mut Reading<Self>,
         _memory: &mut Self::Memory,
@@ -129,7 +129,7 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
         None
     }
 
-    /// What stays when all is read from elsewhere.
+    /// What remains when the root changes.
     fn forget(memory: &mut Self::Memory) {
         *memory = Self::Memory::default();
     }
@@ -142,7 +142,7 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
     /// Drops its rows.
     fn drop_rows(&mut self) {}
 
-    /// The inodes of the sockets in it whose processes may be asked for, 0 for those that no process holds.
+    /// The inodes of its sockets whose processes may be asked for, 0 for sockets that no process holds.
     fn inodes(&self) -> Vec<u64> {
         Vec::new()
     }

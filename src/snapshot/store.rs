@@ -18,18 +18,18 @@ macro_rules! store {
                 pub $field: Latest<$source>,
             )*
             pub(super) ages: MaxAges,
-            /// Whether sources rest after what their readings cost.
+            /// Whether sources rest in proportion to the cost of their readings.
             pub(super) rests: bool,
         }
 
         impl Snapshot {
-            /// A snapshot that has read nothing yet.
+            /// A snapshot without any reading yet.
             #[must_use]
             pub fn new(ages: MaxAges) -> Self {
                 Self { $($field: Latest::default(),)* ages, rests: true }
             }
 
-            /// A source, whatever its data is.
+            /// A source, whatever its data.
             #[must_use]
             pub fn entry(&self, id: SourceId) -> &dyn AnySource {
                 match id {
@@ -45,7 +45,7 @@ macro_rules! store {
         }
 
         impl SourceId {
-            /// The name of the source, as lnsAgentSourceTable and the log have it.
+            /// The source's name, as in lnsAgentSourceTable and the log.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -66,7 +66,7 @@ macro_rules! store {
 each_source!(store);
 
 impl SourceId {
-    /// All of them in the order of their names as an index has them: the shorter first.
+    /// All of them, sorted by name as in an index: shorter ones first.
     #[must_use]
     pub fn by_name() -> &'static [Self] {
         static BY_NAME: LazyLock<Vec<SourceId>> = LazyLock::new(|| {
@@ -79,37 +79,37 @@ impl SourceId {
 }
 
 impl Snapshot {
-    /// One for a command that reads each source once: no source rests.
+    /// A snapshot for a command that reads each source once: no source rests.
     #[must_use]
     pub fn for_once(ages: MaxAges) -> Self {
         Self { rests: false, ..Self::new(ages) }
     }
 
-    /// Begins anew with resets, or ends with them; [`Self::recorded_by`] says who has them.
+    /// Starts resets anew, or stops them; [`Self::recorded_by`] says who records them.
     pub fn want_resets(&mut self, wanted: bool) {
         self.resets.forget();
         self.resets.memory.want(wanted);
     }
 
-    /// Has resets read from a recorder from now on.
+    /// Reads resets from a recorder from now on.
     pub fn recorded_by(&mut self, recorder: Handle) {
         self.resets.memory.recorded_by(recorder);
     }
 
-    /// Whether resets are wanted, possible or not.
+    /// Whether resets are wanted, whether possible or not.
     #[must_use]
     pub fn wants_resets(&self) -> bool {
         self.resets.is_wanted()
     }
 
-    /// Drops all that was read below a root.
+    /// Drops all data read below a root.
     pub fn forget(&mut self) {
         for &id in SourceId::ALL {
             self.entry_mut(id).forget_root();
         }
     }
 
-    /// Since when no counter has counted anew: lnsAgentCountersSince.
+    /// Since when no counter has restarted: lnsAgentCountersSince.
     #[must_use]
     pub fn counters_since(&self) -> SystemTime {
         self.counters.memory.history.since()
@@ -120,7 +120,7 @@ impl Snapshot {
         self.ages = ages;
     }
 
-    /// When the oldest of the readings that were touched began; `None` before the first.
+    /// When the oldest reading touched began; `None` before the first.
     #[must_use]
     pub fn read_at(&self, touched: Touched) -> Option<Instant> {
         let touched = SourceId::ALL.iter().filter(|id| touched.has(**id));
@@ -138,20 +138,20 @@ impl Snapshot {
         ids.fold(Touched::default(), |touched, id| touched.with_rows(*id))
     }
 
-    /// What a source is told of the others.
+    /// What a source learns about the others.
     pub(super) fn others<T>(&self, tell: impl FnOnce(&Others<'_>) -> T) -> T {
         let inodes = || SourceId::ALL.iter().flat_map(|id| self.entry(*id).inodes()).collect();
         tell(&Others { with_rows: self.with_rows(), inodes: &inodes })
     }
 
-    /// Puts a reading in place and says what there is to tell of it that was not so before.
+    /// Stores a reading and returns what is new to report about it.
     pub fn accept(&mut self, done: Done) -> Vec<Change> {
         let id = done.id;
         let news = self.entry_mut(id).accept(done);
         news.into_iter().map(|news| Change { id, news }).collect()
     }
 
-    /// Marks a source as failed whose reading did not end in time.
+    /// Marks a source as failed because its reading timed out.
     pub fn fail(&mut self, id: SourceId, problem: &Problem) -> Option<Change> {
         let news: Option<News> = self.entry_mut(id).fail(problem);
         news.map(|news| Change { id, news })

@@ -1,10 +1,10 @@
-//! The source `tcp`: sockets by state, by port and by listener, counted while net/tcp and net/tcp6 stream past, and their
-//! rows where somebody walks a table of them.
+//! The source `tcp`: sockets by state, by port and by listener, counted as net/tcp and net/tcp6 stream past, and their
+//! rows when somebody walks a table of them.
 //!
-//! The kernel gives a page of them with each read, and looks through the sockets of one hash bucket from its first one on
-//! for it. Connections are spread by a secret, but not listeners: those of one endpoint that share it are in one bucket, and
-//! before Linux 5.19 all whose ports have five bits in common. So very many of them make the files quadratic to read, which
-//! is given up at some point.
+//! Each read returns a page, for which the kernel walks the sockets of a hash bucket from its first. A secret spreads
+//! connections over the buckets, but not listeners: those that share an endpoint share a bucket, and before Linux 5.19
+//! so do all whose ports have five bits in common. Very many of them make reading the files quadratic, so it is
+//! abandoned at some point.
 
 use super::counts::StateCounts;
 use super::detail::Detail;
@@ -20,29 +20,29 @@ use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, head
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// What reading one of the two files may cost, in CPU time: ten times as much as 600,000 sockets, so that no host is hit
-/// but by who means to.
+/// What reading one of the two files may cost, in CPU time: ten times as much as for 600,000 sockets, so that only a
+/// host under deliberate attack reaches it.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// The cost is looked at after so many lines, some forty reads.
+/// The cost is checked after this many lines, some forty reads.
 const LINES: usize = 1024;
 
 /// All listening sockets of one endpoint; several share it by SO_REUSEPORT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listener<A> {
-    /// Where they listen.
+    /// Where the sockets listen.
     pub endpoint: Endpoint<A>,
-    /// Connections waiting for accept(2), over all of them; `None` if that of one is below zero.
+    /// Connections waiting for accept(2), over all sockets; `None` if one socket's number is below zero.
     pub accept_queue: Option<u64>,
-    /// How many they are.
+    /// How many sockets.
     pub sockets: u64,
-    /// The inode of the first in the table.
+    /// The inode of the first socket in the table.
     pub inode: u64,
 }
 
 /// One reading of the source.
 ///
-/// A family that the kernel lacks has counts of zero; one whose table was not or could not be read has none at all.
+/// A family the kernel lacks has counts of zero; one whose table was not or could not be read has no counts.
 #[derive(Debug, Default)]
 pub struct Tcp {
     /// net/tcp
@@ -53,7 +53,7 @@ pub struct Tcp {
     pub listeners4: Vec<Listener<V4>>,
     /// Listeners by endpoint.
     pub listeners6: Vec<Listener<V6>>,
-    /// The sockets of every local port that has a listener, by port; nothing unless both tables were read.
+    /// The sockets of every local port that has a listener, by port; empty unless both tables were read.
     pub ports: Vec<(u16, StateCounts)>,
     /// Present when asked for.
     pub rows: Option<SocketRows>,
@@ -63,24 +63,24 @@ pub struct Tcp {
     pub notes: Vec<Note>,
 }
 
-/// What reading one TCP table brings.
+/// What reading one TCP table returns.
 #[derive(Debug)]
 struct Counted<A> {
     counts: StateCounts,
     listeners: HashMap<Endpoint<A>, Listener<A>>,
     rows: Vec<SocketRow<A>>,
-    /// Rows in a state that no MIB knows: the first such state, to tell it.
+    /// Rows in a state no MIB knows: the first such state, for the report.
     unknown_state: Option<u8>,
 }
 
 impl Tcp {
-    /// Reads some of the tables and opens none of the others.
+    /// Reads the given tables and does not open the others.
     #[must_use]
     pub fn read(root: &ProcRoot, families: Families, detail: Detail) -> Self {
         Self::read_within(BUDGET, root, families, detail)
     }
 
-    /// Each of the two has this budget, so that the other one stays where one is slow.
+    /// Each of the two files has this budget, so that a slow one does not take the other's.
     fn read_within(budget: Duration, root: &ProcRoot, families: Families, detail: Detail) -> Self {
         let (mut this, mut ports) = (Self::default(), Ports::default());
         let mut rows = SocketRows::default();
@@ -103,15 +103,15 @@ impl Tcp {
         this
     }
 
-    /// The inodes of the listeners, and of all sockets whose rows were read; 0 for those that no process holds.
+    /// The inodes of the listeners, and of all sockets whose rows were read; 0 if no process holds the socket.
     pub fn inodes(&self) -> impl Iterator<Item = u64> {
         let listeners = self.listeners4.iter().map(|listener| listener.inode);
         let listeners = listeners.chain(self.listeners6.iter().map(|listener| listener.inode));
         listeners.chain(self.rows.iter().flat_map(SocketRows::inodes))
     }
 
-    /// The counts of a table, its listeners and its rows; all of them zero and empty where the kernel lacks IPv6, `None`
-    /// where the table could not be read.
+    /// A table's counts, listeners and rows; zero and empty if the kernel lacks IPv6, `None` if reading the table
+    /// failed.
     #[expect(clippy::type_complexity, reason = "three parts that go to three fields")]
     fn table<A: Address>(
         &mut self,
@@ -171,7 +171,7 @@ impl<A: Address> Counted<A> {
     fn row(&mut self, line: &[u8], detail: Detail, ports: &mut Ports) -> Result<(), Fault> {
         let head = head::<A>(line)?;
         let Some(state) = TcpState::from_kernel(head.state) else {
-            // TCP_BOUND_INACTIVE (13) is a socket that is bound and no more: no connection, and no news.
+            // TCP_BOUND_INACTIVE (13) is a socket that is only bound: no connection, and nothing to report.
             if head.state != 13 {
                 self.unknown_state.get_or_insert(head.state);
             }
@@ -286,7 +286,7 @@ mod tests {
         assert!(sockets.problems.is_empty(), "{:?}", sockets.problems);
     }
 
-    /// The sockets of a port whose listener, or whose connections, stand in a table that could not be read would be too few.
+    /// If one table cannot be read, counts for a port with a listener or connections in it would be too low.
     #[test]
     fn ports_are_those_of_both_tables_or_of_none() {
         let (tree, root) = tcp(&[(LOCAL, NOBODY, 10, 0, 5)]);
@@ -325,11 +325,11 @@ mod tests {
         let rows = Tcp::read(&root, Families::BOTH, Detail::Rows).rows.unwrap();
         let seen: Vec<_> =
             rows.ipv4.iter().map(|row| (row.local().port, row.remote().port, row.state)).collect();
-        // The connection went from established to timeWait while the table was read.
+        // The connection went from established to timeWait while the table was being read.
         assert_eq!(seen, [(80, 0, 2), (80, 0xA000, 11), (81, 0, 2)]);
     }
 
-    /// Nothing but the sum that it is part of goes with a queue below zero.
+    /// A queue below zero affects only the sum that it is part of.
     #[test]
     fn a_queue_below_zero_goes_alone() {
         let other = "0100007F:0051";
@@ -351,7 +351,7 @@ mod tests {
         assert!(sockets.problems[0].to_string().contains("state 1F"), "{:?}", sockets.problems);
     }
 
-    /// No figure is better than one of half a table; and the other family stays.
+    /// No figure is better than one from half a table; the other family stays.
     #[test]
     fn a_table_that_costs_too_much_is_given_up() {
         let rows = vec![(LOCAL, NOBODY, 10, 0, 5); LINES];

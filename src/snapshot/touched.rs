@@ -1,7 +1,7 @@
-//! The sources there are, and which of them an answer was made from.
+//! The list of sources, and which of them an answer used.
 
-/// The one list of the sources: a name here, the name of its field in [`super::Snapshot`], and the type that implements
-/// [`super::source::Source`]. Everything else that there is one of for each source is made from it.
+/// The only list of the sources: a name here, the name of its field in [`super::Snapshot`], and the type that
+/// implements [`super::source::Source`]. Everything else that exists once per source is generated from it.
 macro_rules! each_source {
     ($make:ident) => {
         $make! {
@@ -33,12 +33,12 @@ macro_rules! ids {
 }
 each_source!(ids);
 
-/// The sources that an answer was made from.
+/// The sources an answer used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Touched {
     /// Bits by [`SourceId`].
     sources: u32,
-    /// The same: whose rows were wanted, not their counts alone.
+    /// The same, for sources whose rows were wanted, not only their counts.
     rows: u32,
 }
 
@@ -63,7 +63,7 @@ impl Touched {
         self.rows & (1 << id as u32) != 0
     }
 
-    /// Whether rows of a source were noted both here and there, and not in a third.
+    /// Whether rows of a source were noted in both `self` and `there`, but not in `but_not`.
     pub(super) fn has_rows_of(self, there: Self, but_not: Self) -> bool {
         self.rows & there.rows & !but_not.rows != 0
     }

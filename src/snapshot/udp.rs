@@ -1,10 +1,10 @@
-//! The source `udp`: how many sockets there are, what waits in them and what they dropped, and their rows where somebody
+//! The source `udp`: how many sockets there are, what waits in them and what they dropped, and their rows when somebody
 //! walks a table of them.
 //!
-//! The kernel gives a page of net/udp with each read, and looks through all sockets from the first one for it: at 50,000
-//! sockets that is a second of CPU time, at 200,000 three quarters of a minute, and any user can have so many. So the
-//! files are given up once they cost too much, and a dump by sock_diag takes their place, which brings the same; where it
-//! cannot be had, or costs too much too, the number of sockets alone is left, of net/sockstat, until the next reading.
+//! Each read of net/udp returns a page, for which the kernel walks all sockets from the first: that takes a second of
+//! CPU time at 50,000 sockets, three quarters of a minute at 200,000, and any user can open that many. So we abandon
+//! the files once they cost too much, and use a dump by sock_diag, which returns the same. If that is unavailable or
+//! too costly too, only the number of sockets remains, from net/sockstat, until the next reading.
 
 use super::counts::UdpCounts;
 use super::detail::Detail;
@@ -25,28 +25,28 @@ use std::time::{Duration, Instant};
 /// What a reading may cost, in CPU time.
 #[derive(Debug, Clone, Copy)]
 struct Budget {
-    /// By the files.
+    /// For the files.
     files: Duration,
-    /// With the dump after them, or of the dump alone where the files are not tried.
+    /// With the dump after them, or for the dump alone if the files are not tried.
     all: Duration,
 }
 
 const BUDGET: Budget = Budget { files: Duration::from_millis(500), all: Duration::from_secs(1) };
 
-/// The cost of the files is looked at after so many lines, two or three reads.
+/// The cost of the files is checked after this many lines, two or three reads.
 const LINES: usize = 64;
 
-/// Where nothing but the number of sockets is left, the files are tried again after this long, however many sockets there
-/// are: those of other network namespaces make them slow too.
+/// If only the number of sockets remains, the files are tried again after this long, whatever the number of sockets:
+/// those of other network namespaces slow the files down too.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
-/// With how many sockets the files were too slow, and when. They are tried again when there are fewer than half; a dump is
-/// made with every reading, since what makes it slow (sockets of other network namespaces too) need not show here, and
-/// there is a rest of nine times its cost behind it.
+/// At how many sockets the files were too slow, and when. They are tried again at fewer than half of that; a dump is
+/// made with every reading, since what slows it down (sockets of other network namespaces too) need not show here, and
+/// a rest of nine times its cost follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TooSlow {
     files: Option<(u64, Instant)>,
-    /// Whether nothing but the number of sockets was left.
+    /// Whether only the number of sockets remained.
     lost: bool,
 }
 
@@ -56,15 +56,15 @@ pub enum Way {
     /// From net/udp and net/udp6.
     #[default]
     Files,
-    /// By sock_diag, which brings as much.
+    /// By sock_diag, which returns as much.
     Dump,
-    /// From net/sockstat and net/sockstat6, which have nothing but their number.
+    /// From net/sockstat and net/sockstat6, which only have the number of sockets.
     Sockstat,
 }
 
 /// One reading of the source.
 ///
-/// A family that the kernel lacks has counts of zero; one whose table was not or could not be read has none at all.
+/// A family the kernel lacks has counts of zero; one whose table was not or could not be read has no counts.
 #[derive(Debug, Default)]
 pub struct Udp {
     /// IPv4
@@ -75,7 +75,7 @@ pub struct Udp {
     pub rows: Option<SocketRows>,
     /// How they were counted.
     pub way: Way,
-    /// What the next reading must know.
+    /// What the next reading needs to know.
     pub too_slow: TooSlow,
     /// What could not be read.
     pub problems: Vec<Problem>,
@@ -93,7 +93,7 @@ enum Failed {
 }
 
 impl Udp {
-    /// Reads some of the tables and opens none of the others; `before` is what the reading before knew.
+    /// Reads the given tables and does not open the others; `before` is what the previous reading knew.
     #[must_use]
     pub fn read(root: &ProcRoot, families: Families, detail: Detail, before: TooSlow) -> Self {
         Self::read_within(BUDGET, root, families, detail, before)
@@ -124,12 +124,12 @@ impl Udp {
         Self { too_slow: TooSlow { lost: true, ..too_slow }, ..this }
     }
 
-    /// The inodes of all sockets whose rows were read, 0 for those that no process holds.
+    /// The inodes of all sockets whose rows were read, 0 for sockets that no process holds.
     pub fn inodes(&self) -> impl Iterator<Item = u64> {
         self.rows.iter().flat_map(SocketRows::inodes)
     }
 
-    /// What there is to say of this way of counting after another one, if it loses nothing.
+    /// What to report about switching to this way of counting from another, if nothing is lost.
     #[must_use]
     pub fn news(&self, before: Way) -> Option<String> {
         match (before, self.way, self.too_slow.files) {
@@ -141,7 +141,7 @@ impl Udp {
         }
     }
 
-    /// `None` if `go_on` says so.
+    /// `None` if `go_on` stops it.
     fn by_files(
         root: &ProcRoot,
         families: Families,
@@ -159,7 +159,7 @@ impl Udp {
         Some(this)
     }
 
-    /// The counts and rows of a table, which may have failed alone; `None` if all have.
+    /// A table's counts and rows, or its own failure; `None` if the files as a whole failed.
     fn accept<A>(
         &mut self,
         file: &str,
@@ -211,7 +211,7 @@ impl Udp {
         Ok(this)
     }
 
-    /// No rows are left, so that these are all: nothing is to be read again for them.
+    /// Returns empty rows, not `None`: there are none to get, so nothing is read again for them.
     fn by_sockstat(root: &ProcRoot, families: Families, detail: Detail) -> Self {
         let sockstat = Sockstat::read(root);
         let family = |wanted: bool, section: &str, file: &str| {
@@ -230,7 +230,7 @@ impl Udp {
 }
 
 impl TooSlow {
-    /// Nothing if the files are worth another try.
+    /// The default if the files are worth another try.
     fn of_now(self, in_use: impl Fn() -> Option<u64>) -> Self {
         let Some((sockets, since)) = self.files else {
             return Self::default();
@@ -240,7 +240,7 @@ impl TooSlow {
     }
 }
 
-/// How many sockets there are of both families, which costs next to nothing.
+/// How many sockets both families have, which costs next to nothing.
 fn in_use(root: &ProcRoot) -> Option<u64> {
     let sockstat = Sockstat::read(root);
     let figure = |section| sockstat.figure(section, "inuse");
@@ -323,11 +323,11 @@ struct Dumped<A> {
 }
 
 impl<A: Address> Dumped<A> {
-    /// Between two datagrams the kernel remembers its place by a number of sockets (`udp_dump` in net/ipv4/udp_diag.c), so
-    /// that as many of the last ones come a second time as there are new ones before them.
+    /// Between two datagrams the kernel keeps its place as a number of sockets (`udp_dump` in net/ipv4/udp_diag.c), so
+    /// it repeats as many of the last ones as there are new ones before them.
     fn add(&mut self, socket: &diag::DumpedSocket<A>) -> Result<(), NoMemory> {
-        // Its port and its inode stay, also where it gets a peer meanwhile. What no process holds has no inode, and others
-        // may be like it.
+        // A socket keeps its port and inode even if it gets a peer meanwhile. One that no process holds has no inode,
+        // and others may look the same.
         let identity = (&socket.local.port.to_ne_bytes()[..], &socket.inode.to_ne_bytes()[..]);
         if socket.inode != 0 && self.seen.again(identity) {
             return Ok(());
@@ -351,7 +351,7 @@ impl Source for Udp {
     const READ_FROM: &'static str =
         "net/udp, net/udp6; where there are so many sockets that these are slow, sock_diag or net/sockstat";
     const HAS_ROWS: bool = true;
-    /// How sockets were counted last, and what cannot be used to count them.
+    /// How sockets were last counted, and what was too slow.
     type Memory = (Way, TooSlow);
     type Known = TooSlow;
 
@@ -403,7 +403,7 @@ mod tests {
     const HEADER: &str =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
 
-    /// A tree with rows of net/udp and net/udp6 that dropped so many datagrams.
+    /// A tree with rows of net/udp and net/udp6 with these numbers of dropped datagrams.
     fn tree(drops: &[u64]) -> (tempfile::TempDir, ProcRoot) {
         let tree = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
@@ -419,7 +419,7 @@ mod tests {
         (tree, root)
     }
 
-    /// What net/sockstat and net/sockstat6 say.
+    /// Sets what net/sockstat and net/sockstat6 say.
     fn in_use(tree: &tempfile::TempDir, ipv4: u64, ipv6: u64) {
         let net = tree.path().join("1/net");
         std::fs::write(net.join("sockstat"), format!("UDP: inuse {ipv4} mem 0\n")).unwrap();
@@ -432,7 +432,7 @@ mod tests {
         Udp::read_within(budget, root, Families::BOTH, Detail::Rows, before)
     }
 
-    /// Two of them are more than 64 bits hold.
+    /// Two of them exceed 64 bits.
     #[test]
     fn drops_stay_at_their_largest() {
         let (_tree, root) = tree(&[u64::MAX, u64::MAX]);
@@ -444,7 +444,7 @@ mod tests {
         assert_eq!((four + six).sockets, 4);
     }
 
-    /// Nothing but the sum that it is part of goes with a queue below zero.
+    /// A queue below zero affects only the sum that it is part of.
     #[test]
     fn a_queue_below_zero_goes_alone() {
         let (tree, root) = tree(&[]);
@@ -473,7 +473,7 @@ mod tests {
         assert_eq!((udp.rows.unwrap().ipv6.len(), udp.way), (1, Way::Files));
     }
 
-    /// A root that is not ours leaves the number of sockets.
+    /// A root that is not ours leaves only the number of sockets.
     #[test]
     fn files_that_are_too_slow_are_not_tried_again_before_there_are_far_fewer_sockets() {
         let (tree, root) = tree(&[1; 100]);
@@ -491,7 +491,7 @@ mod tests {
         );
         assert!(udp.rows.is_some_and(|rows| rows.ipv4.is_empty()), "they are missing for good");
 
-        // Not tried again: with its budget it would not be too slow.
+        // Not tried again: within its budget it would not be too slow.
         in_use(&tree, 40, 10);
         let again = read(BUDGET, &root, udp.too_slow);
         assert_eq!((again.way, again.too_slow), (Way::Sockstat, udp.too_slow));
@@ -500,7 +500,7 @@ mod tests {
         assert_eq!((again.way, again.too_slow), (Way::Files, TooSlow::default()));
         assert_eq!(again.news(Way::Sockstat).unwrap(), "net/udp is quick enough again");
         assert_eq!(again.ipv4.unwrap().sockets, 100);
-        // A sockstat that cannot be read is no sign of fewer.
+        // An unreadable sockstat is no sign of fewer sockets.
         std::fs::remove_file(tree.path().join("1/net/sockstat")).unwrap();
         let again = read(BUDGET, &root, udp.too_slow);
         assert!(again.ipv4.is_none() && again.ipv6.is_some_and(|six| six.sockets == 10));
@@ -515,7 +515,7 @@ mod tests {
         {
             assert_eq!(files.of_now(|| in_use), then);
         }
-        // Where sock_diag brings everything, the files can wait.
+        // If sock_diag returns everything, the files can wait.
         let long_ago = now.checked_sub(TRIED_AGAIN_AFTER).unwrap();
         let files = TooSlow { files: Some((1000, long_ago)), lost: false };
         assert_eq!(files.of_now(|| Some(1000)), files);
@@ -536,7 +536,7 @@ mod tests {
         assert!(dump.problems.is_empty(), "{:?}", dump.problems);
         let told = dump.news(Way::Files).unwrap();
         assert!(told.ends_with(" sockets: counted by sock_diag") && dump.news(Way::Dump).is_none(), "{told}");
-        // Other tests of this process open and close sockets too.
+        // Other tests in this process open and close sockets too.
         let mine = |udp: &Udp| {
             let ports: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
             let rows = udp.rows.as_ref().unwrap().ipv4.iter().copied();
@@ -549,7 +549,7 @@ mod tests {
         assert!(dump.rows.unwrap().ipv4.is_sorted_by_key(|row| (row.endpoints(), row.instance())));
     }
 
-    /// The time that the files left was not enough for it, or sockets that are not in net/sockstat made it slow.
+    /// The files left too little time for it, or sockets that are not in net/sockstat made it slow.
     #[test]
     fn a_dump_that_is_too_slow_leaves_the_number_of_sockets_and_is_made_alone_the_next_time() {
         let root = ProcRoot::new("/proc");
@@ -596,7 +596,7 @@ mod tests {
         let counts = dumped.counts;
         assert_eq!((counts.sockets, counts.connected, counts.drops), (202, Some(0), Some(202)));
         assert_eq!((counts.receive_queue, dumped.rows.len()), (Some(202 * 768), 202));
-        // Those of no process are all there.
+        // Sockets that no process holds all count.
         for _ in 0..3 {
             dumped.add(&socket(4789, 0)).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Why the kernel's events cannot be had, and what to do about it.
+//! Why the kernel's events are unavailable, and what to do about it.
 
 use super::format::FormatError;
 use super::page::Broken;
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 /// Why resets cannot be traced, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// There is no tracefs.
+    /// tracefs is not mounted.
     #[error("tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing")]
     NotMounted,
-    /// A file or folder below tracefs cannot be made, opened, read or written.
+    /// Making, opening, reading or writing a file or folder below tracefs failed.
     #[error("{path}: {cause}{}", hint(cause))]
     Io {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
         /// What the system says.
         cause: io::Error,
@@ -24,18 +24,18 @@ pub enum TraceError {
     /// The kernel does not have the events.
     #[error("{path}: not there; Linux has it since 4.16, if it was built with tracing")]
     NoEvent {
-        /// Where it would be described.
+        /// Where the kernel would describe it.
         path: PathBuf,
     },
     /// A file below tracefs is endless, empty or cut short.
     #[error("{0}")]
     Unusable(ReadError),
-    /// The description of an event or of the buffer cannot be understood.
+    /// The description of an event or of the buffer is malformed.
     #[error("{path}, {cause}")]
     Malformed {
         /// The file that describes it.
         path: PathBuf,
-        /// What is wrong where.
+        /// What is wrong, and where.
         cause: FormatError,
     },
     /// An event lacks a field.
@@ -53,7 +53,7 @@ pub enum TraceError {
 }
 
 impl TraceError {
-    /// Whether something is not there, or not any more.
+    /// Whether something does not exist, or no longer does.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Self::Io { cause, .. } if cause.kind() == ErrorKind::NotFound
             || cause.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()))
@@ -69,7 +69,7 @@ fn hint(cause: &io::Error) -> &'static str {
         ErrorKind::ReadOnlyFilesystem => {
             "; tracefs is read-only here, as ProtectKernelTunables=yes of a systemd unit makes it"
         }
-        // Under lockdown=confidentiality the kernel makes no file in tracefs (fs/tracefs/inode.c).
+        // Under lockdown=confidentiality the kernel creates no files in tracefs (fs/tracefs/inode.c).
         ErrorKind::NotFound => {
             "; is tracefs hidden, as by ProtectKernelTunables=yes of a systemd unit, or empty, as in a kernel that is \
              locked down (lockdown=confidentiality)?"

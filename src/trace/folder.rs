@@ -1,4 +1,4 @@
-//! The folder of a trace instance: made, set, and removed.
+//! The folder of a trace instance: created, configured, and removed.
 
 #![expect(clippy::disallowed_methods, reason = "makes, sets and removes the folder of the trace instance")]
 
@@ -9,30 +9,30 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// What the folders of our instances are called; the process behind it.
+/// Prefix of our instances' folder names; the process follows.
 pub(super) const PREFIX: &str = "netstat-agentx-";
 
 /// The events, below `events/tcp`: sent and received resets.
 pub(super) const EVENTS: [&str; 2] = ["tcp_send_reset", "tcp_receive_reset"];
 
-/// What the one is called that root makes for the unit. One for the host: the unit is one.
+/// Name of the instance that root makes for the unit. There is one per host, as there is one unit.
 pub const PREPARED: &str = "netstat-agentx-unit";
 
-/// Removes the instances of processes that were killed. The kernel refuses to remove one that somebody reads.
+/// Removes the instances of killed processes. The kernel refuses to remove an instance somebody reads.
 pub fn remove_left_overs(tracefs: &Path) {
     let instances = fs::read_dir(tracefs.join("instances")).into_iter().flatten().flatten();
     for instance in instances {
         let name = instance.file_name();
         let Some(process) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        // That of the unit goes with the unit, though nobody reads it where tracing is off.
+        // The unit's instance goes with the unit, even if nobody reads it because tracing is off.
         if name != PREPARED && !is_ours(process) && fs::remove_dir(instance.path()).is_ok() {
             tracing::info!(instance = %instance.path().display(), "removed a trace instance that was left over");
         }
     }
 }
 
-/// Whether an instance is that of another process of this program, which may be about to read it. One of our own number
-/// is of a process before us.
+/// Whether an instance belongs to another process of this program, which may be about to read it. One with our own
+/// process number belonged to an earlier process.
 fn is_ours(name: &str) -> bool {
     let process = name.split('-').next().and_then(|number| number.parse::<u32>().ok());
     let mut command = Vec::new();
@@ -43,7 +43,7 @@ fn is_ours(name: &str) -> bool {
     })
 }
 
-/// Where the instance of a name is.
+/// The path of the instance with this name.
 pub(super) fn path(tracefs: &Path, name: &str) -> PathBuf {
     tracefs.join("instances").join(name)
 }
@@ -52,19 +52,19 @@ pub(super) fn path(tracefs: &Path, name: &str) -> PathBuf {
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Whether it goes with us. Else it is somebody else's who lends it, with nothing recorded in it.
+    /// Whether we remove it when done. If not, it is lent to us, and we leave nothing recorded in it.
     is_ours: bool,
 }
 
 impl Folder {
     pub(super) fn make(tracefs: &Path, name: &str) -> Result<Self, TraceError> {
         let path = path(tracefs, name);
-        // Each try has another name, and the same fault is told once.
+        // Each try has another name, but the same fault is reported once.
         fs::create_dir(&path).map_err(failed(&tracefs.join("instances")))?;
         Ok(Self { path, is_ours: true })
     }
 
-    /// One that is lent to us.
+    /// A folder lent to us.
     pub(super) fn lent(path: &Path) -> Self {
         Self { path: path.to_owned(), is_ours: false }
     }
@@ -79,19 +79,19 @@ impl Folder {
         std::mem::take(&mut self.path)
     }
 
-    /// Sets what a file of the instance says. They are all there; none is ever made.
+    /// Writes to a file of the instance. All of them exist; none is ever created.
     fn write(&self, file: &str, text: &str) -> Result<(), TraceError> {
         let path = self.path.join(file);
         let opened = OpenOptions::new().write(true).open(&path);
         opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed(&path))
     }
 
-    /// Octets for each CPU, which the kernel makes whole pages.
+    /// Octets per CPU; the kernel rounds them to whole pages.
     pub(super) fn set_buffer(&self, octets: u64) -> Result<(), TraceError> {
         self.write("buffer_size_kb", &(octets / 1024).to_string())
     }
 
-    /// As [`Self::set_buffer`] has set it.
+    /// As set by [`Self::set_buffer`].
     pub(super) fn buffer(&self) -> Result<u64, TraceError> {
         let (path, mut text) = (self.path.join("buffer_size_kb"), Vec::new());
         read::whole(&path, &mut text)?;
@@ -99,7 +99,7 @@ impl Folder {
         kib.ok_or(TraceError::NoSize { path })
     }
 
-    /// Whether resets are recorded.
+    /// Records resets, or stops.
     pub(super) fn record(&self, whether: bool) -> Result<(), TraceError> {
         let text = if whether { "1" } else { "0" };
         EVENTS.iter().try_for_each(|event| self.write(&format!("events/tcp/{event}/enable"), text))
@@ -109,7 +109,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.is_ours {
-            // Whoever lends it may have taken it away, or keeps it for another user.
+            // The lender may have removed it, or keeps it for another user.
             let _ = self.path.is_dir() && self.record(false).is_ok();
             return;
         }

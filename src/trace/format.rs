@@ -1,5 +1,5 @@
-//! The description of an event, `events/SYSTEM/EVENT/format`: where its fields are, which differs between kernels, and
-//! the names of their values.
+//! The description of an event, `events/SYSTEM/EVENT/format`: the positions of its fields, which differ between
+//! kernels, and the names of their values.
 //!
 //! Written by `f_show` (kernel/trace/trace_events.c). `events/header_page` has the same lines of fields.
 
@@ -7,7 +7,7 @@ use crate::proc::error::Excerpt;
 use crate::proc::{decimal, words};
 use std::str;
 
-/// What is wrong in a description, and in which line.
+/// What is wrong in a description, and on which line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
 pub struct FormatError {
@@ -50,37 +50,37 @@ pub enum FormatFault {
     NoPage,
 }
 
-/// Where a field is in a record.
+/// The position of a field in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// `common_pid`, `saddr`
     pub name: String,
-    /// In octets from the beginning of the record.
+    /// In octets from the start of the record.
     pub offset: usize,
     /// In octets.
     pub size: usize,
 }
 
-/// All that is known of an event.
+/// What we know about an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Format {
-    /// What `common_type` of its records is.
+    /// The `common_type` of its records.
     pub id: u16,
-    /// Its fields, those that all events have included.
+    /// Its fields, including those common to all events.
     pub fields: Vec<Field>,
     /// How the kernel would print it: a format string and its arguments, as in C.
     print: String,
 }
 
-/// No field is larger. The largest is what a page of the buffer holds: pages are of the machine's size, up to 64 KiB,
-/// unless somebody made them larger (`buffer_subbuf_size_kb`).
+/// No field is larger. The largest is the payload of a page of the buffer: pages have the machine's size, up to 64 KiB,
+/// unless somebody enlarged them (`buffer_subbuf_size_kb`).
 const LARGEST: usize = 8 << 20;
 
 impl Format {
     /// Reads a `format` file.
     ///
     /// # Errors
-    /// If a field has no name, offset or size, or the event no number.
+    /// If a field has no name, offset or size, or the event has no number.
     pub fn parse(contents: &[u8]) -> Result<Self, FormatError> {
         let mut format = Self { fields: fields(contents)?, ..Self::default() };
         let mut id = None;
@@ -102,8 +102,8 @@ impl Format {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The names that the kernel prints for the values of a field, from the `__print_symbolic` of that field; none if
-    /// it prints none. Values that the kernel did not write as numbers are left out.
+    /// The names the kernel prints for the values of a field, from the field's `__print_symbolic`; empty if it prints
+    /// none. Leaves out values that the kernel did not write as numbers.
     #[must_use]
     pub fn symbols(&self, field: &str) -> Vec<(u32, String)> {
         let table = format!("__print_symbolic(REC->{field},");
@@ -127,7 +127,7 @@ impl Format {
     }
 }
 
-/// A number as C has it.
+/// A number in C notation.
 fn number(text: &str) -> Option<u32> {
     match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
@@ -138,7 +138,7 @@ fn number(text: &str) -> Option<u32> {
 /// The fields of a `format` or `header_page` file.
 ///
 /// # Errors
-/// If one of them has no name, offset or size.
+/// If a field has no name, offset or size.
 pub fn fields(contents: &[u8]) -> Result<Vec<Field>, FormatError> {
     let lines = contents.split(|&b| b == b'\n').enumerate();
     let fields = lines.filter_map(|(at, line)| {
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(symbols[1], (1, "NO_SOCKET".into()));
         assert_eq!(symbols[11], (11, "TCP_ABORT_ON_CLOSE".into()));
         assert!(Format::parse(RECEIVED).unwrap().symbols("reason").is_empty());
-        // This kernel writes TCP_ESTABLISHED, not 1: there is nothing to be had of that.
+        // This kernel writes TCP_ESTABLISHED, not 1, which tells us nothing.
         assert!(Format::parse(SENT).unwrap().symbols("state").is_empty());
         let of = |print: &str| {
             let text = format!("ID: 1\nprint fmt: \"%s\", __print_symbolic(REC->reason, {print}");
@@ -224,7 +224,7 @@ mod tests {
         let named = |declared: &'static str| name(declared.as_bytes());
         assert_eq!(named("unsigned short common_type"), Some("common_type"));
         assert_eq!(named("const void * skbaddr"), Some("skbaddr"));
-        // As kernels wrote it that did not work out sizes.
+        // As written by kernels that did not compute sizes.
         assert_eq!(named("__u8 saddr[sizeof(struct sockaddr_in6)]"), Some("saddr"));
         assert_eq!(named("__data_loc char[] name"), Some("name"));
         assert_eq!(named(""), None);

@@ -1,8 +1,8 @@
 //! A trace instance of our own: made, or lent by [`super::prepared`], read without ever blocking, and removed.
 //!
-//! An instance (Documentation/trace/ftrace.rst) has a buffer and a set of events of its own, so that whoever else traces
-//! on the host is not disturbed, and does not disturb us. Nothing but its folder's existence keeps it alive: that of a
-//! process that was killed stays, with its buffer, until the next one removes it.
+//! An instance (Documentation/trace/ftrace.rst) has its own buffer and set of events, so we and others who trace on the
+//! host do not disturb each other. Only its folder keeps it alive: the instance of a killed process stays, with its
+//! buffer, until the next process removes it.
 
 #![expect(clippy::disallowed_methods, reason = "reads the buffers of the trace instance")]
 
@@ -18,7 +18,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long it may take to throw away what is left of a recording before.
+/// How long discarding the rest of an earlier recording may take.
 const FORGET_WITHIN: Duration = Duration::from_secs(1);
 
 /// The buffer of one CPU.
@@ -26,7 +26,7 @@ const FORGET_WITHIN: Duration = Duration::from_secs(1);
 struct Pipe {
     file: File,
     stats: PathBuf,
-    /// What the kernel had lost before we began.
+    /// What the kernel had lost before we started.
     before: u64,
     lost: u64,
 }
@@ -34,9 +34,9 @@ struct Pipe {
 /// What one reading of the buffers brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// How many octets of events the fullest of the buffers held.
+    /// How many octets of events the fullest buffer held.
     pub fullest: usize,
-    /// Whether time was up before all of them were empty.
+    /// Whether time ran out before all buffers were empty.
     pub cut_short: bool,
 }
 
@@ -55,38 +55,38 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Makes an instance with a buffer of so many octets for each CPU, and lets the kernel write resets into it.
+    /// Makes an instance with a buffer of `buffer` octets per CPU, and has the kernel write resets into it.
     ///
     /// # Errors
-    /// If that is not possible here; there is no instance then.
+    /// If that is impossible here; no instance is left then.
     pub fn make(tracefs: &Path, buffer: u64) -> Result<Self, TraceError> {
         remove_left_overs(tracefs);
         let made = Self::try_make(tracefs, buffer);
-        // A process in another process namespace may take ours for a left-over before we read it.
+        // A process in another process namespace may remove ours as a left-over before we read it.
         if made.as_ref().is_err_and(TraceError::is_gone) { Self::try_make(tracefs, buffer) } else { made }
     }
 
     fn try_make(tracefs: &Path, buffer: u64) -> Result<Self, TraceError> {
         let described = Described::read(&tracefs.join("events"))?;
-        // Several processes of the same number may share tracefs, each in a process namespace of its own.
+        // Processes with the same number may share tracefs, each in its own process namespace.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let number = since.map_or(0, |since| since.subsec_nanos());
         let folder = Folder::make(tracefs, &format!("{PREFIX}{}-{number}", std::process::id()))?;
-        // First of all: who reads it keeps it from being removed.
+        // Comes first: an instance that is being read cannot be removed.
         let pipes = pipes(folder.path())?;
         folder.set_buffer(buffer)?;
         Self::begin(folder, described, pipes, buffer)
     }
 
-    /// Records in an instance that [`super::prepared::prepare`] has made, with a buffer as large as it was made then.
+    /// Records in an instance made by [`super::prepared::prepare`], with the buffer size it was made with.
     ///
     /// # Errors
-    /// If it is not ours to use.
+    /// If we may not use it.
     pub fn lent(instance: &Path) -> Result<Self, TraceError> {
         let described = Described::read(&instance.join("events"))?;
         let folder = Folder::lent(instance);
         let pipes = pipes(folder.path())?;
-        // What is left of a recording before must not count as one of now.
+        // The rest of an earlier recording must not count as new.
         folder.record(false)?;
         let buffer = folder.buffer()?;
         Self::begin(folder, described, pipes, buffer)
@@ -109,12 +109,12 @@ impl Instance {
         Ok(instance)
     }
 
-    /// Takes the events out of the buffers until they are empty or time is up, and says if one of them could not be
-    /// read or made no sense; what could be read was taken out all the same.
+    /// Takes events out of the buffers until they are empty or time runs out. Returns an error too if a buffer could
+    /// not be read or made no sense; what could be read was taken out all the same.
     pub fn drain(&mut self, until: Instant, mut take: impl FnMut(Reset)) -> (Drained, Option<TraceError>) {
         let (mut drained, mut problem) = (Drained::default(), None);
         let mut touched = vec![false; self.pipes.len()];
-        // Another one comes first each time, so that none is forgotten for good where time is short.
+        // Each time starts with another buffer, so that none is neglected for good when time is short.
         self.first = (self.first + 1) % self.pipes.len().max(1);
         let order = (self.first..self.pipes.len()).chain(0..self.first);
         'pipes: for position in order {
@@ -152,7 +152,7 @@ impl Instance {
                 }
             }
         }
-        // Where nothing was written nothing was lost.
+        // If nothing was written, nothing was lost.
         self.read_lost(|position| touched.get(position) == Some(&true));
         (drained, problem)
     }
@@ -160,14 +160,14 @@ impl Instance {
     fn read_lost(&mut self, wanted: impl Fn(usize) -> bool) {
         let mut text = Vec::new();
         for (_, pipe) in self.pipes.iter_mut().enumerate().filter(|(position, _)| wanted(*position)) {
-            // It stays as it was if it cannot be read this time.
+            // Keeps its value if it cannot be read this time.
             if read::whole(&pipe.stats, &mut text).is_ok() {
                 pipe.lost = pipe.lost.max(lost(&text));
             }
         }
     }
 
-    /// How many events the kernel lost since we began, as of the latest [`Self::drain`].
+    /// How many events the kernel has lost since we started, as of the latest [`Self::drain`].
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.pipes.iter().map(|pipe| pipe.lost.saturating_sub(pipe.before)).fold(0, u64::saturating_add)
@@ -176,12 +176,12 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        // An instance whose buffers somebody reads cannot be removed.
+        // An instance cannot be removed while somebody reads its buffers.
         self.pipes.clear();
     }
 }
 
-/// What the kernel says of the events and of its buffers.
+/// The kernel's descriptions of the events and of its buffers.
 struct Described {
     events: Events,
     layout: PageLayout,
@@ -190,7 +190,7 @@ struct Described {
 impl Described {
     fn read(events: &Path) -> Result<Self, TraceError> {
         let mut text = Vec::new();
-        // Whoever may not look into tracefs is told so by its first folder.
+        // If we may not look into tracefs, the error names its first folder.
         fs::read_dir(events).map_err(failed(events))?;
         let [sent, received] = EVENTS
             .map(|event| parsed(events.join("tcp").join(event).join("format"), &mut text, Format::parse));
@@ -210,8 +210,8 @@ fn parsed<T>(
     parse(text).map_err(|cause| TraceError::Malformed { path, cause })
 }
 
-/// Whether a buffer is empty, or one of a CPU that is not there: all that may come have a folder, and only those that
-/// came once have a buffer (ring_buffer_alloc_read_page(), kernel/trace/ring_buffer.c).
+/// Whether a buffer is empty, or its CPU absent: every possible CPU has a folder, but only CPUs that have been online
+/// have a buffer (ring_buffer_alloc_read_page(), kernel/trace/ring_buffer.c).
 fn has_nothing(cause: &io::Error) -> bool {
     let absent = rustix::io::Errno::NODEV.raw_os_error();
     cause.kind() == ErrorKind::WouldBlock || cause.raw_os_error() == Some(absent)
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// A machine that could have more CPUs than it has.
+    /// A machine that can have more CPUs than it has.
     #[test]
     fn a_cpu_that_is_not_there_has_nothing() {
         let absent = io::Error::from_raw_os_error(rustix::io::Errno::NODEV.raw_os_error());
@@ -244,7 +244,7 @@ mod tests {
         assert!(!has_nothing(&failed));
     }
 
-    /// A folder that looks like tracefs to begin with.
+    /// A folder that looks like tracefs at first.
     fn fake() -> tempfile::TempDir {
         let tracefs = tempfile::tempdir().unwrap();
         fs::create_dir_all(tracefs.path().join("events/tcp")).unwrap();
@@ -299,11 +299,11 @@ mod tests {
         describe(tracefs.path());
         let instances = tracefs.path().join("instances");
         fs::create_dir(&instances).unwrap();
-        // No kernel fills it, so that there is nothing to open.
+        // No kernel fills it, so there is nothing to open.
         assert!(Instance::make(tracefs.path(), 1 << 20).unwrap_err().to_string().contains("per_cpu"));
     }
 
-    /// An instance with as many CPUs, of ordinary files: what is added to a buffer is read once, as from the kernel's.
+    /// An instance with `cpus` CPUs, of ordinary files: data added to a buffer is read once, as from the kernel's.
     struct Fake {
         tracefs: tempfile::TempDir,
         instance: Instance,
@@ -320,7 +320,7 @@ mod tests {
             for cpu in 0..cpus {
                 let folder = tracefs.path().join(format!("per_cpu/cpu{cpu}"));
                 fs::create_dir_all(&folder).unwrap();
-                // Of a recording before.
+                // From an earlier recording.
                 fs::write(folder.join("trace_pipe_raw"), page()).unwrap();
                 fs::write(folder.join("stats"), stats).unwrap();
             }
@@ -335,7 +335,7 @@ mod tests {
                 .collect()
         }
 
-        /// So many pages more for each CPU.
+        /// Adds `pages` pages for each CPU.
         fn add(&self, pages: usize) {
             for cpu in self.cpus() {
                 let mut pipe = OpenOptions::new().append(true).open(cpu.join("trace_pipe_raw")).unwrap();
@@ -350,7 +350,7 @@ mod tests {
             self.instance.lost()
         }
 
-        /// How many resets were taken out, if there was nothing wrong.
+        /// How many resets were taken out, if nothing was wrong.
         fn drain(&mut self) -> Option<usize> {
             let mut resets = 0;
             let (_, problem) = self.instance.drain(Instant::now() + FORGET_WITHIN, |_| resets += 1);
@@ -358,7 +358,7 @@ mod tests {
         }
     }
 
-    /// A page as the kernel gives it, filled up to its size.
+    /// A page as the kernel returns it, filled up to its size.
     fn page() -> Vec<u8> {
         let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trace/6.18");
         let mut page = fs::read(captured.join("trace_pipe_raw")).unwrap();
@@ -394,7 +394,7 @@ mod tests {
         }
     }
 
-    /// Where there is time for a page each time, another CPU has its turn.
+    /// When there is time for one page only, each CPU gets its turn.
     #[test]
     fn no_cpu_is_forgotten_where_time_is_short() {
         use std::io::Seek;
@@ -407,7 +407,7 @@ mod tests {
         };
         let page = u64::try_from(page().len()).unwrap();
         let mut read = [positions(), positions(), positions()];
-        // Behind the page that was there at the beginning.
+        // After the page that was there at the start.
         read.iter_mut().for_each(|read| read.sort_unstable());
         assert_eq!(
             read,
@@ -418,10 +418,10 @@ mod tests {
     #[test]
     fn losses_never_fall() {
         let mut fake = Fake::new(2, &stats(10, 5));
-        // Since we began, of both CPUs.
+        // Since we started, over both CPUs.
         assert_eq!(fake.lost(&stats(10, 5)), 0);
         assert_eq!(fake.lost(&stats(17, 6)), 2 * 8);
-        // The kernel counts anew where somebody clears the buffer or changes its size.
+        // The kernel restarts its count when somebody clears the buffer or changes its size.
         assert_eq!(fake.lost(&stats(0, 0)), 2 * 8);
         assert_eq!(fake.lost("nonsense"), 2 * 8);
         assert_eq!(fake.lost(&stats(20, 6)), 2 * 11);

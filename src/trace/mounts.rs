@@ -1,30 +1,30 @@
-//! Where tracefs is mounted, or a single trace instance of it.
+//! Finds where tracefs is mounted, or a single trace instance of it.
 
 use super::error::TraceError;
 use super::folder::PREPARED;
 use crate::proc::read;
 use std::path::{Path, PathBuf};
 
-/// A line of mountinfo (proc(5)), as far as it matters here.
+/// A line of mountinfo (proc(5)), as far as we need it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mount<'a> {
     /// The type of the file system.
     pub kind: &'a [u8],
     /// Which of its folders is mounted; `/` for all of it.
     pub root: &'a [u8],
-    /// Where.
+    /// Mount point.
     pub point: PathBuf,
 }
 
 impl<'a> Mount<'a> {
-    /// None for what is no line of mountinfo.
+    /// `None` if it is not a line of mountinfo.
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.split(|&b| b == b' ');
         let (root, point) = (fields.nth(3)?, fields.next()?);
-        // Any number of optional fields end with a single hyphen.
+        // Any number of optional fields, ended by a single hyphen.
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-        // A path with a blank has it as \040; nobody mounts tracefs at such a place.
+        // A blank in a path appears as \040; nobody mounts tracefs at such a path.
         let point = std::str::from_utf8(point).ok().filter(|point| !point.contains('\\'))?;
         Some(Self { kind, root, point: point.into() })
     }
@@ -39,17 +39,17 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// Where traces are to be had.
+/// Where to trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// An instance that root has made for this process (see [`prepared`]) and that is all of tracefs it can see.
+    /// An instance root has made for this process (see [`prepared`]), which is all of tracefs it can see.
     Prepared(PathBuf),
     /// The whole of tracefs, to make an instance in.
     Tracefs(PathBuf),
 }
 
 impl Place {
-    /// Looks for it.
+    /// Finds the place.
     ///
     /// # Errors
     /// If tracefs is not mounted.
@@ -58,13 +58,13 @@ impl Place {
     }
 
     fn among(mountinfo: &[u8]) -> Option<Self> {
-        // It may lie over the mount of the whole, which is listed as well.
+        // It may be mounted over tracefs as a whole, which is listed as well.
         let prepared = mounts(mountinfo).find(Mount::is_prepared).map(|mount| Self::Prepared(mount.point));
         prepared.or_else(|| whole(mountinfo).map(Self::Tracefs))
     }
 }
 
-/// Where the whole of tracefs is.
+/// Where tracefs as a whole is mounted.
 ///
 /// # Errors
 /// If it is not mounted.
@@ -72,7 +72,7 @@ pub fn tracefs() -> Result<PathBuf, TraceError> {
     whole(&mountinfo()?).ok_or(TraceError::NotMounted)
 }
 
-/// Whatever root is configured for /proc: what we open is found by our own mounts.
+/// Whatever root is configured for /proc: our own mounts determine what we can open.
 fn mountinfo() -> Result<Vec<u8>, TraceError> {
     let mut mounts = Vec::new();
     read::whole(Path::new("/proc/self/mountinfo"), &mut mounts)?;
@@ -97,7 +97,7 @@ mod tests {
         let line = "24 23 0:7 /a /sys/kernel/tracing rw,nosuid shared:11 master:2 - tracefs tracefs rw";
         let mount = Mount { kind: b"tracefs", root: b"/a", point: "/sys/kernel/tracing".into() };
         assert_eq!(Mount::parse(line.as_bytes()), Some(mount));
-        // An odd place, and what is no line of mountinfo.
+        // An odd path, and text that is not a line of mountinfo.
         assert_eq!(Mount::parse(b"24 23 0:7 / /a\\040b rw - tracefs tracefs rw"), None);
         for broken in ["", "24 23 0:7 /", "24 23 0:7 / /mnt rw", "24 23 0:7 / /mnt rw -"] {
             assert_eq!(Mount::parse(broken.as_bytes()), None, "{broken}");
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(of(whole), Some(Place::Tracefs("/sys/kernel/tracing".into())));
         assert_eq!(of(debugfs), Some(Place::Tracefs("/sys/kernel/debug/tracing".into())));
         assert_eq!(of(&format!("{debugfs}{whole}")), of(whole));
-        // Another folder of it; the folder after it was removed; one of that name in another file system.
+        // Another of its folders; our folder after its removal; one of that name in another file system.
         let instance = |name: &str, kind: &str| format!("25 24 0:7 /instances/{name} /t rw - {kind} x rw\n");
         for other in [
             instance("a", "tracefs"),

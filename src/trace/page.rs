@@ -1,33 +1,33 @@
-//! A page of the trace buffer, as `per_cpu/cpuN/trace_pipe_raw` gives it: a header, then records of variable length.
+//! A page of the trace buffer, as read from `per_cpu/cpuN/trace_pipe_raw`: a header, then records of variable length.
 //!
-//! The header is described by `events/header_page`, the records by `events/header_event` and the comments in
-//! include/linux/ring_buffer.h. Everything is in the byte order of the host.
+//! `events/header_page` describes the header, `events/header_event` and the comments in include/linux/ring_buffer.h the
+//! records. Everything is in host byte order.
 
 use super::format::{Field, FormatError, FormatFault, fields};
 use crate::proc::decimal;
 
-/// Where the records are in a page.
+/// The position of the records in a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLayout {
-    /// Offset and size of the number of octets that the records take.
+    /// Offset and size of the field that holds the records' length in octets.
     commit: (usize, usize),
-    /// Where the records begin.
+    /// Where the records start.
     data: usize,
-    /// How large a page is.
+    /// The size of a page.
     size: usize,
 }
 
-/// The bits of `commit` above these are flags (RB_MISSED_EVENTS, RB_MISSED_STORED in kernel/trace/ring_buffer.c).
+/// Bits of `commit` above these are flags (RB_MISSED_EVENTS, RB_MISSED_STORED in kernel/trace/ring_buffer.c).
 const COMMIT: u64 = (1 << 27) - 1;
 
-/// Sub-buffers are a page each unless somebody made them larger for all of the host.
+/// A sub-buffer is one page unless somebody enlarged them for the whole host.
 const LARGEST_PAGE: usize = 16 << 20;
 
 impl PageLayout {
     /// Reads `events/header_page`.
     ///
     /// # Errors
-    /// If a field is missing, or no page can be like that.
+    /// If a field is missing, or no page can look like that.
     pub fn parse(contents: &[u8]) -> Result<Self, FormatError> {
         let fields = fields(contents)?;
         let named = |name: &'static str| {
@@ -42,7 +42,7 @@ impl PageLayout {
         Ok(Self { commit: (commit.offset, commit.size), data: data.offset, size })
     }
 
-    /// How large a page is, in octets.
+    /// The size of a page, in octets.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
@@ -69,22 +69,22 @@ pub struct Records<'a> {
     broken: bool,
 }
 
-/// Something in a page is not what the kernel writes; what follows it there cannot be told apart.
+/// Something in a page is not what the kernel writes; the records after it cannot be told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a page of the trace buffer is not what header_page and header_event say")]
 pub struct Broken;
 
-/// Values of `type_len` that are no length.
+/// Values of `type_len` that are not lengths.
 mod kind {
-    /// The length stands in the next word.
+    /// The length is in the next word.
     pub const LONG: u32 = 0;
     pub const PADDING: u32 = 29;
     pub const TIME_EXTEND: u32 = 30;
     pub const TIME_STAMP: u32 = 31;
 }
 
-/// The first word of a record: 5 bits of type or length, 27 bits of time. They are bit fields in C, which begin at the
-/// low end on a little-endian machine and at the high end on a big-endian one.
+/// The first word of a record: 5 bits of type or length, 27 bits of time. They are C bit fields, which start at the low
+/// end on a little-endian machine and at the high end on a big-endian one.
 fn head(word: u32) -> (u32, u32) {
     if cfg!(target_endian = "big") { (word >> 27, word & 0x07ff_ffff) } else { (word & 0x1f, word >> 5) }
 }
@@ -95,20 +95,20 @@ fn word(octets: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 impl<'a> Records<'a> {
-    /// Takes the next record off; `Some(None)` for one that holds no event.
+    /// Takes the next record; `Some(None)` if it holds no event.
     fn take(&mut self) -> Option<Option<&'a [u8]>> {
         let (first, rest) = word(self.rest)?;
         let (kind, time) = head(first);
         let (event, rest) = match kind {
             kind::TIME_EXTEND | kind::TIME_STAMP => (None, word(rest)?.1),
-            // Nothing follows it in this page.
+            // Nothing follows it on this page.
             kind::PADDING if time == 0 => (None, &[][..]),
             kind::PADDING => {
                 let (length, _) = word(rest)?;
                 (None, rest.get(usize::try_from(length).ok()?..)?)
             }
             kind::LONG => {
-                // It counts itself.
+                // Includes itself.
                 let (length, rest) = word(rest)?;
                 let (event, rest) = rest.split_at_checked(usize::try_from(length.checked_sub(4)?).ok()?)?;
                 (Some(event), rest)
@@ -139,7 +139,7 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// How many events `per_cpu/cpuN/stats` says were lost: overwritten before they were read, or never written.
+/// How many events were lost according to `per_cpu/cpuN/stats`: overwritten before they were read, or never written.
 #[must_use]
 pub fn lost(stats: &[u8]) -> u64 {
     const COUNTS: [&[u8]; 3] = [b"overrun: ", b"commit overrun: ", b"dropped events: "];
@@ -155,7 +155,7 @@ mod tests {
     const HEADER: &[u8] = include_bytes!("../../tests/trace/6.18/header_page");
     const PAGE: &[u8] = include_bytes!("../../tests/trace/6.18/trace_pipe_raw");
 
-    /// A page with these records in it, each of them words.
+    /// A page with these words as its records.
     fn page(words: &[u32]) -> Vec<u8> {
         let mut page = vec![0; 16];
         page[8..].copy_from_slice(&(words.len() as u64 * 4).to_ne_bytes());
@@ -188,7 +188,7 @@ mod tests {
         ] {
             assert!(PageLayout::parse(broken.as_bytes()).is_err(), "{broken}");
         }
-        // A machine of 32 bits.
+        // A 32-bit machine.
         let narrow = text.replace("offset:8;\tsize:8", "offset:8;\tsize:4").replace("offset:16", "offset:12");
         let layout = PageLayout::parse(narrow.as_bytes()).unwrap();
         let mut page = [0; 24];
@@ -203,12 +203,12 @@ mod tests {
         let all = records(PAGE);
         assert_eq!(all.len(), 24);
         assert!(all.iter().all(|length| matches!(length, Ok(72 | 88))), "{all:?}");
-        // Flags above the length say that events were lost before this page, and how many.
+        // Flags above the length report that events were lost before this page, and how many.
         let mut missed = PAGE.to_vec();
         missed[11] |= 0xc0;
         assert_eq!(records(&missed), all);
         for end in 0..PAGE.len() {
-            // Whatever is cut off, it ends.
+            // Wherever it is cut off, it ends.
             assert!(records(&PAGE[..end]).len() <= 25);
         }
     }
@@ -261,7 +261,7 @@ mod tests {
             2,
         ];
         assert_eq!(records(&page(&words)), [Ok(4), Ok(112), Ok(8)]);
-        // What is left of a page.
+        // The unused rest of a page.
         assert_eq!(records(&page(&[first(1, 0), 7, first(kind::PADDING, 0), 1, 2])), [Ok(4)]);
         assert_eq!(records(&page(&[])), []);
     }
@@ -280,7 +280,7 @@ mod tests {
         ] {
             assert_eq!(records(&page(broken)), [Err(Broken)], "{broken:?}");
         }
-        // More than a page has.
+        // More than fits on a page.
         let mut long = page(&[]);
         long[8..12].copy_from_slice(&5000_u32.to_ne_bytes());
         assert_eq!(records(&long), [Err(Broken)]);

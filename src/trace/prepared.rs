@@ -1,8 +1,8 @@
-//! A trace instance that root makes for a service, so that the service itself needs no right: of all that can be traced,
-//! its user may read the buffers of this instance, and let two events into them.
+//! A trace instance root makes for a service, so that the service itself needs no privilege: of all that can be traced,
+//! its user may only read this instance's buffers, and switch two events on and off.
 //!
-//! The instance has copies of all descriptions that are needed, so that mounted somewhere it is all of tracefs that the
-//! service sees. tracefs itself, which only root may enter (0700), stays as it is.
+//! The instance has copies of all descriptions needed, so once mounted somewhere it is all of tracefs that the service
+//! sees. tracefs itself, which only root may enter (0700), stays as it is.
 
 #![expect(clippy::disallowed_methods, reason = "makes and removes the trace instance of the unit")]
 
@@ -13,29 +13,29 @@ use std::io::ErrorKind;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
-/// Whom an instance is for.
+/// The user an instance is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
-    /// The number of the user.
+    /// The user's ID.
     pub user: u32,
-    /// The number of its group.
+    /// The ID of the user's group.
     pub group: u32,
 }
 
-/// Makes the instance, with a buffer of so many octets for each CPU. One that is left over goes first.
+/// Makes the instance, with a buffer of `buffer` octets per CPU. Removes a left-over one first.
 ///
 /// # Errors
-/// If that is not possible here; there is no instance then.
+/// If that is impossible here; no instance is left then.
 pub fn prepare(tracefs: &Path, owner: Owner, buffer: u64) -> Result<PathBuf, TraceError> {
     remove(tracefs)?;
     let folder = Folder::make(tracefs, PREPARED)?;
     folder.set_buffer(buffer)?;
-    // The group may enter folders and read files as the kernel makes them (0750, 0440), and write nothing.
+    // As the kernel makes them (0750, 0440), the group may enter folders, read files, and write nothing.
     for path in readable(folder.path())? {
         chown(&path, None, Some(owner.group)).map_err(failed(&path))?;
     }
-    // Whether the events are recorded is all that the service decides: more memory, other events and what the kernel
-    // does on an event (`trigger`) stay root's.
+    // The service decides only whether the events are recorded: more memory, other events and what the kernel does on
+    // an event (`trigger`) stay with root.
     for event in EVENTS {
         let path = folder.path().join("events/tcp").join(event).join("enable");
         chown(&path, Some(owner.user), None).map_err(failed(&path))?;
@@ -43,10 +43,10 @@ pub fn prepare(tracefs: &Path, owner: Owner, buffer: u64) -> Result<PathBuf, Tra
     Ok(folder.keep())
 }
 
-/// Removes the instance, if it is there.
+/// Removes the instance, if it exists.
 ///
 /// # Errors
-/// If somebody still reads it, or it is not ours to remove.
+/// If somebody still reads it, or we may not remove it.
 pub fn remove(tracefs: &Path) -> Result<(), TraceError> {
     let path = folder::path(tracefs, PREPARED);
     match fs::remove_dir(&path) {
@@ -55,7 +55,7 @@ pub fn remove(tracefs: &Path) -> Result<(), TraceError> {
     }
 }
 
-/// What the service is to read, and the folders on the way there.
+/// What the service needs to read, and the folders on the way there.
 fn readable(instance: &Path) -> Result<Vec<PathBuf>, TraceError> {
     let mut paths: Vec<_> = ["", "buffer_size_kb", "events", "events/header_page", "events/tcp", "per_cpu"]
         .map(|path| instance.join(path))
@@ -100,7 +100,7 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(&instances).unwrap().map(|at| at.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["netstat-agentx-1-0", "somebody-elses"]);
-        // One that is in use stays, and it is told.
+        // An instance in use stays, and the error says so.
         fs::create_dir_all(instances.join(PREPARED).join("in-use")).unwrap();
         assert!(remove(tracefs.path()).unwrap_err().to_string().contains(PREPARED));
     }

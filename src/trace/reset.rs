@@ -1,8 +1,8 @@
 //! The events tcp_send_reset and tcp_receive_reset (include/trace/events/tcp.h).
 //!
-//! Their fields differ: since Linux 6.10 tcp_send_reset has two socket addresses and a reason, and is there for resets
-//! that no socket sends, too; before that, and in tcp_receive_reset, ports and addresses are fields of their own, and
-//! an IPv4 address stands as an IPv4-mapped one among those of IPv6.
+//! Their fields differ: since Linux 6.10 tcp_send_reset has two socket addresses and a reason, and also covers resets
+//! that no socket sends; before that, and in tcp_receive_reset, ports and addresses are separate fields, and the IPv6
+//! ones hold an IPv4 address as an IPv4-mapped one.
 
 use super::format::{Field, Format};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,10 +16,10 @@ pub enum Direction {
     Received = 2,
 }
 
-/// An end of a connection.
+/// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// The one at which the event happened.
+    /// The end at which the event happened.
     Local = 1,
     /// The other one.
     Remote = 2,
@@ -47,13 +47,13 @@ pub struct MissingField {
     pub octets: usize,
 }
 
-/// Address and port of an end.
+/// Address and port of one end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
-    /// As on the wire, so that IPv4-mapped addresses are IPv4 ones; `None` where the kernel gives none: it does not for
-    /// the peer of a listener.
+    /// As on the wire, so IPv4-mapped addresses become IPv4; `None` if the kernel gives none, as for the peer of a
+    /// listener.
     pub address: Option<IpAddr>,
-    /// 0 where the kernel gives none.
+    /// 0 if the kernel gives none.
     pub port: u16,
 }
 
@@ -68,7 +68,7 @@ pub struct Reset {
     pub remote: End,
     /// The kernel's number for the reason (enum sk_rst_reason), for [`Events::reason`].
     pub reason: Option<u32>,
-    /// The end whose doing it probably was, and the thread that ran then. None where any thread may have run.
+    /// The end that probably caused it, and the thread running then. `None` if any thread may have run.
     pub thread: Option<(Side, u32)>,
 }
 
@@ -92,16 +92,16 @@ impl<const N: usize> At<N> {
     }
 }
 
-/// Where the two ends of a connection are in a record.
+/// The position of both ends of a connection in a record.
 #[derive(Debug)]
 enum Ends {
-    /// Two sockaddr_in or sockaddr_in6, each in the room of the larger one.
+    /// Two sockaddr_in or sockaddr_in6, each with room for the larger one.
     Sockets { local: At<28>, remote: At<28> },
-    /// Ports in the byte order of the host, addresses as those of IPv6.
+    /// Ports in host byte order, IPv6 addresses.
     Fields { ports: [At<2>; 2], addresses: [At<16>; 2] },
 }
 
-/// Where the fields of one of the two events are.
+/// The positions of the fields of one event.
 #[derive(Debug)]
 struct Event {
     id: u16,
@@ -136,10 +136,10 @@ const SOFT_INTERRUPT: u8 = 0x10;
 const NON_MASKABLE_INTERRUPT: u8 = 0x40;
 
 impl Events {
-    /// From the formats of tcp_send_reset and tcp_receive_reset.
+    /// Builds them from the formats of tcp_send_reset and tcp_receive_reset.
     ///
     /// # Errors
-    /// If a field is missing that has always been there.
+    /// If a field is missing that has always existed.
     pub fn new(sent: &Format, received: &Format) -> Result<Self, MissingField> {
         let mut reasons = sent.symbols("reason");
         // The name is part of an index of the MIB.
@@ -152,8 +152,8 @@ impl Events {
         })
     }
 
-    /// Whether resets are among those sent that belong to no socket, such as for a port where nothing listens: since
-    /// Linux 6.10.
+    /// Whether the sent resets include those without a socket, such as for a port where nothing listens: since Linux
+    /// 6.10.
     #[must_use]
     pub fn has_those_without_socket(&self) -> bool {
         matches!(self.sent.ends, Ends::Sockets { .. })
@@ -169,7 +169,7 @@ impl Events {
         known.map_or_else(|| format!("{number:#x}"), |(_, name)| name.clone())
     }
 
-    /// Reads a record. None for one of another event, or one that is too short.
+    /// Reads a record. `None` if it is too short or of another event.
     #[must_use]
     pub fn decode(&self, record: &[u8]) -> Option<Reset> {
         let id = u16::from_ne_bytes(self.kind.get(record)?);
@@ -214,9 +214,9 @@ impl Event {
         })
     }
 
-    /// Whose doing it was. A thread that was not interrupted acts on its own socket: it closes it, or works off what
-    /// came while it held it. Over loopback, a packet is worked off in an interrupt on top of the thread that sent it;
-    /// one that comes from elsewhere may interrupt any thread, and so may a timer, which answers no packet.
+    /// Which end caused it. An uninterrupted thread acts on its own socket: it closes it, or processes what arrived
+    /// while it held it. Over loopback, a packet is processed in an interrupt on top of the thread that sent it; a
+    /// packet from elsewhere may interrupt any thread, and so may a timer, which answers no packet.
     fn thread(&self, record: &[u8], local: End, remote: End) -> Option<(Side, u32)> {
         let thread = u32::from_ne_bytes(self.thread.get(record)?);
         let [flags] = self.flags.get(record)?;
@@ -247,7 +247,7 @@ impl Event {
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-/// A sockaddr_in or sockaddr_in6: family, port in network order, then the address, behind the flow label in the latter.
+/// A sockaddr_in or sockaddr_in6: family, port in network order, then the address, after the flow label in the latter.
 fn socket(octets: [u8; 28]) -> End {
     let [a, b, high, low, ..] = octets;
     let address = match u16::from_ne_bytes([a, b]) {
@@ -262,7 +262,7 @@ fn address(octets: [u8; 16]) -> Option<IpAddr> {
     known(Ipv6Addr::from(octets).to_canonical())
 }
 
-/// The address of a listener that is bound to none, or of its peer, is none.
+/// `None` for the address of an unbound listener, or of its peer.
 fn known(address: IpAddr) -> Option<IpAddr> {
     let none = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     (!none.contains(&address)).then_some(address)
@@ -280,7 +280,7 @@ mod tests {
         Events::new(&Format::parse(SENT).unwrap(), &Format::parse(RECEIVED).unwrap()).unwrap()
     }
 
-    /// A format as TP_STRUCT__entry makes it: each field behind the one before, aligned to its size if it is no array.
+    /// A format as TP_STRUCT__entry makes it: each field after the one before, aligned to its size unless an array.
     fn format(id: u16, declared: &[(&str, usize)], print: &str) -> Format {
         let common = [("unsigned short common_type", 2), ("unsigned char common_flags", 1)];
         let common = common.iter().chain(&[("unsigned char common_preempt_count", 1), ("int common_pid", 4)]);
@@ -301,7 +301,7 @@ mod tests {
     const STATE: [(&str, usize); 1] = [("int state", 4)];
     const FAMILY: [(&str, usize); 1] = [("__u16 family", 2)];
 
-    /// The events of older kernels: 4.16, 5.10 with the state, later ones with the family, and 6.10 with the reason.
+    /// Events of older kernels: 4.16, 5.10 with the state, later ones with the family, and 6.10 with the reason.
     fn older() -> Vec<(&'static str, Events)> {
         let received = |family: &[(&'static str, usize)]| {
             format(
@@ -332,7 +332,7 @@ mod tests {
         ]
     }
 
-    /// A record of an event: the octets of each field that matters.
+    /// A record of an event: the octets of each relevant field.
     fn record(event: &Event, local: (&str, u16), remote: (&str, u16), flags: u8, packet: bool) -> Vec<u8> {
         let mut record = vec![0; 128];
         let mut put = |at: usize, octets: &[u8]| record[at..at + octets.len()].copy_from_slice(octets);
@@ -393,7 +393,7 @@ mod tests {
                     let reason = events.reason(reset.reason);
                     let has_reason = direction == Direction::Sent && matches!(kernel, "6.10" | "6.18");
                     assert_eq!(reason, if has_reason { "NO_SOCKET" } else { NOT_SPECIFIED }, "{kernel}");
-                    // A record that is cut short is none, and does no harm.
+                    // A truncated record is not decoded, and does no harm.
                     let ends = (0..record.len()).filter(|&end| events.decode(&record[..end]).is_some()).min();
                     assert!(ends > Some(40), "{kernel}: {ends:?}");
                 }
@@ -424,11 +424,11 @@ mod tests {
             events.decode(&record).unwrap().thread
         };
         let (us, them) = (Some((Side::Local, 4711)), Some((Side::Remote, 4711)));
-        // close(2), whoever the peer is; BH_OFF is no interrupt.
+        // close(2), whatever the peer; BH_OFF is not an interrupt.
         assert_eq!((sent("192.0.2.7", 0, false), sent("192.0.2.7", 0x80, false)), (us, us));
-        // An answer, over loopback: the peer sent what is answered.
+        // An answer, over loopback: the peer sent the packet it answers.
         assert_eq!((sent("127.0.0.1", 0x10, true), sent("192.0.2.1", 0x10, true)), (them, them));
-        // From elsewhere it may have interrupted anybody; a timer answers nothing.
+        // From elsewhere it may have interrupted any thread; a timer answers nothing.
         assert_eq!((sent("192.0.2.7", 0x10, true), sent("127.0.0.1", 0x10, false)), (None, None));
         assert_eq!(sent("127.0.0.1", 0x08, true), None);
         let mut idle = record(&events.sent, ("127.0.0.1", 1), ("127.0.0.1", 2), 0, false);
@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(events.decode(&idle).unwrap().thread, None);
     }
 
-    /// Formats and pages with a few octets changed: whatever comes of it, it comes to an end.
+    /// Formats and pages with a few octets changed: whatever the result, parsing ends.
     #[test]
     fn damage_does_no_harm() {
         let header = include_bytes!("../../tests/trace/6.18/header_page");
@@ -494,9 +494,9 @@ mod tests {
         assert_eq!(without("daddr"), "the kernel's event tcp_send_reset has no field sport of 2 octets");
     }
 
-    /// What a running kernel wrote while each of three ports, one for IPv4, IPv6 and both, met a connection while nobody
-    /// listened, a close with unread data, a listener with a full queue that refuses (tcp_abort_on_overflow), and the end
-    /// of a listener with a connection in its queue.
+    /// What a running kernel wrote while three ports, one for IPv4, IPv6 and both, each met a connection while nobody
+    /// listened, a close with unread data, a refusal by a listener with a full queue (tcp_abort_on_overflow), and the
+    /// end of a listener with a connection in its queue.
     #[cfg(target_endian = "little")]
     #[test]
     fn events_of_a_running_kernel() {
@@ -529,7 +529,7 @@ mod tests {
                 "{port}"
             );
             let received: Vec<_> = of(port, Direction::Received).collect();
-            // The client of the closed port receives while it connects: its own doing.
+            // The client of the closed port receives the reset while it connects: its own doing.
             let sides: Vec<_> = received.iter().map(|reset| reset.thread.map(|(side, _)| side)).collect();
             let (us, them) = (Some(Side::Local), Some(Side::Remote));
             assert_eq!(sides, [us, them, us, them], "{port}");

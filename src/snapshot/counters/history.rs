@@ -1,9 +1,9 @@
-//! What counters were, so that nobody ever sees one fall without a gap.
+//! Previous values of counters, so that nobody ever sees one fall without a gap.
 //!
-//! The kernel's counters do not fall, but what is read does: a module is loaded anew and its counters begin at 0, a
+//! The kernel's counters do not fall, but what we read does: a module is reloaded and its counters start at 0, a
 //! counter shows 0 for one reading and goes on, a file is gone for a while. A manager takes the difference for an
-//! overflow, and each has an interval of its own. So a counter that is below what it was has no value for any of them,
-//! until it is back where it was, or for ten minutes, after which it counts anew and [`History::since`] says so.
+//! overflow, and each polls at an interval of its own. So a counter below its previous value has no value for any of
+//! them until it is back where it was, or for ten minutes; after that it counts anew, and [`History::since`] says so.
 
 use super::read::{Counters, Held, is_per_cpu};
 use crate::proc::figure::Figure;
@@ -13,28 +13,27 @@ use crate::snapshot::source::Timing;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long a counter that fell has no value. Whoever reads at shorter intervals finds it missing in between.
+/// How long a counter that fell has no value. Managers that poll more often find it missing in between.
 pub const GAP: Duration = Duration::from_secs(600);
 
-/// How many counters are remembered that the registry does not know; a kernel has a few dozens.
+/// How many counters unknown to the registry are remembered; a kernel has a few dozen.
 const MOST: usize = 10_000;
 
-/// The groups that a kernel of 32 bits counts in 64 all the same (`snmp_get_cpu_field64_batch`); the others are an
-/// unsigned long.
+/// Groups that a 32-bit kernel counts in 64 bits too (`snmp_get_cpu_field64_batch`); the others are an unsigned long.
 const WIDE: [&str; 3] = ["Ip", "IpExt", "Ip6"];
 
 /// What is known of one counter.
 #[derive(Debug, Default)]
 struct Past {
-    /// The largest value that it was served with.
+    /// The largest value served.
     highest: u64,
-    /// Since when it is below that, or not there.
+    /// Since when it has been below that, or missing.
     fell: Option<Instant>,
-    /// As it was told first.
+    /// As first reported.
     note: Option<Note>,
 }
 
-/// What becomes of a counter.
+/// The outcome for a counter.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     /// The kernel does not have it.
@@ -43,7 +42,7 @@ enum Verdict {
     Withhold,
 }
 
-/// What every counter was at the readings before.
+/// What every counter was at earlier readings.
 #[derive(Debug)]
 pub struct History {
     registered: Vec<Option<Past>>,
@@ -63,7 +62,7 @@ impl History {
     /// Nothing is known; counters count from now on.
     #[must_use]
     pub fn new(now: SystemTime) -> Self {
-        // A program of 64 bits runs on no kernel of 32. One of 32 takes its kernel for one of 32: that it cannot know.
+        // A 64-bit program runs on no 32-bit kernel. A 32-bit one cannot know, and takes its kernel for 32-bit.
         Self::of_kernel(usize::BITS, now)
     }
 
@@ -72,14 +71,14 @@ impl History {
         Self { registered, unregistered: BTreeMap::new(), since: now, long }
     }
 
-    /// Since when no counter has counted anew: lnsAgentCountersSince.
+    /// Since when no counter has restarted: lnsAgentCountersSince.
     #[must_use]
     pub fn since(&self) -> SystemTime {
         self.since
     }
 
-    /// Takes the values from counters that are below what they were, or not there any more; remembers the others. Says
-    /// which of them went back.
+    /// Withholds counters that are missing or below their previous value; remembers the others. Returns which of them
+    /// went back.
     pub fn judge(&mut self, reading: &mut Counters, at: Timing, now: SystemTime) -> Vec<Note> {
         let (mut notes, mut anew) = (Vec::new(), false);
         let narrow = |group: &str| self.long == 32 && !WIDE.contains(&group) && !is_per_cpu(group);
@@ -122,11 +121,11 @@ impl History {
     }
 }
 
-/// A counter at a reading.
+/// One counter at a reading.
 struct Judged<'a> {
     group: &'a str,
     name: &'a str,
-    /// Whether it goes on from 0 behind 2^32 - 1.
+    /// Whether it wraps to 0 after 2^32 - 1.
     narrow: bool,
     at: Timing,
 }
@@ -149,7 +148,7 @@ impl Judged<'_> {
             *known = Past { highest: count, ..Past::default() };
             return Verdict::Serve(count);
         }
-        // Whoever was served the value before has it from before this reading's end.
+        // Whoever was served the previous value got it before this reading ended.
         let fell = *known.fell.get_or_insert(self.at.ended);
         if self.at.begun.saturating_duration_since(fell) >= GAP {
             *anew = true;
@@ -165,8 +164,8 @@ impl Judged<'_> {
     }
 }
 
-/// A count of 32 bits as one of 64: by as many wraps larger as were seen. What is lower by more than half of the range
-/// has wrapped, what is lower by less has fallen.
+/// Extends a 32-bit count to 64 bits by adding the wraps seen. A drop by more than half of the range is a wrap, a
+/// smaller one a fall.
 fn extended(highest: u64, printed: u64) -> u64 {
     const RANGE: u64 = 1 << 32;
     if printed >= RANGE {
@@ -192,7 +191,7 @@ mod tests {
 
     const BASE: [u32; 3] = [1, 3, 99];
 
-    /// What a manager can ask for: sums, both widths, a counter that the registry knows and by its name, one that it does not
+    /// What a manager can ask for: sums, both widths, a counter the registry knows and by its name, one it does not
     /// know, ICMP types with and without a name.
     const OBJECTS: [&str; 8] = [
         "1.3.6.1.2.1.7.1.0",                                  // udpInDatagrams
@@ -237,7 +236,7 @@ mod tests {
             Self { snapshot: Snapshot::new(ages), view: View::new(layout), start: Instant::now() }
         }
 
-        /// Reads at a second of the clock.
+        /// Reads at a given second of the clock.
         fn read(&mut self, second: u64, kernel: &Kernel) {
             let ended = self.start + Duration::from_secs(second);
             let timing = Timing { begun: ended, ended, cost: Duration::ZERO };
@@ -260,7 +259,7 @@ mod tests {
         }
     }
 
-    /// As seen in the wild: one reading shows 0.
+    /// Seen in the wild: one reading shows 0.
     #[test]
     fn a_dip_is_a_gap_for_every_reader() {
         let mut host = Host::new();
@@ -276,7 +275,7 @@ mod tests {
         host.read(2, &[Some(1001); 6]);
         assert_eq!(host.all(), before.map(|count| count.map(|count| count + 1 + u64::from(count == 2000))));
         assert_eq!(host.snapshot.counters_since(), since);
-        // One part of a sum is enough, and one of the ICMP types.
+        // One part of a sum is enough, and one ICMP type.
         host.read(3, &[Some(1002), Some(0), Some(1002), Some(1002), Some(1), Some(1002)]);
         assert_eq!(
             host.all(),
@@ -284,14 +283,14 @@ mod tests {
         );
     }
 
-    /// A module that is loaded anew, and what is not there any more.
+    /// A module is reloaded, or its counters are gone.
     #[test]
     fn a_counter_that_stays_below_counts_anew_after_ten_minutes() {
         let mut host = Host::new();
         host.read(0, &[Some(1000); 6]);
         let since = host.snapshot.counters_since();
         for second in [100, 101, 400, 699] {
-            // One of them is not there at all, which is no 0 either.
+            // One of them is missing, which is not 0 either.
             host.read(second, &[Some(5), None, Some(second), Some(7), Some(8), None]);
             assert_eq!(host.all(), [None; 8], "{second}");
             assert_eq!(host.snapshot.counters_since(), since);
@@ -316,7 +315,7 @@ mod tests {
         assert_eq!(host.get(OBJECTS[2]), Some(5));
     }
 
-    /// A kernel of 32 bits prints most counters modulo 2^32, and those of Ip, IpExt and Ip6 whole.
+    /// A 32-bit kernel prints most counters modulo 2^32, and those of Ip, IpExt and Ip6 in full.
     #[test]
     fn a_wrap_on_32_bits_is_no_fall() {
         let slot = |group, name| registry::find(group, name).unwrap();
@@ -346,13 +345,13 @@ mod tests {
         assert_eq!((of_ip, of_tcp), (ip.to_vec(), on_32.to_vec()));
         let (of_ip, of_tcp): (Vec<_>, Vec<_>) = counts(64, &wrapping).into_iter().unzip();
         assert_eq!((of_ip, of_tcp), (ip.to_vec(), ip.to_vec()));
-        // A fall by less than half of the range.
+        // A drop by less than half of the range.
         assert_eq!(counts(32, &[1000, 0])[1], (None, None));
-        // What is printed whole is taken as it is.
+        // Counters printed in full are taken as they are.
         assert_eq!(counts(32, &[RANGE + 7, RANGE + 8])[1], (Some(RANGE + 8), Some(RANGE + 8)));
     }
 
-    /// Whoever makes up names cannot make the process grow.
+    /// Made-up names cannot make the process grow.
     #[test]
     fn so_many_unknown_counters_and_no_more_are_remembered() {
         let mut history = History::new(SystemTime::now());
@@ -371,7 +370,7 @@ mod tests {
         }
     }
 
-    /// What happens to one of the kernel's counters.
+    /// What happens to a kernel counter.
     #[derive(Debug, Clone, Copy)]
     enum Event {
         Grows(u16),
@@ -379,7 +378,7 @@ mod tests {
         Dips(u16),
         /// For good.
         Restarts(u16),
-        /// It is not there for one reading.
+        /// Missing from one reading.
         Missing,
     }
 
@@ -392,8 +391,8 @@ mod tests {
         ]
     }
 
-    /// Three managers, each with an interval of its own; the kernel's counters do what they like between two readings, and now
-    /// and then the source cannot be read at all.
+    /// Three managers, each with its own interval; the kernel's counters change in any way between two readings, and
+    /// now and then the source cannot be read at all.
     #[test]
     fn nobody_sees_a_counter_fall_without_a_gap() {
         let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
@@ -402,7 +401,7 @@ mod tests {
             let mut host = Host::new();
             let mut kernel: [u64; 6] = [100_000; 6];
             let mut due = intervals;
-            // What each manager saw last of each object, when, and the discontinuity time then.
+            // What each manager last saw of each object, when, and the discontinuity time then.
             let mut seen = [[None::<(u64, u64, SystemTime)>; OBJECTS.len()]; 3];
             for (events, fate) in events {
                 let now = due.into_iter().min().unwrap();

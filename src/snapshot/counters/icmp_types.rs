@@ -1,4 +1,4 @@
-//! ICMP messages by type: the types that the kernel counts by name, and those it numbers once it has seen them.
+//! ICMP messages by type: the types the kernel counts by name, and those it lists by number once seen.
 
 use super::read::Counters;
 use crate::registry::find;
@@ -35,7 +35,7 @@ fn of_version(
         if let Some(slot) = name.and_then(|name| by_name(name)) {
             return counters.count(slot);
         }
-        // The kernel prints the numbered types once they are not zero.
+        // The kernel prints the numbered types once they are nonzero.
         let mut seen = counters.numbered_icmp(numbered);
         let same = seen.find(|(direction, seen, _)| (*direction, *seen) == (inbound, number));
         let all_known = if version == 1 { counters.ipv4_known } else { counters.ipv6_known };
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(counters.icmp_types(), [row(8, 0, 5), row(69, 7, 0)]);
     }
 
-    /// Another line of the file may have been theirs.
+    /// Another line of the file may have held them.
     #[test]
     fn what_may_stand_in_a_line_that_was_not_understood_is_not_zero() {
         let counters = reading("IcmpMsg: OutType69\nIcmpMsg: 5\nIcmpMsg: InType69 InType70\nIcmpMsg: 7\n");

@@ -1,4 +1,4 @@
-//! The source `counters`: every counter that the kernel names.
+//! The source `counters`: every counter the kernel names.
 
 pub mod history;
 mod icmp_types;
@@ -12,10 +12,10 @@ use read::PerCpu;
 pub use read::{Counters, Unregistered};
 use std::time::{Duration, SystemTime};
 
-/// What its readings have to remember.
+/// What the source remembers between readings.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// What counters were.
+    /// Earlier values.
     pub(super) history: History,
     per_cpu: PerCpu,
 }
@@ -39,7 +39,7 @@ impl Source for Counters {
         Reading { data: Some(this), problems, notes, memory: None }
     }
 
-    /// What is counted for each CPU is added up; a counter that fell has no value.
+    /// Adds up per-CPU counts; withholds counters that fell.
     fn follow(
         reading: &mut Reading<Self>,
         memory: &mut Memory,

@@ -1,4 +1,4 @@
-//! Every named counter of the kernel, from a few files.
+//! Reads every named kernel counter, from a few files.
 
 use crate::proc::counters::{Item, lines, pairs};
 use crate::proc::error::ParseError;
@@ -17,20 +17,20 @@ use std::sync::{LazyLock, OnceLock};
 /// How a file names its counters.
 #[derive(Debug, Clone, Copy)]
 enum Form {
-    /// Pairs of lines with the group before the colon.
+    /// Pairs of lines, with the group before the colon.
     Pairs,
-    /// A name and a value on each line, the group in front of the name: `Udp6NoPorts`.
+    /// A name and a value on each line, with the group as prefix of the name: `Udp6NoPorts`.
     Prefixed,
     /// A name and a value on each line, all of one group.
     Single(&'static str),
-    /// A row for each CPU, all of one group. What its counts come to follows from the readings before.
+    /// A row for each CPU, all of one group. Its counts depend on earlier readings.
     PerCpu(&'static str, Parse),
 }
 
-/// Reads the rows of the CPUs.
+/// Parses the CPUs' rows.
 type Parse = fn(&[u8]) -> Result<CpuTable, ParseError>;
 
-/// A file of the source, whether kernels lack it, and its form.
+/// A file of the source, whether kernels may lack it, and its form.
 const FILES: [(&str, bool, Form); 6] = [
     ("snmp", false, Form::Pairs),
     ("netstat", false, Form::Pairs),
@@ -41,26 +41,26 @@ const FILES: [(&str, bool, Form); 6] = [
     ("softnet_stat", true, Form::PerCpu("Softnet", per_cpu::softnet)),
 ];
 
-/// The groups of net/snmp6, the longer ones first where one begins with another.
+/// The groups of net/snmp6; where one begins with another, the longer comes first.
 const PREFIXES: [&str; 4] = ["UdpLite6", "Udp6", "Icmp6", "Ip6"];
 
-/// A counter that no registry knows yet, or one of the numbered ICMP types.
+/// A counter no registry knows yet, or a numbered ICMP type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unregistered {
     /// `TcpExt`
     pub group: String,
     /// The kernel's name.
     pub name: String,
-    /// The value; `None` where it is below zero, so that this is no counter, or withheld.
+    /// The value; `None` if it is below zero, and so no counter, or withheld.
     pub count: Option<u64>,
 }
 
 /// A registered counter in a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::snapshot) enum Held {
-    /// The running kernel does not have it, or it could not be read.
+    /// The running kernel does not have it, or reading it failed.
     Absent,
-    /// It is below what it was, or was there before: no figure is better than a wrong one.
+    /// It is below its previous value, or was present before: no figure is better than a wrong one.
     Withheld,
     Is(Figure),
 }
@@ -74,11 +74,11 @@ impl Held {
     }
 }
 
-/// What was counted for each CPU up to now, by group.
+/// Per-CPU counts so far, by group.
 #[derive(Debug, Default)]
 pub struct PerCpu(BTreeMap<&'static str, Unwrapped>);
 
-/// Whether a group's counts are added up here, in 64 bits, whatever the kernel's are.
+/// Whether we add up a group's counts, in 64 bits, whatever width the kernel uses.
 pub(super) fn is_per_cpu(group: &str) -> bool {
     FILES.iter().any(|(_, _, form)| matches!(form, Form::PerCpu(of, _) if *of == group))
 }
@@ -89,13 +89,13 @@ pub struct Counters {
     pub(in crate::snapshot) registered: Vec<Held>,
     by_name: OnceLock<Vec<Named>>,
     pub(in crate::snapshot) icmp_types: OnceLock<Vec<IcmpType>>,
-    /// What is counted for each CPU, by group: not among the others until it is added up.
+    /// Per-CPU counts, by group: kept apart from the others until added up.
     per_cpu: Vec<(&'static str, CpuTable)>,
-    /// All that the registry does not know.
+    /// All counters the registry does not know.
     pub unregistered: Vec<Unregistered>,
-    /// Whether net/snmp was read without a problem: then what it lacks is known not to be.
+    /// Whether net/snmp was read without a problem: then a counter it lacks does not exist.
     pub ipv4_known: bool,
-    /// The same of net/snmp6, which may be rightly absent.
+    /// The same for net/snmp6, which may rightly be absent.
     pub ipv6_known: bool,
     /// What could not be read.
     pub problems: Vec<Problem>,
@@ -111,12 +111,12 @@ enum Named {
     Unregistered(usize),
 }
 
-/// What an index of lnsCounterTable is ordered by: texts with their length in front.
+/// The sort key of an index of lnsCounterTable: texts preceded by their length.
 fn order<'a>(group: &'a str, name: &'a str) -> (usize, &'a str, usize, &'a str) {
     (group.len(), group, name.len(), name)
 }
 
-/// The registered counters in the order of lnsCounterTable.
+/// The registered counters, in the order of lnsCounterTable.
 static REGISTERED_BY_NAME: LazyLock<Vec<Slot>> = LazyLock::new(|| {
     let counters = registry::all().iter().enumerate().filter(|(_, entry)| entry.kind == CounterKind::Counter);
     let mut slots: Vec<_> = counters.map(|(slot, entry)| (order(entry.group, entry.name), slot)).collect();
@@ -139,7 +139,7 @@ impl Counters {
         }
     }
 
-    /// The source as files with these contents make it, each with its name in ROOT/net; other files are absent.
+    /// The source as read from files with these contents, each with its name in ROOT/net; other files are absent.
     #[must_use]
     pub fn of(files: &[(&str, &[u8])]) -> Self {
         let mut this = Self::empty();
@@ -152,7 +152,7 @@ impl Counters {
         this
     }
 
-    /// Adds up what is counted for each CPU, on top of what was counted in the readings before.
+    /// Adds up per-CPU counts, on top of the counts of earlier readings.
     pub(super) fn add_up(&mut self, before: &mut PerCpu) {
         for (group, table) in std::mem::take(&mut self.per_cpu) {
             let is_level = |name: &str| {
@@ -188,7 +188,7 @@ impl Counters {
         this
     }
 
-    /// Leaves out what stands twice among the counters that no registry knows.
+    /// Drops repeated counters among those no registry knows.
     fn drop_repeated(&mut self) {
         let mut seen = HashSet::new();
         let problems = &mut self.problems;
@@ -202,19 +202,19 @@ impl Counters {
         });
     }
 
-    /// Notes that something may stand in a file that was not understood.
+    /// Notes that a file may hold something we did not understand.
     fn has_problem(&mut self, file: &str) {
         self.ipv4_known &= file != "snmp";
         self.ipv6_known &= file != "snmp6";
     }
 
-    /// Notes a counter that was there before.
+    /// Notes a counter that was present before.
     pub(in crate::snapshot) fn withhold(&mut self, group: &str, name: &str) {
         let (group, name) = (group.to_owned(), name.to_owned());
         self.unregistered.push(Unregistered { group, name, count: None });
     }
 
-    /// How many rows lnsCounterTable has: counters alone, no gauges and nothing negative.
+    /// How many rows lnsCounterTable has: counters only, no gauges and nothing negative.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.named_rows().len()
@@ -227,13 +227,13 @@ impl Counters {
             let counts = self.unregistered.iter().enumerate();
             let counts = counts.filter(|(_, counter)| counter.count.is_some());
             rows.extend(counts.map(|(position, _)| Named::Unregistered(position)));
-            // Nearly all of them are in order already.
+            // Nearly all of them are already in order.
             rows.sort_by_key(|&row| self.name(row).map(|(group, name, _)| order(group, name)));
             rows
         })
     }
 
-    /// Group, name and value of a row of lnsCounterTable.
+    /// Group, name and value for a row of lnsCounterTable.
     #[must_use]
     pub fn named(&self, row: usize) -> Option<(&str, &str, u64)> {
         self.name(*self.named_rows().get(row)?)
@@ -275,10 +275,10 @@ impl Counters {
         }
     }
 
-    /// Stores a counter, of a file or added up over the CPUs.
+    /// Stores a counter, read from a file or added up over the CPUs.
     fn hold(&mut self, path: Option<&Path>, group: &str, name: &str, figure: Figure) {
         let Some((slot, entry)) = registered(group, name) else {
-            // What it is is not known. A counter does not come to 2^63.
+            // Its type is unknown. A counter never reaches 2^63.
             let count = figure.as_level(Width::Long).count();
             self.unregistered.push(Unregistered { group: group.into(), name: name.into(), count });
             return;
@@ -301,7 +301,7 @@ impl Counters {
         }
     }
 
-    /// A registered counter; `None` if the running kernel does not have it, it could not be read, or it is withheld.
+    /// A registered counter; `None` if the running kernel does not have it, reading it failed, or it is withheld.
     #[must_use]
     pub fn figure(&self, slot: Slot) -> Option<Figure> {
         match self.registered.get(slot)? {
@@ -310,7 +310,7 @@ impl Counters {
         }
     }
 
-    /// A registered counter that is not negative.
+    /// A registered counter, if it is not negative.
     #[must_use]
     pub fn count(&self, slot: Slot) -> Option<u64> {
         self.figure(slot)?.count()
@@ -321,13 +321,13 @@ impl Counters {
         self.registered.get(slot).is_some_and(|held| *held != Held::Absent)
     }
 
-    /// Whether it is known that the running kernel does not have a counter of net/snmp6, nor had it before.
+    /// Whether we know that the running kernel does not have a counter of net/snmp6 and did not have it before.
     #[must_use]
     pub fn lacks_ipv6(&self, slot: Slot) -> bool {
         self.ipv6_known && !self.has(slot)
     }
 
-    /// How many messages of each ICMP type the kernel names, in and out: `InType3` of group IcmpMsg, or of Icmp6.
+    /// How many messages of each ICMP type the kernel lists, in and out: `InType3` of group IcmpMsg, or of Icmp6.
     pub(in crate::snapshot) fn numbered_icmp<'a>(
         &'a self,
         group: &'a str,
@@ -358,7 +358,7 @@ fn by_prefix(item: Item<'_>) -> Item<'_> {
     let split = PREFIXES.iter().find_map(|prefix| Some((*prefix, full.strip_prefix(prefix)?)));
     match split {
         Some((group, name)) if !name.is_empty() => Item::Counter { group, name, figure },
-        // A group of a kernel to come: it keeps its whole name, so that it can be polled all the same.
+        // A group of a future kernel: it keeps its full name, so that it can still be polled.
         _ => Item::Counter { group: "Snmp6", name: full, figure },
     }
 }
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(told(&counters), ["/net/file, Udp NoPorts stands twice, the first is taken"]);
     }
 
-    /// CurrEstab as a kernel of 64 bits and one of 32 print it, MPCurrEstab and SctpCurrEstab with their own formats.
+    /// CurrEstab as 64-bit and 32-bit kernels print it; MPCurrEstab and SctpCurrEstab with their own formats.
     #[test]
     fn a_gauge_below_zero_goes_alone_and_a_count_never_is() {
         let slot = |group, name| registry::find(group, name).unwrap();
@@ -436,10 +436,10 @@ mod tests {
             assert_eq!(counters.count(slot("Sctp", "SctpCurrEstab")), None);
             assert_eq!(counters.count(slot("Sctp", "SctpAborteds")), Some(2_147_484_296));
         }
-        // MaxConn has a sign of its own: some print it without.
+        // MaxConn is signed: some kernels print it without its sign.
         let counters = parse(Form::Pairs, "Tcp: MaxConn\nTcp: 18446744073709551615\n");
         assert_eq!(counters.figure(slot("Tcp", "MaxConn")), Some(Figure::Negative(-1)));
-        // Of what nobody knows, what is below zero is no counter.
+        // An unknown figure below zero is not a counter.
         let counters = parse(Form::Pairs, "Tcp: New Newer\nTcp: 18446744073709551613 -3\n");
         assert_eq!((counters.rows(), counters.problems.len(), counters.notes.len()), (0, 0, 0));
     }
