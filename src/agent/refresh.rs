@@ -134,6 +134,7 @@ impl Refresher {
 
     /// Starts a reading of each touched source that is stale, unless one is under way.
     pub fn refresh(&mut self, touched: Touched, now: Instant) -> Late {
+        self.snapshot.want(touched, now);
         let stale = self.snapshot.stale(touched, now);
         let mut late = Late { stale: Vec::new(), awaited: Vec::new() };
         for job in stale {

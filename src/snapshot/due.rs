@@ -92,6 +92,16 @@ impl Snapshot {
         timing.is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
     }
 
+    /// Notes that rows are asked for. Without this, an answer that comes before the one that waits for them would drop them
+    /// as soon as they are read.
+    pub fn want(&mut self, touched: Touched, now: Instant) {
+        for &id in SourceId::ALL {
+            if touched.has_rows(id) {
+                self.entry_mut(id).want_rows(Some(now));
+            }
+        }
+    }
+
     /// Notes that an answer used the rows, and drops rows not used for a while.
     pub fn used(&mut self, touched: Touched, now: Instant) {
         for &id in SourceId::ALL {
@@ -349,6 +359,20 @@ mod tests {
         assert_eq!(jobs.iter().map(|job| job.brings_rows()).collect::<Vec<_>>(), [true, false]);
         snapshot.used(counts, now + ROWS_KEPT);
         assert_eq!(has_rows(&snapshot), (false, false));
+    }
+
+    /// A request for counts waits for the same reading and is answered first.
+    #[test]
+    fn rows_that_a_request_waits_for_stay_whoever_is_answered_before_it() {
+        let mut snapshot = Snapshot::new(AGES);
+        let (counts, rows) =
+            (Touched::default().with(SourceId::Tcp), Touched::default().with_rows(SourceId::Tcp));
+        let now = Instant::now();
+        snapshot.want(rows, now);
+        assert!(snapshot.stale(counts, now)[0].brings_rows(), "whoever of them begins the reading");
+        snapshot.accept(done(SourceId::Tcp, Detail::Rows, now, Duration::ZERO));
+        snapshot.used(counts, now);
+        assert!(snapshot.with_rows().has_rows(SourceId::Tcp));
     }
 
     #[test]

@@ -121,7 +121,9 @@ impl<S: Source> Latest<S> {
     fn put(&mut self, timing: Timing, mut reading: Reading<S>, now: SystemTime) -> Vec<News> {
         let note = S::follow(&mut reading, &mut self.memory, timing, now);
         let Reading { data, problems, notes, memory } = reading;
-        self.memory = memory.unwrap_or(std::mem::take(&mut self.memory));
+        if let Some(memory) = memory {
+            self.memory = memory;
+        }
         self.failures += u64::from(!(problems.is_empty() && notes.is_empty()));
         let notes = self.notes.keep(timing.ended, notes);
         let mut wrong: Vec<&dyn Display> = problems.iter().map(|problem| problem as _).collect();
@@ -171,7 +173,7 @@ pub trait AnySource {
     /// Notes that rows were asked for, or drops them because nobody asks any more.
     fn want_rows(&mut self, wanted: Option<Instant>);
     /// See [`Source::inodes`].
-    fn inodes(&self) -> Vec<u64>;
+    fn inodes(&self, into: &mut Vec<u64>);
     /// Prepares a reading.
     fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun;
     /// Stores a reading, and returns what is new to report.
@@ -243,8 +245,10 @@ impl<S: Source> AnySource for Latest<S> {
         }
     }
 
-    fn inodes(&self) -> Vec<u64> {
-        self.data.as_ref().map(S::inodes).unwrap_or_default()
+    fn inodes(&self, into: &mut Vec<u64>) {
+        if let Some(data) = &self.data {
+            data.inodes(into);
+        }
     }
 
     fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun {

@@ -142,10 +142,8 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
     /// Drops its rows.
     fn drop_rows(&mut self) {}
 
-    /// The inodes of its sockets whose processes may be asked for, 0 for sockets that no process holds.
-    fn inodes(&self) -> Vec<u64> {
-        Vec::new()
-    }
+    /// Appends the inodes of its sockets whose processes may be asked for, 0 for sockets that no process holds.
+    fn inodes(&self, _into: &mut Vec<u64>) {}
 }
 
 #[cfg(test)]

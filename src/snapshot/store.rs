@@ -140,7 +140,13 @@ impl Snapshot {
 
     /// What a source learns about the others.
     pub(super) fn others<T>(&self, tell: impl FnOnce(&Others<'_>) -> T) -> T {
-        let inodes = || SourceId::ALL.iter().flat_map(|id| self.entry(*id).inodes()).collect();
+        let inodes = || {
+            let mut inodes = Vec::new();
+            for id in SourceId::ALL {
+                self.entry(*id).inodes(&mut inodes);
+            }
+            inodes
+        };
         tell(&Others { with_rows: self.with_rows(), inodes: &inodes })
     }
 

@@ -231,8 +231,8 @@ impl Source for Tcp {
         self.rows = None;
     }
 
-    fn inodes(&self) -> Vec<u64> {
-        Self::inodes(self).collect()
+    fn inodes(&self, into: &mut Vec<u64>) {
+        into.extend(Self::inodes(self));
     }
 }
 

@@ -389,8 +389,8 @@ impl Source for Udp {
         self.rows = None;
     }
 
-    fn inodes(&self) -> Vec<u64> {
-        Self::inodes(self).collect()
+    fn inodes(&self, into: &mut Vec<u64>) {
+        into.extend(Self::inodes(self));
     }
 }
 

@@ -48,6 +48,7 @@ impl Source for Counters {
     ) -> Option<String> {
         if let Some(counters) = &mut reading.data {
             counters.add_up(&mut memory.per_cpu);
+            reading.problems.append(&mut counters.problems);
             reading.notes.append(&mut counters.notes);
             reading.notes.extend(memory.history.judge(counters, at, now));
         }
