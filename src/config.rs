@@ -90,14 +90,14 @@ impl Config {
             return Err(Mistake::Remote { line, address: config.agentx.address });
         }
         let entries = std::mem::take(&mut config.threshold);
-        config.thresholds = threshold::checked(entries, &config.layout(), text)?;
+        config.thresholds = threshold::checked(entries, &config.served(), text)?;
         Ok(config)
     }
 
     /// What is served where.
     #[must_use]
-    pub fn layout(&self) -> Served {
-        self.mib.layout()
+    pub fn served(&self) -> Served {
+        self.mib.served()
     }
 
     /// The `/proc` to read.

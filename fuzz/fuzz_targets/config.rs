@@ -14,14 +14,14 @@ fuzz_target!(|text: &str| {
             return;
         }
     };
-    let layout = config.layout();
-    assert!((2..=40).contains(&layout.base.as_slice().len()));
+    let served = config.served();
+    assert!((2..=40).contains(&served.base.as_slice().len()));
     let ages = config.max_ages();
     assert!(!ages.counters.is_zero() && !ages.sockets.is_zero() && ages.answer_within.as_millis() <= 900);
     if config.thresholds.is_empty() {
         return;
     }
-    let view = View::new(layout);
+    let view = View::new(served);
     let mut names = HashSet::new();
     for threshold in &config.thresholds {
         assert!((1..=32).contains(&threshold.name.len()) && names.insert(&threshold.name));

@@ -109,7 +109,8 @@ impl Model {
         while !rest.is_empty() {
             let header = Header::decode(rest).unwrap().expect("a whole header");
             let kind = rest[1];
-            assert!([1, 2, 3, 12, 13, 16].contains(&kind), "we never send type {kind}");
+            // Open, Close, Register, Unregister, Notify, Ping, AddAgentCaps.
+            assert!([1, 2, 3, 4, 12, 13, 16].contains(&kind), "we never send type {kind}");
             assert_eq!(
                 header.session_id,
                 if kind == 1 { 0 } else { self.session_id.expect("an open session") }

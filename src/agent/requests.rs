@@ -90,8 +90,7 @@ impl Agent {
             return Outcome::Needs(late.awaited);
         }
         self.refresher.answered_late(&late.stale, self.config.refresh.answer_within.into(), now);
-        let snapshot = self.refresher.snapshot_mut();
-        snapshot.used(touched, now);
+        self.refresher.snapshot_mut().drop_unused(now);
         self.subagent.statistics.requests += 1;
         self.subagent.statistics.varbinds += answered.varbinds;
         self.subagent.statistics.errors += u64::from(answered.error);

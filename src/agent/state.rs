@@ -48,7 +48,7 @@ pub(super) struct Agent {
 impl Agent {
     pub(super) fn new(config: Config) -> Self {
         let mut agent = Self {
-            view: View::new(config.layout()),
+            view: View::new(config.served()),
             refresher: Refresher::new(config.proc_root(), config.max_ages()),
             subagent: Subagent::default(),
             supervisor: Supervisor::new(),
@@ -121,7 +121,7 @@ impl Agent {
 
     pub(super) fn take_over(&mut self) {
         if let Some(config) = self.next.take() {
-            self.view = View::new(config.layout());
+            self.view = View::new(config.served());
             self.configure(config);
         }
     }
@@ -133,7 +133,7 @@ impl Agent {
             context: self.config.agentx.context.as_ref().to_owned(),
             id: module::subagent_id(&self.config.mib.base_oid.clone().into()),
             description: concat!("netstat-agentx ", env!("CARGO_PKG_VERSION")).into(),
-            capabilities: capabilities::of(&self.config.layout()),
+            capabilities: capabilities::of(&self.config.served()),
         }
     }
 

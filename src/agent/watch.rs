@@ -28,12 +28,11 @@ impl Agent {
             // A value that needs no reading, such as lnsAgentRequests, is as of now.
             let read = snapshot.read_at(touched).unwrap_or(now);
             let late = self.refresher.refresh(touched, now);
-            let snapshot = self.refresher.snapshot_mut();
             if !late.awaited.is_empty() {
                 self.subagent.thresholds.wait(position);
                 continue;
             }
-            snapshot.used(touched, now);
+            self.refresher.snapshot_mut().drop_unused(now);
             if let Some(watch) = self.subagent.thresholds.judge(position, now, read, value.as_ref()) {
                 let (name, status) = (&watch.threshold.name, watch.status.label());
                 let (object, value) = (&watch.threshold.object, &watch.value);

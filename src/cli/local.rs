@@ -28,7 +28,7 @@ impl Local {
     pub fn new(argument: &ConfigArgument) -> Result<Self, Failure> {
         let config = Config::read(argument.config.as_deref())?;
         Ok(Self {
-            view: View::new(config.layout()),
+            view: View::new(config.served()),
             base: config.mib.base_oid.clone().into(),
             snapshot: Snapshot::for_once(MaxAges {
                 counters: ONCE,

@@ -22,7 +22,7 @@ pub struct Mib {
 impl Mib {
     /// What is served where.
     #[must_use]
-    pub fn layout(&self) -> Served {
+    pub fn served(&self) -> Served {
         Served { base: self.base_oid.0.clone(), mib_2: self.mib_2, private: self.private }
     }
 }

@@ -43,11 +43,11 @@ const LONGEST_OBJECT: usize = 128 * 11;
 ///
 /// # Errors
 /// What is wrong with which threshold, in which line.
-pub(super) fn checked(entries: Vec<Written>, layout: &Served, text: &str) -> Result<Vec<Threshold>, Mistake> {
+pub(super) fn checked(entries: Vec<Written>, served: &Served, text: &str) -> Result<Vec<Threshold>, Mistake> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let (view, mut names) = (View::new(layout.clone()), HashSet::new());
+    let (view, mut names) = (View::new(served.clone()), HashSet::new());
     let check = |entry: Written| {
         let in_line = |at: usize, problem: ThresholdProblem| {
             let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
@@ -66,7 +66,7 @@ pub(super) fn checked(entries: Vec<Written>, layout: &Served, text: &str) -> Res
             return Err(in_name(ThresholdProblem::NoRange));
         }
         let object = entry.object.as_ref().clone();
-        let oid = instance(&object, layout, &view, entry.per_second)
+        let oid = instance(&object, served, &view, entry.per_second)
             .map_err(|problem| in_line(entry.object.span().start, problem))?;
         Ok(Threshold {
             name,
@@ -82,11 +82,11 @@ pub(super) fn checked(entries: Vec<Written>, layout: &Served, text: &str) -> Res
 }
 
 /// Resolves the instance. It need not exist yet: a port has rows once somebody listens on it.
-fn instance(object: &str, layout: &Served, view: &View, per_second: bool) -> Result<Oid, ThresholdProblem> {
+fn instance(object: &str, served: &Served, view: &View, per_second: bool) -> Result<Oid, ThresholdProblem> {
     if object.len() > LONGEST_OBJECT {
         return Err(ThresholdProblem::LongObject(object.len(), LONGEST_OBJECT));
     }
-    let oid = resolve(object, &layout.base)?;
+    let oid = resolve(object, &served.base)?;
     let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid));
     let Some(leaf) = leaf else {
         return Err(ThresholdProblem::NotServed(object.to_owned()));

@@ -147,11 +147,11 @@ static OWN: [Variation; 2] = [
 
 /// The OID and the text for sysORTable; `None` if nothing is served.
 #[must_use]
-pub fn of(layout: &Served) -> Option<(Oid, String)> {
-    let served =
-        |statement: &&Statement| (statement.mib_2, statement.private) == (layout.mib_2, layout.private);
-    let statement = STATEMENTS.iter().find(served)?;
-    let id = Oid::from_slice(&[layout.base.as_slice(), &[NUMBER, statement.number]].concat())?;
+pub fn of(served: &Served) -> Option<(Oid, String)> {
+    let fits =
+        |statement: &&Statement| (statement.mib_2, statement.private) == (served.mib_2, served.private);
+    let statement = STATEMENTS.iter().find(fits)?;
+    let id = Oid::from_slice(&[served.base.as_slice(), &[NUMBER, statement.number]].concat())?;
     Some((id, format!("{PRODUCT}: {}", statement.summary)))
 }
 
@@ -246,8 +246,8 @@ mod tests {
     use super::*;
 
     fn of_configuration(text: &str) -> Option<(String, String)> {
-        let layout = crate::config::Config::parse(text).unwrap().layout();
-        of(&layout).map(|(id, description)| (id.to_string(), description))
+        let served = crate::config::Config::parse(text).unwrap().served();
+        of(&served).map(|(id, description)| (id.to_string(), description))
     }
 
     /// RFC 3418: the statement describes what is served, not what could be.

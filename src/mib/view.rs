@@ -75,30 +75,30 @@ impl LeafKind {
 
 /// All served object types, by OID.
 pub struct View {
-    layout: Served,
+    served: Served,
     leaves: Vec<Leaf>,
     /// The position after the last registered counter; they stand together.
     after_registered: usize,
 }
 
 impl View {
-    /// The view of a layout.
+    /// The view of what is served.
     #[must_use]
-    pub fn new(layout: Served) -> Self {
+    pub fn new(served: Served) -> Self {
         let mut leaves = Vec::new();
         for group in GROUPS {
-            let served = match group.place {
-                Place::Mib2(_) => layout.mib_2,
-                Place::Private(_) => layout.private,
+            let is_served = match group.place {
+                Place::Mib2(_) => served.mib_2,
+                Place::Private(_) => served.private,
             };
-            if served {
-                add_group(&mut leaves, group, &group.place.oid(&layout.base));
+            if is_served {
+                add_group(&mut leaves, group, &group.place.oid(&served.base));
             }
         }
         leaves.sort_by(|a: &Leaf, b| a.oid.cmp(&b.oid));
         let last = leaves.iter().rposition(|leaf| matches!(leaf.kind, LeafKind::Registered(..)));
         let after_registered = last.map_or(0, |last| last + 1);
-        Self { layout, leaves, after_registered }
+        Self { served, leaves, after_registered }
     }
 
     /// All object types with instances, by OID.
@@ -110,9 +110,9 @@ impl View {
     /// The subtrees to register.
     #[must_use]
     pub fn subtrees(&self) -> Vec<Oid> {
-        let standard = MIB_2_SUBTREES.iter().filter(|_| self.layout.mib_2);
+        let standard = MIB_2_SUBTREES.iter().filter(|_| self.served.mib_2);
         let standard = standard.filter_map(|subtree| Oid::from_slice(&[&MIB_2[..], subtree].concat()));
-        let private = self.layout.private.then(|| self.layout.base.clone());
+        let private = self.served.private.then(|| self.served.base.clone());
         standard.chain(private).collect()
     }
 

@@ -37,28 +37,37 @@ impl Snapshot {
     /// which count as fresh unless what was asked for is missing as a whole.
     #[must_use]
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
-        let ids = || SourceId::ALL.iter().copied().filter(|id| self.is_stale(*id, touched, now));
+        let mut with_rows = None;
+        let mut stale = Touched::default();
+        for &id in SourceId::ALL.iter().filter(|id| touched.has(**id)) {
+            let with_rows = *with_rows.get_or_insert_with(|| self.with_rows());
+            if self.is_stale(id, touched, with_rows, now) {
+                stale = stale.with(id);
+            }
+        }
         // Which processes to read depends on the sockets, so those come first.
-        let first = |id: SourceId| !ids().any(|other| self.entry(id).after().contains(&other));
-        ids().filter(|id| first(*id)).map(|id| Job { id, detail: self.detail(id, touched, now) }).collect()
+        let first = |id: &SourceId| !self.entry(*id).after().iter().any(|other| stale.has(*other));
+        let ids = SourceId::ALL.iter().copied().filter(|id| stale.has(*id));
+        ids.filter(first).map(|id| Job { id, detail: self.detail(id, touched, now) }).collect()
     }
 
-    fn is_stale(&self, id: SourceId, touched: Touched, now: Instant) -> bool {
+    fn is_stale(&self, id: SourceId, touched: Touched, with_rows: Touched, now: Instant) -> bool {
         let entry = self.entry(id);
-        touched.has(id) && entry.is_wanted() && {
+        entry.is_wanted() && {
             let timing = entry.health().timing;
             let is_old = timing.is_none_or(|timing| timing.since_read(now) >= entry.max_age(&self.ages));
             let rest = if self.rests { entry.rest(now) } else { Duration::ZERO };
-            (is_old && rest.is_zero()) || entry.lacks(touched.has_rows(id), touched, self.with_rows())
+            (is_old && rest.is_zero()) || entry.lacks(touched.has_rows(id), touched, with_rows)
         }
     }
 
     /// Reads rows with every reading of a source while somebody walks its tables; and always if they could not be read
     /// while an answer waits, since a walk without them would find the tables empty.
     fn detail(&self, id: SourceId, touched: Touched, now: Instant) -> Detail {
-        let (may_have_rows, wanted) = self.entry(id).rows_wanted();
+        let entry = self.entry(id);
+        let wanted = entry.rows_wanted();
         let walked = wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
-        let rows = may_have_rows && (touched.has_rows(id) || walked || self.is_slow(id));
+        let rows = entry.may_have_rows() && (touched.has_rows(id) || walked || self.is_slow(id));
         if rows { Detail::Rows } else { Detail::Counts }
     }
 
@@ -80,8 +89,8 @@ impl Snapshot {
     /// What to read after the first readings, before anybody can ask.
     #[must_use]
     pub fn second(&self) -> Vec<Job> {
-        let slow =
-            SourceId::ALL.iter().copied().filter(|id| self.entry(*id).rows_wanted().0 && self.is_slow(*id));
+        let ids = SourceId::ALL.iter().copied();
+        let slow = ids.filter(|id| self.entry(*id).may_have_rows() && self.is_slow(*id));
         slow.map(|id| Job { id, detail: Detail::Rows }).collect()
     }
 
@@ -92,26 +101,19 @@ impl Snapshot {
         timing.is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
     }
 
-    /// Notes that rows are asked for. Without this, an answer that comes before the one that waits for them would drop them
-    /// as soon as they are read.
+    /// Notes that rows are asked for. They then stay for a while, also if another answer, which does without them,
+    /// comes before the one that waits for them.
     pub fn want(&mut self, touched: Touched, now: Instant) {
-        for &id in SourceId::ALL {
-            if touched.has_rows(id) {
-                self.entry_mut(id).want_rows(Some(now));
-            }
+        for &id in SourceId::ALL.iter().filter(|id| touched.has_rows(**id)) {
+            self.entry_mut(id).want_rows(now);
         }
     }
 
-    /// Notes that an answer used the rows, and drops rows not used for a while.
-    pub fn used(&mut self, touched: Touched, now: Instant) {
+    /// Drops rows that nobody has asked for in a while.
+    pub fn drop_unused(&mut self, now: Instant) {
         for &id in SourceId::ALL {
-            if !self.entry(id).rows_wanted().0 {
-                continue;
-            }
-            if touched.has_rows(id) {
-                self.entry_mut(id).want_rows(Some(now));
-            } else if self.detail(id, touched, now) == Detail::Counts {
-                self.entry_mut(id).want_rows(None);
+            if self.entry(id).has_rows() && self.detail(id, Touched::default(), now) == Detail::Counts {
+                self.entry_mut(id).drop_rows();
             }
         }
     }
@@ -184,11 +186,12 @@ mod tests {
         let moments = (0..1000).map(|tenth| begun + Duration::from_millis(100 * tenth));
         let mut readings = 0;
         for now in moments {
+            snapshot.want(touched, now);
             if let [job] = snapshot.stale(touched, now)[..] {
                 snapshot.accept(done(id, job.detail, now + cost, cost));
                 readings += 1;
             }
-            snapshot.used(touched, now);
+            snapshot.drop_unused(now);
         }
         readings
     }
@@ -220,11 +223,12 @@ mod tests {
 
             let mut snapshot = Snapshot::new(AGES);
             snapshot.accept(done(id, Detail::Counts, now, Duration::from_secs(2)));
+            snapshot.want(rows, now);
             assert!(snapshot.stale(rows, now)[0].brings_rows(), "a table without rows would be served");
             snapshot.accept(done(id, Detail::Rows, now, Duration::from_secs(2)));
             // They stay, so that the next walk, however late, has no reason to read them again before the rest ends.
             let counts = Touched::default().with(id);
-            snapshot.used(counts, now + Duration::from_secs(35));
+            snapshot.drop_unused(now + Duration::from_secs(35));
             assert!(snapshot.stale(rows, now + Duration::from_secs(35)).is_empty());
             assert!(snapshot.stale(counts, now + Duration::from_secs(36))[0].brings_rows());
         }
@@ -242,6 +246,7 @@ mod tests {
             for now in (0..36_000).map(|tenth| begun + Duration::from_millis(100 * tenth)) {
                 let has_rows = snapshot.with_rows().has_rows(SourceId::Tcp);
                 let touched = if has_rows { counts } else { rows };
+                snapshot.want(touched, now);
                 if let [job] = snapshot.stale(touched, now)[..] {
                     let cost = if job.brings_rows() { cheap } else { dear };
                     snapshot.accept(done(SourceId::Tcp, job.detail, now, cost));
@@ -249,7 +254,7 @@ mod tests {
                 }
                 walks += usize::from(!has_rows);
                 empty += usize::from(!has_rows && !snapshot.with_rows().has_rows(SourceId::Tcp));
-                snapshot.used(touched, now);
+                snapshot.drop_unused(now);
             }
             assert_eq!(empty, 0, "of {walks} walks");
             // A tenth of an hour, plus what the source has yet to rest for.
@@ -349,7 +354,8 @@ mod tests {
         let jobs = snapshot.stale(rows, now);
         assert!(ids(&jobs) == [SourceId::Tcp] && jobs[0].brings_rows());
         snapshot.refresh_now(rows, &root);
-        snapshot.used(rows, now);
+        snapshot.want(rows, now);
+        snapshot.drop_unused(now);
         let has_rows = |snapshot: &Snapshot| {
             (snapshot.tcp.data().unwrap().rows.is_some(), snapshot.udp.data().unwrap().rows.is_some())
         };
@@ -357,7 +363,7 @@ mod tests {
         // While the walk goes on, a reading for the counts reads the rows too, but none of any other source.
         let jobs = snapshot.stale(counts, now + Duration::from_secs(6));
         assert_eq!(jobs.iter().map(|job| job.brings_rows()).collect::<Vec<_>>(), [true, false]);
-        snapshot.used(counts, now + ROWS_KEPT);
+        snapshot.drop_unused(now + ROWS_KEPT);
         assert_eq!(has_rows(&snapshot), (false, false));
     }
 
@@ -371,7 +377,7 @@ mod tests {
         snapshot.want(rows, now);
         assert!(snapshot.stale(counts, now)[0].brings_rows(), "whoever of them begins the reading");
         snapshot.accept(done(SourceId::Tcp, Detail::Rows, now, Duration::ZERO));
-        snapshot.used(counts, now);
+        snapshot.drop_unused(now);
         assert!(snapshot.with_rows().has_rows(SourceId::Tcp));
     }
 
@@ -390,7 +396,7 @@ mod tests {
         assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
         snapshot.refresh_now(Touched::default().with_rows(SourceId::Tcp), &root);
         // Fast again: rows that nobody walks may be dropped.
-        snapshot.used(counts, Instant::now());
+        snapshot.drop_unused(Instant::now());
         assert!(snapshot.second().is_empty() && snapshot.tcp.data().unwrap().rows.is_none());
     }
 }

@@ -150,8 +150,6 @@ impl<S: Source> Latest<S> {
 pub trait AnySource {
     /// lnsAgentSourceName
     fn name(&self) -> &'static str;
-    /// See [`Source::READ_FROM`].
-    fn read_from(&self) -> &'static str;
     /// See [`Source::is_wanted`].
     fn is_wanted(&self) -> bool;
     /// Its statistics.
@@ -168,10 +166,14 @@ pub trait AnySource {
     fn lacks(&self, rows: bool, touched: Touched, with_rows: Touched) -> bool;
     /// Whether it has rows now.
     fn has_rows(&self) -> bool;
-    /// Whether it may have rows, and when they were last asked for.
-    fn rows_wanted(&self) -> (bool, Option<Instant>);
-    /// Notes that rows were asked for, or drops them because nobody asks any more.
-    fn want_rows(&mut self, wanted: Option<Instant>);
+    /// See [`Source::HAS_ROWS`].
+    fn may_have_rows(&self) -> bool;
+    /// When its rows were last asked for.
+    fn rows_wanted(&self) -> Option<Instant>;
+    /// Notes that its rows are asked for.
+    fn want_rows(&mut self, now: Instant);
+    /// Drops its rows.
+    fn drop_rows(&mut self);
     /// See [`Source::inodes`].
     fn inodes(&self, into: &mut Vec<u64>);
     /// Prepares a reading.
@@ -189,10 +191,6 @@ pub trait AnySource {
 impl<S: Source> AnySource for Latest<S> {
     fn name(&self) -> &'static str {
         S::NAME
-    }
-
-    fn read_from(&self) -> &'static str {
-        S::READ_FROM
     }
 
     fn is_wanted(&self) -> bool {
@@ -234,15 +232,21 @@ impl<S: Source> AnySource for Latest<S> {
         self.data.as_ref().is_some_and(S::has_rows)
     }
 
-    fn rows_wanted(&self) -> (bool, Option<Instant>) {
-        (S::HAS_ROWS, self.rows_wanted)
+    fn may_have_rows(&self) -> bool {
+        S::HAS_ROWS
     }
 
-    fn want_rows(&mut self, wanted: Option<Instant>) {
-        self.rows_wanted = wanted;
-        if wanted.is_none() {
-            self.data.iter_mut().for_each(S::drop_rows);
-        }
+    fn rows_wanted(&self) -> Option<Instant> {
+        self.rows_wanted
+    }
+
+    fn want_rows(&mut self, now: Instant) {
+        self.rows_wanted = Some(now);
+    }
+
+    fn drop_rows(&mut self) {
+        self.rows_wanted = None;
+        self.data.iter_mut().for_each(S::drop_rows);
     }
 
     fn inodes(&self, into: &mut Vec<u64>) {

@@ -384,10 +384,8 @@ fn until_they_are_read_again(master: &mut Master) {
     std::thread::sleep(Duration::from_millis(200) + rest.min(Duration::from_secs(20)));
 }
 
-/// While a reading goes on, requests wait; so many, and no more of them than fit. Each is answered once: with values, or
-/// with a short error.
-#[test]
-fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
+/// A session in which the next request for sockets has to wait, and the memory used so far, in kB.
+fn about_to_wait() -> (TempDir, Master, u64) {
     let folder = slow_tree(60_000);
     let configuration = "[refresh]\nsockets-max-age = \"100ms\"";
     let mut master = Master::launch(program(), 0, folder.path().to_str().unwrap(), configuration);
@@ -395,6 +393,14 @@ fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
     master.works();
     let before = master.agent.status("VmHWM");
     until_they_are_read_again(&mut master);
+    (folder, master, before)
+}
+
+/// While a reading goes on, requests wait; so many, and no more of them than fit. Each is answered once: with values, or
+/// with a short error.
+#[test]
+fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
+    let (_folder, mut master, before) = about_to_wait();
     // Answers of more than 60 kB each: 240 MB if all of them waited at once.
     let mut bulk = master.getbulk(0, 10_000, &[SOCKETS_OF_ALL, "1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
     let mut reader = master.stream().try_clone().unwrap();
@@ -438,13 +444,7 @@ fn a_flood_of_requests_that_must_wait_is_answered_in_a_few_mb() {
 /// errors wait that the connection is given up.
 #[test]
 fn a_master_that_asks_for_what_must_wait_and_never_reads() {
-    let folder = slow_tree(60_000);
-    let configuration = "[refresh]\nsockets-max-age = \"100ms\"";
-    let mut master = Master::launch(program(), 0, folder.path().to_str().unwrap(), configuration);
-    master.accept();
-    master.works();
-    let before = master.agent.status("VmHWM");
-    until_they_are_read_again(&mut master);
+    let (_folder, mut master, before) = about_to_wait();
     let bulk = master.getbulk(0, 10_000, &[SOCKETS_OF_ALL, "1.3.6.1.2.1.5", "1.3.6.1.2.1.6"]);
     let (sent, _) = master.flood(bulk);
     assert!(sent > 10_000, "{sent}");

@@ -15,3 +15,18 @@ mod pysmi;
 mod snmpd_snippet;
 mod tshark;
 mod zabbix;
+
+/// The labels of TCP-MIB's states, which names of fields and series carry, in the order of their numbers.
+const TCP_STATES: [&str; 11] = [
+    "closed",
+    "listen",
+    "synSent",
+    "synReceived",
+    "established",
+    "finWait1",
+    "finWait2",
+    "closeWait",
+    "lastAck",
+    "closing",
+    "timeWait",
+];

@@ -14,21 +14,6 @@ const NOT_HERE: [&str; 2] = ["lnsLimitTcpMemPressure", "lnsLimitTcpMemHigh"];
 /// Counted for the whole host, so that other tests move them too.
 const OF_THE_WHOLE_HOST: [&str; 2] = ["lnsSockstatTcpOrphan", "lnsSockstatTcpMem"];
 
-/// The states of TCP-MIB in their order, as fields of snmp__lns_tcp_states and of Munin's own snmp__netstat.
-const STATES: [&str; 11] = [
-    "closed",
-    "listen",
-    "synSent",
-    "synReceived",
-    "established",
-    "finWait1",
-    "finWait2",
-    "closeWait",
-    "lastAck",
-    "closing",
-    "timeWait",
-];
-
 /// Folders as those in /usr/share/munin and /etc/munin, which the user 'munin' can read.
 struct Node {
     folder: tempfile::TempDir,
@@ -134,7 +119,7 @@ fn are_states(
     before: &BTreeMap<u32, u64>,
     after: &BTreeMap<u32, u64>,
 ) {
-    for (state, field) in (1..).zip(STATES) {
+    for (state, field) in (1..).zip(crate::TCP_STATES) {
         let [low, high] = [before, after].map(|counts| counts.get(&state).copied().unwrap_or(0));
         let value = values[field].unwrap();
         assert!((low.min(high)..=low.max(high)).contains(&value), "{field} {value}, not {low} to {high}");

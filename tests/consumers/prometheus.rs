@@ -112,21 +112,6 @@ fn every_alert_fires_and_rests() {
     }
 }
 
-/// The label of a state in LINUX-NETSTAT-MIB by its number.
-const STATES: [&str; 11] = [
-    "closed",
-    "listen",
-    "synSent",
-    "synReceived",
-    "established",
-    "finWait1",
-    "finWait2",
-    "closeWait",
-    "lastAck",
-    "closing",
-    "timeWait",
-];
-
 /// The zoo has about as many of each state; these make a difference.
 fn unequal() -> (TcpListener, Vec<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -165,7 +150,7 @@ fn scraped_figures_equal_ss_and_proc() {
             before = proc_counters();
         });
         let after = proc_counters();
-        for (number, state) in (1..).zip(STATES) {
+        for (number, state) in (1..).zip(crate::TCP_STATES) {
             let [ipv4, ipv6] = [0, 1].map(|family| ss[family].get(&number).copied().unwrap_or(0));
             for (family, expected) in [("all", ipv4 + ipv6), ("ipv4", ipv4), ("ipv6", ipv6)] {
                 let name =

@@ -98,7 +98,7 @@ fn the_shipped_modules_are_the_generated_ones() {
 
 /// The names of all object types that are served with a configuration, by their OID.
 fn served(configuration: &str) -> Vec<(String, &'static str)> {
-    let view = View::new(Config::parse(configuration).unwrap().layout());
+    let view = View::new(Config::parse(configuration).unwrap().served());
     let name = |leaf: &Leaf| {
         let subids: Vec<_> = leaf.oid.iter().map(ToString::to_string).collect();
         (subids.join("."), leaf.kind.name())

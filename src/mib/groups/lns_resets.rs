@@ -200,7 +200,7 @@ mod tests {
         let mut snapshot = Snapshot::new(config.max_ages());
         snapshot.want_resets(recorder.is_some());
         recorder.into_iter().for_each(|recorder| snapshot.recorded_by(recorder));
-        let view = View::new(config.layout());
+        let view = View::new(config.served());
         let base = "1.3.6.1.4.1.8072.9999.9999.2741";
         let walk = |snapshot: &mut Snapshot, subtree: &str| {
             let subtree: Oid = format!("{base}.{subtree}").parse().unwrap();

@@ -109,9 +109,9 @@ mod tests {
             let touched = cx.touched();
             snapshot.refresh_now(touched, &root);
         }
-        let layout = config.layout();
+        let served = config.served();
         let cx = Context::of(&snapshot, &subagent, Instant::now());
-        ask(&View::new(layout.clone()), &cx, &layout.base);
+        ask(&View::new(served.clone()), &cx, &served.base);
     }
 
     #[test]

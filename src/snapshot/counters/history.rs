@@ -232,8 +232,8 @@ mod tests {
         fn new() -> Self {
             let age = Duration::from_secs(1);
             let ages = MaxAges { counters: age, sockets: age, processes: age, answer_within: age };
-            let layout = Served { base: Oid::from_slice(&BASE).unwrap(), mib_2: true, private: true };
-            Self { snapshot: Snapshot::new(ages), view: View::new(layout), start: Instant::now() }
+            let served = Served { base: Oid::from_slice(&BASE).unwrap(), mib_2: true, private: true };
+            Self { snapshot: Snapshot::new(ages), view: View::new(served), start: Instant::now() }
         }
 
         /// Reads at a given second of the clock.
