@@ -1,14 +1,18 @@
 //! The floor: a subagent that computes nothing. It serves recorded instances as constants, with OIDs and types of the
-//! same size as ours, through the same session and the same encoding.
+//! same size as ours, through the same session and the same encoding. It either sleeps until the next request has come,
+//! or first tries to receive it for a moment and gives the processor away in between.
 
 use netstat_agentx::agentx::session::{Action, Event, Session};
 use netstat_agentx::agentx::settings::Settings;
 use netstat_agentx::agentx::wire::{HEADER, Header, Response};
 use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::smi::value::Value;
+use rustix::net::{RecvFlags, recv};
 use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A subtree of ours, and the floor's counterpart of the same length.
 pub const BESIDE: [(&str, &str); 2] = [
@@ -34,7 +38,35 @@ fn rows(recorded: &str) -> Vec<(Oid, Value)> {
     rows.collect()
 }
 
-pub fn serve(socket: &str, recorded: &str) {
+/// How long the floor that polls does so.
+const PATIENCE: Duration = Duration::from_micros(60);
+
+trait Stream: Read + Write + AsFd {}
+impl Stream for UnixStream {}
+impl Stream for TcpStream {}
+
+fn connect(address: &str) -> Box<dyn Stream> {
+    if let Some(address) = address.strip_prefix("tcp:") {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        return Box::new(stream);
+    }
+    Box::new(UnixStream::connect(address.strip_prefix("unix:").unwrap()).unwrap())
+}
+
+/// Receives what has come within the patience.
+fn polled(stream: &dyn Stream, buffer: &mut [u8]) -> Option<usize> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Ok((read, _)) = recv(stream, &mut *buffer, RecvFlags::DONTWAIT) {
+            return Some(read);
+        }
+        std::thread::yield_now();
+    }
+    None
+}
+
+pub fn serve(address: &str, recorded: &str, polls: bool) {
     let rows = rows(recorded);
     let subtrees = BESIDE.iter().map(|(_, to)| to.parse().unwrap()).collect();
     let settings = Settings {
@@ -45,7 +77,7 @@ pub fn serve(socket: &str, recorded: &str) {
         description: "constants".into(),
         capabilities: None,
     };
-    let mut stream = UnixStream::connect(socket).unwrap();
+    let mut stream = connect(address);
     let (mut session, actions) = Session::open(settings, Instant::now());
     let mut out = Vec::new();
     let mut position = 0;
@@ -54,9 +86,10 @@ pub fn serve(socket: &str, recorded: &str) {
     loop {
         stream.write_all(&out).unwrap();
         out.clear();
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return,
-            Ok(read) => received.extend_from_slice(&buffer[..read]),
+        let polled = if polls { polled(&*stream, &mut buffer) } else { None };
+        match polled.unwrap_or_else(|| stream.read(&mut buffer).unwrap_or(0)) {
+            0 => return,
+            read => received.extend_from_slice(&buffer[..read]),
         }
         let mut taken = 0;
         while let Ok(Some(header)) = Header::decode(&received[taken..]) {
@@ -72,7 +105,7 @@ pub fn serve(socket: &str, recorded: &str) {
 }
 
 /// The next row usually follows the one answered last; anything else is searched for.
-fn act(actions: Vec<Action<'_>>, rows: &[(Oid, Value)], position: &mut usize, out: &mut Vec<u8>) {
+pub fn act(actions: Vec<Action<'_>>, rows: &[(Oid, Value)], position: &mut usize, out: &mut Vec<u8>) {
     for action in actions {
         match action {
             Action::Send(bytes) | Action::Refuse(bytes) => out.extend(bytes),

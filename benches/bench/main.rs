@@ -11,6 +11,7 @@ mod peers;
 mod poll;
 mod processes;
 mod resets;
+mod socket_walks;
 mod walking;
 mod worst;
 
@@ -19,7 +20,7 @@ use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 15] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
@@ -28,7 +29,12 @@ const SECTIONS: [Section; 10] = [
     ("poll", poll::everything),
     ("processes", processes::processes),
     ("resets", resets::under_attack),
-    ("walking", walking::socket_walks),
+    ("walking", socket_walks::beside_the_floors),
+    ("walking-busy", socket_walks::beside_busy_processes),
+    ("walking-gets", socket_walks::gets_meanwhile),
+    ("walking-own-module", socket_walks::beside_the_own_module),
+    ("walking-share", socket_walks::own_share),
+    ("walking-tcp", socket_walks::over_tcp),
     ("worst", worst::pdus),
 ];
 
@@ -37,7 +43,7 @@ fn main() {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         // The sections start these as separate processes.
-        ["floor", socket, recorded] => return floor::serve(socket, recorded),
+        ["floor", address, recorded, polls] => return floor::serve(address, recorded, polls == "polls"),
         ["hold", pairs, port] => return counting::hold(pairs.parse().unwrap(), port.parse().unwrap()),
         ["procfs"] => return peers::procfs_count(),
         ["flood", rate, seconds, ports] => {

@@ -134,7 +134,9 @@ impl Agent {
                 return serving.outcome(&ended.to_string());
             }
             let turned = Instant::now();
-            let busy = connection.has_more() || self.work(&mut connection);
+            let busy = connection.has_more()
+                || self.work(&mut connection)
+                || self.keep_pace(&mut serving, &mut connection);
             let deadline = self.deadline(serving.session.deadline(), leave_by, connection.is_congested());
             let turn = tokio::select! {
                 exchanged = connection.exchange() => Turn::Exchanged(exchanged),

@@ -4,6 +4,7 @@
 //! the loop reads and sends again before it looks at the next request.
 
 use super::answer;
+use super::serving::Serving;
 use super::state::Agent;
 use super::waiting::Request;
 use crate::agentx::transport::Connection;
@@ -30,15 +31,15 @@ impl Agent {
         query: &Query<'_>,
         payload: &[u8],
         at_once: bool,
+        now: Instant,
         out: &mut Vec<u8>,
     ) {
         // The master agent resends a request that is not answered within a second; one answer is enough.
         if self.waiting.has(header, payload) {
             return;
         }
-        let now = Instant::now();
         let needs = if at_once && !self.waiting.has_ready(now) {
-            match self.answer(header, query, true, out) {
+            match self.answer(header, query, true, now, out) {
                 Outcome::Answered => return,
                 Outcome::Needs(sources) => sources,
             }
@@ -53,8 +54,25 @@ impl Agent {
         }
     }
 
+    /// Answers requests that follow each other as in a walk, with no sleep between them, for a moment. Returns whether
+    /// there may be more.
+    pub(super) fn keep_pace(&mut self, serving: &mut Serving, connection: &mut Connection) -> bool {
+        let turn_ends = Instant::now() + TURN;
+        while serving.is_served() {
+            let Some(now) = connection.poll_for_next() else { break };
+            serving.receive(self, connection);
+            if connection.has_more() || self.work(connection) || now >= turn_ends {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Answers waiting requests for a moment. Returns whether more could be answered at once.
     pub(super) fn work(&mut self, connection: &mut Connection) -> bool {
+        if self.waiting.is_empty() {
+            return false;
+        }
         let turn_ends = Instant::now() + TURN;
         loop {
             let now = Instant::now();
@@ -70,15 +88,23 @@ impl Agent {
             let Some(request) = self.waiting.take_ready(now) else { return false };
             let Some(query) = request.query() else { continue };
             let wait = now < request.until;
-            if let Outcome::Needs(sources) = self.answer(&request.header, &query, wait, &mut connection.out) {
+            if let Outcome::Needs(sources) =
+                self.answer(&request.header, &query, wait, now, &mut connection.out)
+            {
                 self.waiting.put(request, sources);
             }
         }
     }
 
     /// Answers a query from the snapshot. If a source is stale and `wait` is set, only starts its reading.
-    fn answer(&mut self, header: &Header, query: &Query<'_>, wait: bool, out: &mut Vec<u8>) -> Outcome {
-        let now = Instant::now();
+    fn answer(
+        &mut self,
+        header: &Header,
+        query: &Query<'_>,
+        wait: bool,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
         let start = out.len();
         let cx = Context::of(self.refresher.snapshot(), &self.subagent, now);
         let context = self.config.agentx.context.as_ref().as_bytes();
@@ -150,10 +176,10 @@ mod tests {
         // tcpActiveOpens.0 and lnsSockstatSocketsUsed.0
         let request = get(&["1.3.6.1.2.1.6.5.0", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.1.0"]);
         let (query, mut out) = (request.query().unwrap(), Vec::new());
-        let outcome = agent.answer(&request.header, &query, true, &mut out);
+        let outcome = agent.answer(&request.header, &query, true, now, &mut out);
         assert!(matches!(&outcome, Outcome::Needs(sources) if *sources == [SourceId::Sockstat]));
         let alone = get(&["1.3.6.1.2.1.6.5.0"]);
-        let outcome = agent.answer(&alone.header, &alone.query().unwrap(), true, &mut out);
+        let outcome = agent.answer(&alone.header, &alone.query().unwrap(), true, Instant::now(), &mut out);
         assert!(matches!(outcome, Outcome::Answered));
         // An answer from old figures counts as late.
         assert_eq!((agent.subagent.statistics.requests, agent.subagent.statistics.late), (1, 1));

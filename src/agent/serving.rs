@@ -46,6 +46,11 @@ impl Serving {
         serving
     }
 
+    /// Whether the session goes on.
+    pub fn is_served(&self) -> bool {
+        self.ended.is_none() && self.leaving.is_none()
+    }
+
     pub fn event(&mut self, agent: &mut Agent, event: Event<'_>, out: &mut Vec<u8>) {
         for action in self.session.handle(event, Instant::now()) {
             self.act(agent, action, out);
@@ -59,10 +64,11 @@ impl Serving {
             match connection.next_pdu() {
                 Ok(None) => return,
                 Ok(Some(Incoming { header, payload, is_last, out })) => {
-                    for action in self.session.handle(Event::Received(header, payload), Instant::now()) {
+                    let now = Instant::now();
+                    for action in self.session.handle(Event::Received(header, payload), now) {
                         match action {
                             Action::Answer(header, query) => {
-                                agent.query(&header, &query, payload, is_last && !congested, out);
+                                agent.query(&header, &query, payload, is_last && !congested, now, out);
                             }
                             action => self.act(agent, action, out),
                         }

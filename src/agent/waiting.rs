@@ -125,6 +125,11 @@ impl Waiting {
         self.requests.iter().any(|request| request.is_ready(now))
     }
 
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     /// Takes out a request that can be answered: the one with the least work, so that small requests do not wait for
     /// large ones, but now and then the oldest.
     pub fn take_ready(&mut self, now: Instant) -> Option<Request> {

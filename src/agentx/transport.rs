@@ -3,46 +3,20 @@
 #![expect(clippy::disallowed_methods, reason = "the connection to the master agent")]
 
 use super::address::{self, MasterAddress, Resolver};
+use super::polling::{PATIENCE, Polling};
 use super::wire::{HEADER, Header, WireError};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
-
-enum Stream {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-}
-
-impl Stream {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => (&*stream).read(buffer),
-            Self::Tcp(stream) => (&*stream).read(buffer),
-        }
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => (&*stream).write(bytes),
-            Self::Tcp(stream) => (&*stream).write(bytes),
-        }
-    }
-}
-
-impl AsRawFd for Stream {
-    fn as_raw_fd(&self) -> RawFd {
-        match self {
-            Self::Unix(stream) => stream.as_raw_fd(),
-            Self::Tcp(stream) => stream.as_raw_fd(),
-        }
-    }
-}
 
 /// With more than this to send, no further values are looked up for a master agent that does not read them. What it
 /// sends is read all the same: snmpd's send to a subagent blocks, and a snmpd that waits for us to read does not read
@@ -59,15 +33,20 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How much is read at once.
 const READ: usize = 64 * 1024;
 
+/// How often to try to receive before the processor is given away, while polling.
+const ATTEMPTS: u32 = 4;
+
 /// How many reads may follow each other with nothing answered between them: more than a socket's buffer holds.
 const MOST_FULL_READS: u32 = 8;
 
 /// A connection with what has been received and what waits to be sent.
 pub struct Connection {
-    /// Always watched for input, but for room to send only while needed: the master agent makes room with every answer
-    /// it reads, and would wake us for nothing each time.
-    stream: Option<AsyncFd<Stream>>,
-    watches_writes: bool,
+    /// Watched for input only. The runtime's sockets are watched for room to send as well, and the master agent makes
+    /// room with every answer it reads: we would be woken for nothing each time, which takes a fifth of a walk. Its pipe
+    /// ends are watched for one direction, and can be any descriptor that is read or written.
+    stream: Receiver,
+    /// The same socket, watched for room to send while something waits for it.
+    room: Option<Sender>,
     received: Vec<u8>,
     taken: usize,
     filled: usize,
@@ -76,15 +55,9 @@ pub struct Connection {
     /// What waits to be sent. Add to it; [`Connection::exchange`] sends it.
     pub out: Vec<u8>,
     sent: usize,
-}
-
-/// Registers a stream with the runtime.
-#[allow(
-    deprecated,
-    reason = "its successor is unsafe for the sake of types whose descriptor may change; ours owns one"
-)]
-fn watched(stream: Stream, interest: Interest) -> io::Result<AsyncFd<Stream>> {
-    AsyncFd::with_interest(stream, interest)
+    /// When the last of it was sent.
+    all_sent: Option<Instant>,
+    polling: Polling,
 }
 
 /// A received PDU, and where to put the answer.
@@ -123,8 +96,8 @@ impl Connection {
         let addresses =
             match address {
                 MasterAddress::Unix(path) => {
-                    let stream = timeout(CONNECT_WITHIN, tokio::net::UnixStream::connect(path)).await??;
-                    return Self::over(Stream::Unix(stream.into_std()?));
+                    let stream = timeout(CONNECT_WITHIN, UnixStream::connect(path)).await??;
+                    return Self::over(stream.into_std()?.into());
                 }
                 MasterAddress::Tcp(address) => vec![*address],
                 MasterAddress::Named(host, port) => timeout(CONNECT_WITHIN, resolver.find(host, *port))
@@ -140,11 +113,11 @@ impl Connection {
         let share = CONNECT_WITHIN / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut failed = ErrorKind::AddrNotAvailable.into();
         for address in addresses {
-            match timeout(share, tokio::net::TcpStream::connect(address)).await {
+            match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     // Answers are small and must not wait for more of them.
                     stream.set_nodelay(true)?;
-                    return Self::over(Stream::Tcp(stream.into_std()?));
+                    return Self::over(stream.into_std()?.into());
                 }
                 Ok(Err(error)) => failed = error,
                 Err(elapsed) => failed = elapsed.into(),
@@ -153,34 +126,21 @@ impl Connection {
         Err(failed)
     }
 
-    fn over(stream: Stream) -> io::Result<Self> {
+    /// Over a socket that does not block.
+    fn over(socket: OwnedFd) -> io::Result<Self> {
         Ok(Self {
-            stream: Some(watched(stream, Interest::READABLE)?),
-            watches_writes: false,
+            stream: Receiver::from_owned_fd_unchecked(socket)?,
+            room: None,
             received: Vec::new(),
             taken: 0,
             filled: 0,
             full_reads: 0,
             out: Vec::new(),
             sent: 0,
+            all_sent: None,
+            // Includes limits by affinity and control group.
+            polling: Polling::new(std::thread::available_parallelism().map_or(1, usize::from)),
         })
-    }
-
-    /// Starts or stops watching the stream for room to send.
-    fn watch_writes(&mut self, wanted: bool) -> io::Result<()> {
-        if self.watches_writes != wanted {
-            let stream = self.stream.take().ok_or(ErrorKind::NotConnected)?.into_inner();
-            let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            // A new registration knows of no data to read yet, and reports when there is some.
-            self.full_reads = 0;
-            self.stream = Some(watched(stream, interest)?);
-            self.watches_writes = wanted;
-        }
-        Ok(())
-    }
-
-    fn stream(&self) -> io::Result<&AsyncFd<Stream>> {
-        self.stream.as_ref().ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
     /// Sends what waits and reads what has arrived, until there is something to report. Can be dropped and called again
@@ -195,14 +155,41 @@ impl Connection {
     /// Reads what has arrived without waiting, known to the runtime or not, and returns whether there may be more.
     /// Leaves any error or end of the stream to [`Self::exchange`].
     pub fn catch_up(&mut self) -> bool {
-        self.full_reads = 0;
-        self.make_room();
-        if let (Some(stream), Some(free)) = (&self.stream, self.received.get_mut(self.filled..)) {
-            let read = stream.get_ref().read(free).unwrap_or(0);
-            self.full_reads = u32::from(read == free.len());
-            self.filled += read;
-        }
+        self.receive_now();
         self.has_more()
+    }
+
+    /// Sends what waits, and in a walk tries to receive the next request for a moment, giving the processor away in
+    /// between. Returns when anything was received. Leaves any error or end of the stream to [`Self::exchange`].
+    pub fn poll_for_next(&mut self) -> Option<Instant> {
+        if !self.polling.is_due() || self.send().is_err() {
+            return None;
+        }
+        let begun = self.all_sent.unwrap_or_else(Instant::now);
+        loop {
+            // An answer that comes before the master agent sleeps saves it from waking up too.
+            let received = (0..ATTEMPTS).any(|_| self.receive_now());
+            let now = Instant::now();
+            let took = now.saturating_duration_since(begun);
+            if received {
+                self.all_sent = None;
+            }
+            if received || took >= PATIENCE {
+                self.polling.polled(received, took);
+                return received.then_some(now);
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Receives without waiting, and returns whether there was anything.
+    fn receive_now(&mut self) -> bool {
+        self.make_room();
+        let free = self.received.get_mut(self.filled..).unwrap_or_default();
+        let wanted = free.len();
+        let (read, _) = recv(&self.stream, free, RecvFlags::empty()).unwrap_or_default();
+        self.was_read(read, wanted);
+        read > 0
     }
 
     /// Sends what waits and reads nothing more.
@@ -214,26 +201,51 @@ impl Connection {
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream()?.get_ref().write(rest) {
-                Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-                Ok(sent) => self.sent += sent,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+        loop {
+            match self.send() {
+                Ok(()) => {
+                    self.room = None;
+                    return Poll::Ready(Ok(()));
+                }
+                Err(Errno::AGAIN) => {
                     // Drop what is sent, even if the master agent always leaves something unread.
                     self.out.drain(..self.sent);
                     self.sent = 0;
-                    self.watch_writes(true)?;
-                    ready!(self.stream()?.poll_write_ready(cx))?.clear_ready();
+                    let room = match self.room.take() {
+                        Some(room) => room,
+                        None => Sender::from_owned_fd_unchecked(self.stream.as_fd().try_clone_to_owned()?)?,
+                    };
+                    let room = self.room.insert(room);
+                    ready!(room.poll_write_ready(cx))?;
+                    // The runtime believes that there is room until it sees that there is none.
+                    let _ = room.try_io(|| Err::<(), _>(ErrorKind::WouldBlock.into()));
                 }
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
-        self.watch_writes(false)?;
+    }
+
+    /// Sends what waits until all is sent or there is no room for more.
+    fn send(&mut self) -> rustix::io::Result<()> {
+        while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match send(&self.stream, rest, SendFlags::NOSIGNAL) {
+                Ok(sent) => self.sent += sent,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.was_sent();
+        Ok(())
+    }
+
+    /// Nothing is left to send.
+    fn was_sent(&mut self) {
+        if self.sent > 0 {
+            self.all_sent = Some(Instant::now());
+        }
         self.out.clear();
         self.out.shrink_to(HIGH_WATER);
         self.sent = 0;
-        Poll::Ready(Ok(()))
     }
 
     fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
@@ -247,31 +259,29 @@ impl Connection {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
         self.make_room();
         loop {
-            let stream = self.stream.as_ref().ok_or(ErrorKind::NotConnected)?;
-            let mut ready = ready!(stream.poll_read_ready(cx))?;
-            let free = self.received.get_mut(self.filled..).unwrap_or_default();
-            let wanted = free.len();
-            match stream.get_ref().read(free) {
-                Ok(0) => return Poll::Ready(Ok(Exchanged::Closed)),
-                Ok(read) => {
-                    // A read that leaves room has read all there is: no second call to learn that.
-                    if read < wanted {
-                        ready.clear_ready();
-                        self.full_reads = 0;
-                    } else {
-                        self.full_reads += 1;
+            // A read that leaves room has read all there is: the runtime makes no second call to learn that.
+            let mut free = ReadBuf::new(self.received.get_mut(self.filled..).unwrap_or_default());
+            let wanted = free.capacity();
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut free)) {
+                Ok(()) => match free.filled().len() {
+                    0 => return Poll::Ready(Ok(Exchanged::Closed)),
+                    read => {
+                        self.was_read(read, wanted);
+                        if let Some(all_sent) = self.all_sent.take() {
+                            self.polling.slept(all_sent.elapsed());
+                        }
+                        return Poll::Ready(Ok(Exchanged::Received));
                     }
-                    self.filled += read;
-                    return Poll::Ready(Ok(Exchanged::Received));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    ready.clear_ready();
-                    self.full_reads = 0;
-                }
+                },
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    fn was_read(&mut self, read: usize, wanted: usize) {
+        self.full_reads = if read < wanted { 0 } else { self.full_reads + 1 };
+        self.filled += read;
     }
 
     /// Makes room to read into by dropping what was taken. A PDU larger than the buffer makes it grow; no PDU is larger
@@ -331,6 +341,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
 
     async fn open(address: &MasterAddress) -> io::Result<Connection> {
         Connection::open(address, false, &mut Resolver::default()).await
@@ -396,5 +407,68 @@ mod tests {
         drop(master);
         let exchanged = timeout(Duration::from_secs(5), connection.exchange()).await.expect("it ends");
         assert_eq!(exchanged.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+
+    /// A connection and the master agent's end of it.
+    async fn pair(folder: &tempfile::TempDir) -> (Connection, std::os::unix::net::UnixStream) {
+        let path = folder.path().join("master");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let connection = open(&MasterAddress::Unix(path)).await.unwrap();
+        (connection, listener.accept().unwrap().0)
+    }
+
+    /// Sleeps and polls, whatever the connection decides, until so many octets were received one by one.
+    async fn receive(connection: &mut Connection, octets: usize) -> usize {
+        let mut polled = 0;
+        let end = connection.filled + octets;
+        while connection.filled < end {
+            connection.out.push(7);
+            if connection.poll_for_next().is_some() {
+                polled += 1;
+                continue;
+            }
+            while connection.exchange().await.unwrap() != Exchanged::Received {}
+        }
+        polled
+    }
+
+    /// The answers of a walk are received whether we sleep or poll, and polling is the rule with several processors.
+    #[tokio::test]
+    async fn requests_that_follow_each_other_are_polled_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, mut master) = pair(&folder).await;
+        connection.polling = Polling::new(2);
+        // For each octet that it gets it sends one.
+        let answering = std::thread::spawn(move || {
+            let mut octet = [0];
+            while master.read(&mut octet).is_ok_and(|read| read == 1) && master.write(&octet).is_ok() {}
+        });
+        let polled = receive(&mut connection, 20_000).await;
+        println!("{polled} of 20,000 were polled for");
+        assert!(polled > 0);
+        drop(connection);
+        answering.join().unwrap();
+    }
+
+    /// What cannot be sent or received while polling is left to the exchange, which reports it.
+    #[tokio::test]
+    async fn polling_loses_neither_the_end_nor_what_waits_to_be_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, mut master) = pair(&folder).await;
+        connection.polling = Polling::new(2);
+        (0..16).for_each(|_| connection.polling.slept(Duration::from_micros(50)));
+        assert!(connection.polling.is_due());
+        connection.out.extend(vec![1; 1 << 20]);
+        assert!(connection.poll_for_next().is_none(), "more than fits waits to be sent");
+        let reading = std::thread::spawn(move || {
+            let mut all = vec![0; 1 << 20];
+            master.read_exact(&mut all).unwrap();
+            all.iter().all(|octet| *octet == 1)
+        });
+        connection.flush().await.unwrap();
+        assert!(reading.join().unwrap());
+        // The master agent's end is closed by now.
+        assert!(connection.poll_for_next().is_none());
+        assert_eq!(connection.exchange().await.unwrap(), Exchanged::Closed);
     }
 }

@@ -65,6 +65,11 @@ impl<'a> Context<'a> {
         self.touched.set(self.touched.get().with(id));
     }
 
+    fn touch_rows(&self, id: SourceId) {
+        self.touch(id);
+        self.touched.set(self.touched.get().with_rows(id));
+    }
+
     /// Every named counter.
     pub fn counters(&self) -> Option<&'a Counters> {
         self.touch(SourceId::Counters);
@@ -95,7 +100,7 @@ impl<'a> Context<'a> {
 
     /// The rows of TCP sockets.
     pub fn tcp_rows(&self) -> Option<&'a SocketRows> {
-        self.touched.set(self.touched.get().with_rows(SourceId::Tcp));
+        self.touch_rows(SourceId::Tcp);
         self.snapshot.tcp.data()?.rows.as_ref()
     }
 
@@ -107,7 +112,7 @@ impl<'a> Context<'a> {
 
     /// The rows of UDP sockets.
     pub fn udp_rows(&self) -> Option<&'a SocketRows> {
-        self.touched.set(self.touched.get().with_rows(SourceId::Udp));
+        self.touch_rows(SourceId::Udp);
         self.snapshot.udp.data()?.rows.as_ref()
     }
 

@@ -55,6 +55,9 @@ pub trait Rows: 'static {
     fn index(row: &Self::Row<'_>, name: &mut Oid);
 }
 
+/// Where the last search in a column ended: the position behind the row that it found.
+pub type Cursor = std::cell::Cell<usize>;
+
 /// The value of a row in a column; `None` if there is no such instance.
 pub type Cell<R> = for<'a> fn(<R as Rows>::Row<'a>, &Context<'a>) -> Option<Value>;
 
@@ -155,7 +158,8 @@ pub trait Instances: Sync {
     fn get(&self, cx: &Context<'_>, index: &[u32]) -> Option<Value>;
 
     /// The next instance after an index, or at it if `include`, and before the end of the range: an instance, nothing
-    /// before the end, or nothing at all, so that the next object type may have one. Names begin with `oid`.
+    /// before the end, or nothing at all, so that the next object type may have one. Names begin with `oid`. Looks where
+    /// the cursor stands before it searches, and leaves it behind the row that it found.
     fn next(
         &self,
         cx: &Context<'_>,
@@ -163,6 +167,7 @@ pub trait Instances: Sync {
         after: &[u32],
         include: bool,
         end: Option<&Oid>,
+        cursor: &Cursor,
     ) -> ControlFlow<Option<(Oid, Value)>>;
 
     /// The index of the row at a position and its cell, found without a search; `None` past the last row. For tests of
@@ -192,8 +197,9 @@ impl<R: Rows> Instances for Cells<R> {
         after: &[u32],
         include: bool,
         end: Option<&Oid>,
+        cursor: &Cursor,
     ) -> ControlFlow<Option<(Oid, Value)>> {
-        let mut position = seek::<R>(cx, after, include);
+        let mut position = follow::<R>(cx, after, include, cursor.get());
         while let Some(at) = self.skip(cx, position) {
             let Some(row) = R::row(cx, at) else { break };
             let Some(mut name) = Oid::from_slice(oid) else { break };
@@ -202,6 +208,7 @@ impl<R: Rows> Instances for Cells<R> {
                 return Break(None);
             }
             if let Some(value) = (self.cell)(row, cx) {
+                cursor.set(at + 1);
                 return Break(Some((name, value)));
             }
             position = at + 1;
@@ -225,18 +232,33 @@ pub(super) fn is_before(name: &Oid, end: Option<&Oid>) -> bool {
     end.is_none_or(|end| name < end)
 }
 
+/// The same as [`seek`]; without a search if the cursor stands there. A walk asks for the row behind the one it was given.
+/// Looks at the rows on both sides, so it does not matter what has become of the table since.
+fn follow<R: Rows>(cx: &Context<'_>, index: &[u32], include: bool, cursor: usize) -> usize {
+    let stands = cursor.checked_sub(1).is_some_and(|before| {
+        is_before_row::<R>(cx, before, index, include) == Some(false)
+            && is_before_row::<R>(cx, cursor, index, include).unwrap_or(true)
+    });
+    if stands { cursor } else { seek::<R>(cx, index, include) }
+}
+
 /// The position of the first row whose index is after the given one, or at it if `include`.
 fn seek<R: Rows>(cx: &Context<'_>, index: &[u32], include: bool) -> usize {
     let (mut low, mut high) = (0, R::len(cx));
-    let mut found = Oid::default();
     while low < high {
         let middle = low + (high - low) / 2;
-        found.truncate(0);
-        if let Some(row) = R::row(cx, middle) {
-            R::index(&row, &mut found);
+        match is_before_row::<R>(cx, middle, index, include) {
+            Some(true) => high = middle,
+            _ => low = middle + 1,
         }
-        let before = if include { found.as_slice() < index } else { found.as_slice() <= index };
-        if before { low = middle + 1 } else { high = middle }
     }
     low
+}
+
+/// Whether an index lies before that of the row at a position, or is the same if `include`; `None` if there is no such
+/// row.
+fn is_before_row<R: Rows>(cx: &Context<'_>, position: usize, index: &[u32], include: bool) -> Option<bool> {
+    let mut found = Oid::default();
+    R::index(&R::row(cx, position)?, &mut found);
+    Some(if include { index <= found.as_slice() } else { index < found.as_slice() })
 }

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::groups::{GROUPS, MIB_2_SUBTREES};
 use super::object::{Group, Object, Place, Scalar};
 use super::syntax::{Syntax, registered_syntax, typed};
-use super::table::{Instances, Table, column_oid, is_before};
+use super::table::{Cursor, Instances, Table, column_oid, is_before};
 use crate::registry::{self, Registered, Slot};
 use crate::smi::Missing;
 use crate::smi::oid::Oid;
@@ -29,6 +29,13 @@ pub struct Leaf {
     pub oid: Box<[u32]>,
     /// What it is.
     pub kind: LeafKind,
+    cursor: Cursor,
+}
+
+impl Leaf {
+    fn new(oid: Vec<u32>, kind: LeafKind) -> Self {
+        Self { oid: oid.into(), kind, cursor: Cursor::default() }
+    }
 }
 
 /// What a [`Leaf`] is.
@@ -184,19 +191,18 @@ impl View {
 fn add_group(leaves: &mut Vec<Leaf>, group: &'static Group, prefix: &[u32]) {
     for object in group.objects {
         match object {
-            Object::Scalar(scalar) => leaves.push(Leaf {
-                oid: [prefix, &[scalar.subid]].concat().into(),
-                kind: LeafKind::Scalar(scalar),
-            }),
-            Object::Table(table) => leaves.extend(table.columns.iter().map(|cells| Leaf {
-                oid: column_oid(prefix, table.subid, cells.column()).into(),
-                kind: LeafKind::Column(table, *cells),
+            Object::Scalar(scalar) => {
+                leaves.push(Leaf::new([prefix, &[scalar.subid]].concat(), LeafKind::Scalar(scalar)));
+            }
+            Object::Table(table) => leaves.extend(table.columns.iter().map(|cells| {
+                let oid = column_oid(prefix, table.subid, cells.column());
+                Leaf::new(oid, LeafKind::Column(table, *cells))
             })),
             // Nothing can be asked of it.
             Object::Notification(_) => {}
-            Object::Registry => leaves.extend(registry::all().iter().enumerate().map(|(slot, entry)| Leaf {
-                oid: [prefix, &[entry.group_number, entry.number]].concat().into(),
-                kind: LeafKind::Registered(slot, entry),
+            Object::Registry => leaves.extend(registry::all().iter().enumerate().map(|(slot, entry)| {
+                let oid = [prefix, &[entry.group_number, entry.number]].concat();
+                Leaf::new(oid, LeafKind::Registered(slot, entry))
             })),
         }
     }
@@ -212,7 +218,7 @@ fn next_in(
     end: Option<&Oid>,
 ) -> ControlFlow<Option<(Oid, Value)>> {
     if let LeafKind::Column(_, cells) = leaf.kind {
-        return cells.next(cx, &leaf.oid, from, include, end);
+        return cells.next(cx, &leaf.oid, from, include, end, &leaf.cursor);
     }
     let reached = from.is_empty() || (include && from == [0]);
     // The name last: many scalars in succession may have no value.
@@ -311,6 +317,68 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A cursor stands where the walk of another table, an older snapshot, or another manager left it.
+    #[test]
+    fn cursors_change_no_answer() {
+        let view = view();
+        let snapshots = ["6.18", "5.15", "3.10"].map(snapshot);
+        let contexts = snapshots.each_ref().map(|snapshot| Context::new(snapshot, Instant::now()));
+        let lists = contexts.each_ref().map(|cx| walk(&self::view(), cx));
+        let mut random = 1_u64;
+        let mut random = move |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(random >> 33).unwrap() % below
+        };
+        for _ in 0..20_000 {
+            // A walk of a few rows from any place, in any snapshot.
+            let which = random(lists.len());
+            let (cx, list) = (&contexts[which], &lists[which]);
+            let from = &lists[random(lists.len())];
+            let mut name = from[random(from.len())].0.clone();
+            let mut include = random(2) == 0;
+            for _ in 0..random(5) {
+                let reached = |other: &Oid| if include { *other < name } else { *other <= name };
+                let expected = list.get(list.partition_point(|(other, _)| reached(other)));
+                let got = view.next(cx, &name, include, None);
+                assert_eq!(got.as_ref(), expected, "from {name} {include}");
+                let Some((next, _)) = got else { break };
+                (name, include) = (next, false);
+            }
+        }
+    }
+
+    /// In a walk no row is searched for: its own cost does not grow with the table.
+    #[test]
+    fn a_walk_needs_no_search() {
+        let rows = |sockets: usize| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(folder.path().join("1/net")).unwrap();
+            let mut text = "  sl  local_address rem_address   st\n".to_owned();
+            for port in 1..=sockets {
+                text += &format!(
+                    "{port}: 0100007F:0016 0100007F:{port:04X} 01 00000000:00000000 00:00000000 00000000 0 0 {port} 2 0 0\n"
+                );
+            }
+            std::fs::write(folder.path().join("1/net/tcp"), text).unwrap();
+            let (view, snapshot) = (view(), snapshot_of(&ProcRoot::new(folder.path())));
+            let column: Oid = "1.3.6.1.2.1.6.19.1.7".parse().unwrap();
+            let (mut name, mut touched) = (column.clone(), Vec::new());
+            loop {
+                let cx = Context::new(&snapshot, Instant::now());
+                let next = view.next(&cx, &name, false, None).unwrap().0;
+                if !next.as_slice().starts_with(column.as_slice()) {
+                    break;
+                }
+                touched.push(cx.times_touched());
+                name = next;
+            }
+            assert_eq!(touched.len(), sockets);
+            // The first is searched for.
+            *touched[1..].iter().max().unwrap()
+        };
+        assert_eq!(rows(3000), rows(30));
     }
 
     /// The first of several UDP sockets on an endpoint may be in the middle of connect(2): a state but no peer yet.
