@@ -49,15 +49,18 @@ demo:
 	@$(MAKE) --no-print-directory mibs build
 	@tools/demo
 
-# Format, lints, unit tests, and the tests against a real snmpd in network namespaces.
+# Format, lints, documentation, unit tests, and the tests against a real snmpd in network namespaces.
+SCRIPTS = $(shell grep -lrE '^\#!(/bin/sh|/usr/bin/env bash)' tools tests .ci debian)
 test:
 	tools/need snmpd:snmpd snmpwalk:snmp snmptrapd:snmptrapd smilint:smitools ip:iproute2 ss:iproute2 \
 	    unshare:util-linux setpriv:util-linux prlimit:util-linux mount:mount perl:perl-base mandoc:mandoc \
-	    faketime:faketime kill:procps
+	    faketime:faketime kill:procps shellcheck:shellcheck
 	$(MAKE) --no-print-directory mibs
+	shellcheck --severity=warning --external-sources $(SCRIPTS)
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps --document-private-items --lib
 	$(CARGO) test --locked --workspace
 
 # The long end-to-end tests with the programs that poll us or read our module.

@@ -22,7 +22,7 @@
 //! * [`thresholds`]: what is watched on the host itself, and its status
 //! * [`subagent`]: what the subagent knows about itself, its thresholds included
 
-#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod agent;
 pub mod agentx;

@@ -198,6 +198,14 @@ mod tests {
         }
     }
 
+    /// sun_path of unix(7) has 108 octets, of which the last is a NUL.
+    #[test]
+    fn a_path_fits_into_a_socket_address() {
+        let address = |octets: usize| format!("unix:/{}", "a".repeat(octets - 1)).parse::<MasterAddress>();
+        assert!(matches!(address(107), Ok(MasterAddress::Unix(_))));
+        assert_eq!(address(108), Err(AddressError::LongPath(108)));
+    }
+
     fn at(addresses: &[&str]) -> Vec<SocketAddr> {
         addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 705)).collect()
     }
@@ -235,6 +243,12 @@ mod tests {
         }
         assert_eq!(resolver.find("slow", 705).await.unwrap(), at(&["127.0.0.1"]));
         assert_eq!(ASKED.load(Ordering::Relaxed), 3);
+        // Another name, or another port, has an answer of its own.
+        let tried = tokio::time::timeout(Duration::from_millis(20), resolver.find("slow", 705)).await;
+        assert!(tried.is_err());
+        assert_eq!(resolver.find("slow", 706).await.unwrap()[0].port(), 706);
+        assert_eq!(resolver.find("a", 706).await.unwrap()[0].port(), 706);
+        assert_eq!(ASKED.load(Ordering::Relaxed), 6);
         let none = Resolver { look: |_, _| Ok(Vec::new()), under_way: None }.find("a", 1).await;
         assert!(none.unwrap_err().to_string().contains("'a' has no address"));
     }

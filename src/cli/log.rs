@@ -1,6 +1,11 @@
 //! Log lines on their way to stderr, which may be a pipe that nobody reads or a journal on a slow disk: a thread writes
 //! them, and nothing else ever waits for it.
 
+#![cfg_attr(
+    not(test),
+    expect(clippy::disallowed_types, reason = "the queue between the loop and the thread that writes")
+)]
+
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -127,7 +132,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// Each write is a line, as [`tracing_subscriber::fmt`] makes them.
+/// Each write is a line, as [`tracing_subscriber::fmt()`] makes them.
 impl Write for &Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match &self.shared {

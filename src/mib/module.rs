@@ -85,7 +85,7 @@ fn node(out: &mut String, name: &str, parent: &str, number: u32) {
     let _ = writeln!(out, "{name:<18} OBJECT IDENTIFIER ::= {{ {parent} {number} }}");
 }
 
-/// Where [`SUBAGENT`] sits below the base.
+/// Where the identifier of the subagent itself sits below the base.
 const SUBAGENT_NUMBER: u32 = 4;
 
 /// The o.id of the AgentX Open, which identifies the program (RFC 2741 section 6.2.1). It is no object and has no

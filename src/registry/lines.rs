@@ -1,7 +1,7 @@
 //! Extracts from pasted text the counters that it mentions and their values: lines of `netstat -s`, of `nstat` as text
 //! or JSON, of files below `/proc/net`, of `snmpwalk`.
 //!
-//! Nothing is looked up here: [`super::find`] says what a mention means.
+//! Nothing is looked up here: [`super::find()`] says what a mention means.
 
 use crate::proc::counters::{Figure, Item, pairs};
 use serde_json::Value;

@@ -75,7 +75,7 @@ pub struct Others<'a> {
 
 /// A source: what is read at once, has one age, and fails by itself. The type is what a reading returns.
 ///
-/// To add one, implement this trait in a file of its own, and add a line to [`super::touched`]'s list.
+/// To add one, implement this trait in a file of its own, and add a line to the list in touched.rs.
 pub trait Source: fmt::Debug + Send + Sized + 'static {
     /// lnsAgentSourceName, at most 32 octets.
     const NAME: &'static str;

@@ -1,6 +1,6 @@
 //! From the kernel's trace buffer to typed events: which resets TCP sent and received, and why.
 //!
-//! The parsers are pure, bytes in and values out: [`format`] reads the kernel's description of an event, [`page`] takes
+//! The parsers are pure, bytes in and values out: [`mod@format`] reads the kernel's description of an event, [`page`] takes
 //! a page of the trace buffer apart, [`reset`] turns a record into a [`reset::Reset`]. Only [`folder`], [`instance`]
 //! and [`prepared`] open anything below tracefs, which [`mounts`] finds.
 //!

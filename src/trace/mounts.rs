@@ -42,7 +42,7 @@ impl<'a> Mount<'a> {
 /// Where to trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// An instance root has made for this process (see [`prepared`]), which is all of tracefs it can see.
+    /// An instance root has made for this process (see [`super::prepared`]), which is all of tracefs it can see.
     Prepared(PathBuf),
     /// The whole of tracefs, to make an instance in.
     Tracefs(PathBuf),

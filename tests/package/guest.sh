@@ -3,6 +3,7 @@
 # packages, the modules that ours imports, and the lines that README wants in snmpd.conf; /out/MODE gets the outcome.
 set -u
 mode=$1
+# shellcheck source=tests/package/checks.sh
 . /in/checks.sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export DEBIAN_FRONTEND=noninteractive MIBS=
@@ -239,8 +240,9 @@ else
     if [ -n "$traces" ]; then
         mount -t tracefs tracefs /mnt
         # tracefs is the host's: others may have instances there, now and later, which go when they end.
-        ls /mnt/instances > /tmp/instances
-        nothing_left() { ! ls /mnt/instances | grep -qvxFf /tmp/instances; }
+        instances() { find /mnt/instances -mindepth 1 -maxdepth 1 -printf '%f\n'; }
+        instances > /tmp/instances
+        nothing_left() { ! instances | grep -qvxFf /tmp/instances; }
         sed -i '/^\[resets\]/,/^enabled/s/^enabled = .*/enabled = true/' $config
         systemctl start netstat-agentx
         check "serves where tracefs is elsewhere" within 10 status "serving 11 of 11"
