@@ -196,6 +196,22 @@ mod tests {
             // Four pauses until the longest, then one trial in 4096 requests.
             assert!((15_500..=15_700).contains(&tried), "{gap:?}: {tried}");
         }
+        // A few trials that paid do not make up for it: no pause is shorter than the longest.
+        let mut polling = Polling::new(2);
+        polls(&mut polling, 100_000, micros(50), |_| micros(70));
+        while polling.paid < 3 {
+            polls(&mut polling, 1, micros(50), |_| micros(15));
+        }
+        while polling.is_due() {
+            polls(&mut polling, 1, micros(50), |_| micros(70));
+        }
+        assert_eq!(polling.paused, PAUSES.1);
+        // Requests that come exactly an eighth sooner do not pay, and those that come sooner do.
+        for (gap, pays) in [(43_750, false), (43_749, true)] {
+            let mut polling = Polling::new(2);
+            polls(&mut polling, 1_000, micros(50), |_| Duration::from_nanos(gap));
+            assert_eq!(polling.paid > 0, pays, "{gap}");
+        }
         // Polling pays again: soon all are polled for, and the next pause is a short one.
         let mut polling = Polling::new(2);
         polls(&mut polling, 100_000, micros(50), |_| micros(70));

@@ -11,6 +11,8 @@ use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
 use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::{Listener, Tcp};
+use crate::snapshot::udp::Udp;
+use crate::snapshot::udp_table::UdpEndpoint;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -41,6 +43,21 @@ struct ListenerLine {
     sockets: u64,
 }
 
+/// The UDP sockets without a peer on one endpoint.
+struct UdpLine {
+    endpoint: String,
+    sockets: u64,
+    receive_queue: Option<u64>,
+    drops: Option<u64>,
+}
+
+impl UdpLine {
+    /// Whether datagrams were lost here, or wait, or may have been.
+    fn is_in_trouble(&self) -> bool {
+        self.drops != Some(0) || self.receive_queue != Some(0)
+    }
+}
+
 /// A figure of net/sockstat and its limit.
 struct Usage {
     name: &'static str,
@@ -54,6 +71,7 @@ struct Report {
     udp: [Option<UdpCounts>; 3],
     usage: Vec<Usage>,
     listeners: Vec<ListenerLine>,
+    udp_endpoints: Vec<UdpLine>,
 }
 
 impl Report {
@@ -64,6 +82,7 @@ impl Report {
             udp: Family::ALL.map(|family| udp_of_family(of_udp?, family)),
             usage: sockstat.map(usage).unwrap_or_default(),
             listeners: of_tcp.map(listeners).unwrap_or_default(),
+            udp_endpoints: of_udp.map(udp_endpoints).unwrap_or_default(),
         }
     }
 
@@ -105,7 +124,25 @@ impl Report {
             .iter()
             .map(|listener| vec![format!("  {}", listener.endpoint), figure(listener.accept_queue)])
             .collect();
-        columns::print(out, &[Align::Left(46), Align::Right(10)], &rows)
+        columns::print(out, &[Align::Left(46), Align::Right(10)], &rows)?;
+
+        let troubled: Vec<_> = self.udp_endpoints.iter().filter(|line| line.is_in_trouble()).collect();
+        writeln!(
+            out,
+            "\n{} UDP endpoints, {} of them with datagrams dropped by their open sockets or waiting to be read",
+            self.udp_endpoints.len(),
+            troubled.len()
+        )?;
+        let rows = troubled.iter().take(TROUBLED).map(|line| {
+            let (drops, queue) = (figure(line.drops), figure(line.receive_queue));
+            vec![format!("  {}", line.endpoint), drops, " dropped,".into(), queue, " octets waiting".into()]
+        });
+        let widths = [Align::Left(46), Align::Right(10), Align::Left(9), Align::Right(10)];
+        columns::print(out, &widths, &rows.collect::<Vec<_>>())?;
+        match troubled.len().saturating_sub(TROUBLED) {
+            0 => Ok(()),
+            more => writeln!(out, "  and {more} more: --json"),
+        }
     }
 
     fn json(&self) -> Value {
@@ -144,9 +181,22 @@ impl Report {
             .iter()
             .map(|line| json!({"endpoint": line.endpoint, "accept_queue": line.accept_queue, "sockets": line.sockets}))
             .collect();
-        json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage, "listeners": listeners})
+        let udp_endpoints: Vec<_> = self
+            .udp_endpoints
+            .iter()
+            .map(|line| {
+                let UdpLine { endpoint, sockets, receive_queue, drops } = line;
+                json!({"endpoint": endpoint, "sockets": sockets, "receive_queue_octets": receive_queue,
+                    "drops_of_open_sockets": drops})
+            })
+            .collect();
+        json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage, "listeners": listeners,
+            "udp_endpoints": udp_endpoints})
     }
 }
+
+/// How many UDP endpoints in trouble to print.
+const TROUBLED: usize = 20;
 
 /// Shows an unknown figure as a question mark.
 fn figure(figure: Option<u64>) -> String {
@@ -204,5 +254,17 @@ fn listeners(tcp: &Tcp) -> Vec<ListenerLine> {
     let mut lines: Vec<_> = tcp.listeners4.iter().map(line).collect();
     lines.extend(tcp.listeners6.iter().map(line));
     lines.sort_by_key(|line| std::cmp::Reverse(line.accept_queue));
+    lines
+}
+
+/// The UDP endpoints, those that dropped most first.
+fn udp_endpoints(udp: &Udp) -> Vec<UdpLine> {
+    fn line<A: Address>(of: &UdpEndpoint<A>) -> UdpLine {
+        let UdpEndpoint { endpoint, sockets, receive_queue, drops } = *of;
+        UdpLine { endpoint: SocketAddr::from(endpoint).to_string(), sockets, receive_queue, drops }
+    }
+    let mut lines: Vec<_> = udp.endpoints4.iter().map(line).collect();
+    lines.extend(udp.endpoints6.iter().map(line));
+    lines.sort_by_key(|line| std::cmp::Reverse((line.drops, line.receive_queue)));
     lines
 }

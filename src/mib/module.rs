@@ -14,7 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Revisions of the module, newest first: date and time in UTC, and what changed.
-const REVISIONS: [(&str, &str); 1] = [("202611250000Z", "The first version.")];
+const REVISIONS: [(&str, &str); 2] = [
+    ("202611300000Z", "UDP sockets by endpoint: lnsUdpEndpointTable."),
+    ("202611250000Z", "The first version."),
+];
 
 const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, live from /proc: sockets by state, by \
     listener and by port, memory and limits, and every counter that the kernel names, with what it means. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \

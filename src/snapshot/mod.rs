@@ -24,6 +24,7 @@ mod store;
 pub mod tcp;
 mod touched;
 pub mod udp;
+pub mod udp_table;
 
 pub use detail::Detail;
 pub use due::Job;

@@ -10,17 +10,17 @@ use super::counts::UdpCounts;
 use super::detail::Detail;
 use super::notes::Note;
 use super::problem::{NoDump, Problem};
-use super::sockets::{CONNECTED, Families, SocketRow, SocketRows, in_order, keep, plus};
+use super::sockets::{Families, SocketRow, SocketRows, keep};
 use super::sockstat::Sockstat;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
+use super::udp_table::{Counted, Counting, UdpEndpoint};
 use crate::proc::cpu::Stopwatch;
 use crate::proc::error::{Fault, NoMemory, ParseError};
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::seen::Seen;
 use crate::proc::sockets::{Address, Head, V4, V6, head, header, identity};
 use crate::proc::{diag, netlink};
-use std::time::SystemTime;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a reading may cost, in CPU time.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,10 @@ pub struct Udp {
     pub ipv4: Option<UdpCounts>,
     /// IPv6
     pub ipv6: Option<UdpCounts>,
+    /// Sockets without a peer by endpoint; empty if only the number of sockets remains.
+    pub endpoints4: Vec<UdpEndpoint<V4>>,
+    /// Sockets without a peer by endpoint.
+    pub endpoints6: Vec<UdpEndpoint<V6>>,
     /// Present when asked for.
     pub rows: Option<SocketRows>,
     /// How they were counted.
@@ -82,9 +86,6 @@ pub struct Udp {
     /// Figures that were below zero.
     pub notes: Vec<Note>,
 }
-
-/// A family's counts and rows.
-type Counted<A> = (UdpCounts, Vec<SocketRow<A>>);
 
 /// Why a table has no counts.
 enum Failed {
@@ -150,30 +151,33 @@ impl Udp {
     ) -> Option<Self> {
         let (mut this, mut rows) = (Self::default(), SocketRows::default());
         if families.ipv4 {
-            (this.ipv4, rows.ipv4) = this.accept("udp", table(root, "udp", detail, &go_on))?;
+            let table = this.accept("udp", table(root, "udp", detail, &go_on))?;
+            (this.ipv4, this.endpoints4, rows.ipv4) = table;
         }
         if families.ipv6 {
-            (this.ipv6, rows.ipv6) = this.accept("udp6", table(root, "udp6", detail, &go_on))?;
+            let table = this.accept("udp6", table(root, "udp6", detail, &go_on))?;
+            (this.ipv6, this.endpoints6, rows.ipv6) = table;
         }
         this.rows = (detail == Detail::Rows).then_some(rows);
         Some(this)
     }
 
-    /// A table's counts and rows, or its own failure; `None` if the files as a whole failed.
+    /// A table's counts, endpoints and rows, or its own failure; `None` if the files as a whole failed.
+    #[expect(clippy::type_complexity, reason = "three parts that go to three fields")]
     fn accept<A>(
         &mut self,
         file: &str,
         table: Result<Counted<A>, Failed>,
-    ) -> Option<(Option<UdpCounts>, Vec<SocketRow<A>>)> {
+    ) -> Option<(Option<UdpCounts>, Vec<UdpEndpoint<A>>, Vec<SocketRow<A>>)> {
         match table {
-            Ok((counts, rows)) => {
+            Ok(Counted { counts, endpoints, rows }) => {
                 self.note(file, &counts);
-                Some((Some(counts), rows))
+                Some((Some(counts), endpoints, rows))
             }
             Err(Failed::TooSlow) => None,
             Err(Failed::Problem(problem)) => {
                 self.problems.push(problem);
-                Some((None, Vec::new()))
+                Some((None, Vec::new(), Vec::new()))
             }
         }
     }
@@ -198,14 +202,14 @@ impl Udp {
         }
         let (mut this, mut rows) = (Self { way: Way::Dump, ..Self::default() }, SocketRows::default());
         if families.ipv4 {
-            let (counts, table) = dumped::<V4>(detail, &go_on)?;
-            this.note("udp", &counts);
-            (this.ipv4, rows.ipv4) = (Some(counts), table);
+            let dumped = dumped::<V4>(detail, &go_on)?;
+            this.note("udp", &dumped.counts);
+            (this.ipv4, this.endpoints4, rows.ipv4) = (Some(dumped.counts), dumped.endpoints, dumped.rows);
         }
         if families.ipv6 {
-            let (counts, table) = dumped::<V6>(detail, &go_on)?;
-            this.note("udp6", &counts);
-            (this.ipv6, rows.ipv6) = (Some(counts), table);
+            let dumped = dumped::<V6>(detail, &go_on)?;
+            this.note("udp6", &dumped.counts);
+            (this.ipv6, this.endpoints6, rows.ipv6) = (Some(dumped.counts), dumped.endpoints, dumped.rows);
         }
         this.rows = (detail == Detail::Rows).then_some(rows);
         Ok(this)
@@ -247,31 +251,13 @@ fn in_use(root: &ProcRoot) -> Option<u64> {
     Some(figure("UDP")? + figure("UDP6").unwrap_or(0))
 }
 
-/// Counts a socket.
-fn count(
-    counts: &mut UdpCounts,
-    state: u8,
-    (transmit, receive): (Option<u32>, Option<u32>),
-    drops: Option<u64>,
-) {
-    counts.sockets += 1;
-    counts.connected = plus(counts.connected, Some(u32::from(state == CONNECTED)));
-    counts.transmit_queue = plus(counts.transmit_queue, transmit);
-    counts.receive_queue = plus(counts.receive_queue, receive);
-    counts.drops = counts.drops.zip(drops).map(|(sum, drops)| sum.saturating_add(drops));
-}
-
-fn ordered<A: Address>(rows: &mut Vec<SocketRow<A>>) -> Result<(), NoMemory> {
-    in_order(rows, |row| (row.endpoints(), row.instance()))
-}
-
 fn table<A: Address>(
     root: &ProcRoot,
     file: &str,
     detail: Detail,
     go_on: impl Fn() -> bool,
 ) -> Result<Counted<A>, Failed> {
-    let (mut counts, mut rows) = (UdpCounts::NONE, Vec::new());
+    let mut counting = Counting::new(detail);
     let path = root.net(file);
     let outcome = read::lines(&path, identity::<A>, |number, line| {
         if number == 1 {
@@ -281,7 +267,7 @@ fn table<A: Address>(
             return Err(ParseError::new(number, Fault::TooSlow));
         }
         let head = head::<A>(line);
-        let read = head.and_then(|head| add(&head, detail, &mut counts, &mut rows));
+        let read = head.and_then(|head| add(&head, &mut counting));
         read.map_err(|fault| ParseError::new(number, fault))
     });
     match outcome {
@@ -290,35 +276,26 @@ fn table<A: Address>(
         Err(error) if error.is_absent() && root.lacks_ipv6(file) => {}
         Err(error) => return Err(Failed::Problem(error.into())),
     }
-    ordered(&mut rows).map_err(|cause| Failed::Problem(Problem::NoMemory { path, cause }))?;
-    Ok((counts, rows))
+    counting.in_order().map_err(|cause| Failed::Problem(Problem::NoMemory { path, cause }))
 }
 
-fn add<A: Address>(
-    head: &Head<'_>,
-    detail: Detail,
-    counts: &mut UdpCounts,
-    rows: &mut Vec<SocketRow<A>>,
-) -> Result<(), Fault> {
-    count(counts, head.state, head.queues()?, Some(head.drops()?));
-    if detail == Detail::Rows {
-        keep(rows, SocketRow::of(head, head.state)?)?;
+fn add<A: Address>(head: &Head<'_>, counting: &mut Counting<A>) -> Result<(), Fault> {
+    counting.count(head.local()?, head.state, head.queues()?, Some(head.drops()?))?;
+    if counting.detail == Detail::Rows {
+        keep(&mut counting.rows, SocketRow::of(head, head.state)?)?;
     }
     Ok(())
 }
 
 fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Counted<A>, NoDump> {
-    let mut dumped = Dumped { detail, counts: UdpCounts::NONE, rows: Vec::new(), seen: Seen::default() };
+    let mut dumped = Dumped { counting: Counting::new(detail), seen: Seen::default() };
     netlink::dump::<A>(diag::UDP, go_on, |socket| dumped.add(&socket))?;
-    ordered(&mut dumped.rows)?;
-    Ok((dumped.counts, dumped.rows))
+    Ok(dumped.counting.in_order()?)
 }
 
 /// What a dump has shown so far.
 struct Dumped<A> {
-    detail: Detail,
-    counts: UdpCounts,
-    rows: Vec<SocketRow<A>>,
+    counting: Counting<A>,
     seen: Seen,
 }
 
@@ -335,12 +312,10 @@ impl<A: Address> Dumped<A> {
         // An int, as in the files.
         let level = |queue: u32| Some(queue).filter(|queue| *queue <= u32::MAX / 2);
         let queues = (level(socket.transmit_queue), level(socket.receive_queue));
-        count(&mut self.counts, socket.state, queues, socket.drops.map(u64::from));
-        if self.detail == Detail::Rows {
-            keep(
-                &mut self.rows,
-                SocketRow::new(socket.local, socket.remote, socket.state, socket.inode.into()),
-            )?;
+        self.counting.count(socket.local, socket.state, queues, socket.drops.map(u64::from))?;
+        if self.counting.detail == Detail::Rows {
+            let row = SocketRow::new(socket.local, socket.remote, socket.state, socket.inode.into());
+            keep(&mut self.counting.rows, row)?;
         }
         Ok(())
     }
@@ -396,8 +371,9 @@ impl Source for Udp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sockets::UNCONNECTED;
+    use super::super::sockets::{CONNECTED, UNCONNECTED};
     use super::*;
+    use crate::proc::sockets::Endpoint;
     use std::net::UdpSocket;
 
     const HEADER: &str =
@@ -442,6 +418,43 @@ mod tests {
         let most = Some(u64::MAX);
         assert_eq!((four.drops, six.drops, (four + six).drops), (most, most, most));
         assert_eq!((four + six).sockets, 4);
+    }
+
+    /// Two sockets of one service by SO_REUSEPORT, of which one is full, another service, and a client of it.
+    #[test]
+    fn drops_and_queues_are_those_of_the_endpoint() {
+        let (tree, root) = tree(&[]);
+        let rows: String = [
+            ("0100007F:0035", "00000000:0000", "07 00000000:00000340", 4),
+            ("00000000:0043", "00000000:0000", "07 00000000:00000001", 0),
+            ("0100007F:0035", "00000000:0000", "07 00000000:00000002", 3),
+            ("0100007F:0035", "0100007F:9000", "01 00000000:00000004", 9),
+            ("0100007F:0036", "00000000:0000", "07 00000000:FFFFFFFF", 1),
+        ]
+        .iter()
+        .enumerate()
+        .map(|(inode, (local, remote, queues, drops))| {
+            format!("  1: {local} {remote} {queues} 00:00000000 00000000 0 0 {inode} 2 0 {drops}\n")
+        })
+        .collect();
+        std::fs::write(tree.path().join("1/net/udp"), format!("{HEADER}{rows}")).unwrap();
+        let udp = read(BUDGET, &root, TooSlow::default());
+        let endpoint = |address, port, sockets, receive_queue, drops| UdpEndpoint {
+            endpoint: Endpoint { address, port },
+            sockets,
+            receive_queue,
+            drops: Some(drops),
+        };
+        let loopback = [127, 0, 0, 1];
+        assert_eq!(
+            udp.endpoints4,
+            [
+                endpoint([0; 4], 67, 1, Some(1), 0),
+                endpoint(loopback, 53, 2, Some(0x342), 7),
+                endpoint(loopback, 54, 1, None, 1)
+            ]
+        );
+        assert_eq!((udp.ipv4.unwrap().sockets, udp.ipv4.unwrap().drops), (5, Some(17)));
     }
 
     /// A queue below zero affects only the sum that it is part of.
@@ -544,6 +557,15 @@ mod tests {
         };
         assert_eq!(mine(&files).len(), 100);
         assert_eq!(mine(&files), mine(&dump));
+        let endpoint = |udp: &Udp, socket: &UdpSocket| {
+            let port = socket.local_addr().unwrap().port();
+            udp.endpoints4.iter().find(|endpoint| endpoint.endpoint.port == port).copied()
+        };
+        for udp in [&files, &dump] {
+            let full = endpoint(udp, &sockets[3]).unwrap();
+            assert!(full.sockets == 1 && full.receive_queue >= Some(36) && full.drops == Some(0), "{full:?}");
+            assert_eq!(endpoint(udp, &sockets[0]), None, "it has a peer");
+        }
         assert!(dump.ipv4.is_some_and(|counts| counts.sockets >= 100 && counts.connected >= Some(1)));
         assert!(dump.ipv4.unwrap().receive_queue >= Some(36) && dump.ipv4.unwrap().drops.is_some());
         assert!(dump.rows.unwrap().ipv4.is_sorted_by_key(|row| (row.endpoints(), row.instance())));
@@ -563,7 +585,7 @@ mod tests {
                 "{:?}",
                 udp.problems
             );
-            assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100));
+            assert!(udp.ipv4.is_some_and(|counts| counts.sockets >= 100) && udp.endpoints4.is_empty());
         }
         let files = udp.too_slow.files;
         let udp = read(BUDGET, &root, udp.too_slow);
@@ -574,7 +596,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_a_dump_shows_again_counts_once() {
-        let end = |port| crate::proc::sockets::Endpoint { address: [127, 0, 0, 1], port };
+        let end = |port| Endpoint { address: [127, 0, 0, 1], port };
         let socket = |port, inode| diag::DumpedSocket {
             local: end(port),
             remote: end(0),
@@ -584,8 +606,7 @@ mod tests {
             inode,
             drops: Some(1),
         };
-        let mut dumped =
-            Dumped { detail: Detail::Rows, counts: UdpCounts::NONE, rows: Vec::new(), seen: Seen::default() };
+        let mut dumped = Dumped { counting: Counting::new(Detail::Rows), seen: Seen::default() };
         let page: Vec<_> = (1..=200).map(|inode| socket(53, inode)).collect();
         let new = socket(53, 201);
         // One that got a peer meanwhile, one with the same port, one with the same inode after 2^32 others.
@@ -593,13 +614,13 @@ mod tests {
         for socket in page.iter().chain(&page[100..]).chain([&new, &connected, &socket(54, 1)]) {
             dumped.add(socket).unwrap();
         }
-        let counts = dumped.counts;
+        let counts = dumped.counting.counts;
         assert_eq!((counts.sockets, counts.connected, counts.drops), (202, Some(0), Some(202)));
-        assert_eq!((counts.receive_queue, dumped.rows.len()), (Some(202 * 768), 202));
+        assert_eq!((counts.receive_queue, dumped.counting.rows.len()), (Some(202 * 768), 202));
         // Sockets that no process holds all count.
         for _ in 0..3 {
             dumped.add(&socket(4789, 0)).unwrap();
         }
-        assert_eq!(dumped.counts.sockets, 205);
+        assert_eq!(dumped.counting.counts.sockets, 205);
     }
 }

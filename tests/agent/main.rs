@@ -8,6 +8,7 @@ mod model;
 
 mod address;
 mod capabilities;
+mod culprits;
 mod fake_master;
 mod flood;
 mod limits;

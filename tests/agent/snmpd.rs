@@ -113,7 +113,7 @@ fn side_by_side_with_snmpds_own_modules() {
     assert_eq!(names(walk_all(&snmpd)), before);
 }
 
-fn gauge(value: &str) -> u64 {
+pub fn gauge(value: &str) -> u64 {
     value.strip_prefix("Gauge32: ").unwrap_or_else(|| panic!("{value}")).parse().unwrap()
 }
 

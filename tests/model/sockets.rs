@@ -131,6 +131,7 @@ impl Sockets {
         self.tcp(&mut all);
         self.listeners(&mut all);
         self.udp(&mut all);
+        self.udp_endpoints(&mut all);
         self.states(&mut all);
         all
     }
@@ -204,6 +205,25 @@ impl Sockets {
                 put(all, &UDP, &[5, 1, 1], &plain(local), Value::IpAddress(address.octets()));
                 put(all, &UDP, &[5, 1, 2], &plain(local), integer(local.port().into()));
             }
+        }
+    }
+
+    fn udp_endpoints(&self, all: &mut Instances) {
+        let mut endpoints = BTreeMap::<SocketAddr, (u64, Option<u64>, u64)>::new();
+        for socket in self.udp4.iter().chain(&self.udp6).filter(|socket| socket.state == 7) {
+            let (sockets, queue, drops) = endpoints.entry(socket.local).or_insert((0, Some(0), 0));
+            *sockets += 1;
+            *queue = queue.zip(socket.queues()[0]).map(|(sum, queue)| sum + queue);
+            *drops = drops.saturating_add(socket.drops);
+        }
+        for (local, (sockets, queue, drops)) in endpoints {
+            let index = inet(local);
+            put(all, &BASE, &[1, 1, 5, 1, 4], &index, Value::gauge32(sockets));
+            if let Some(queue) = queue {
+                put(all, &BASE, &[1, 1, 5, 1, 5], &index, Value::gauge32(queue));
+            }
+            put(all, &BASE, &[1, 1, 5, 1, 6], &index, Value::gauge32(drops));
+            put(all, &BASE, &[1, 1, 5, 1, 7], &index, Value::text(&local.to_string()));
         }
     }
 

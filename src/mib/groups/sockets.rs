@@ -8,6 +8,7 @@ use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::snapshot::sockets::SocketRow;
 use crate::snapshot::tcp::Listener;
+use crate::snapshot::udp_table::UdpEndpoint;
 use std::net::SocketAddr;
 
 /// A socket of either family.
@@ -76,6 +77,45 @@ impl Rows for Listeners {
 
     fn index(listener: &ListenerRow, name: &mut Oid) {
         push_inet(name, listener.endpoint);
+    }
+}
+
+/// The UDP sockets without a peer on one endpoint of either family.
+pub struct UdpEndpointRow {
+    /// The local endpoint.
+    pub endpoint: SocketAddr,
+    /// The number of sockets.
+    pub sockets: u64,
+    /// Octets that wait to be read, if known.
+    pub receive_queue: Option<u64>,
+    /// Datagrams that they dropped, if known.
+    pub drops: Option<u64>,
+}
+
+impl<A: Address> From<&UdpEndpoint<A>> for UdpEndpointRow {
+    fn from(row: &UdpEndpoint<A>) -> Self {
+        let UdpEndpoint { endpoint, sockets, receive_queue, drops } = *row;
+        Self { endpoint: endpoint.into(), sockets, receive_queue, drops }
+    }
+}
+
+/// The rows of lnsUdpEndpointTable.
+pub struct UdpEndpoints;
+
+impl Rows for UdpEndpoints {
+    type Row<'a> = UdpEndpointRow;
+
+    fn len(cx: &Context<'_>) -> usize {
+        cx.udp().map_or(0, |udp| udp.endpoints4.len() + udp.endpoints6.len())
+    }
+
+    fn row(cx: &Context<'_>, position: usize) -> Option<UdpEndpointRow> {
+        let udp = cx.udp()?;
+        either(&udp.endpoints4, &udp.endpoints6, position)
+    }
+
+    fn index(row: &UdpEndpointRow, name: &mut Oid) {
+        push_inet(name, row.endpoint);
     }
 }
 
