@@ -779,6 +779,44 @@ mod tests {
         assert_eq!(session.handle(Event::Timer, now), [Action::Disconnect(Ended::NoAnswer)]);
     }
 
+    // 6.2.10, 7.1.8: the context and the variable bindings; the master agent's answer says that it has them. A few at a
+    // time.
+    #[test]
+    fn a_notify_is_answered() {
+        let now = Instant::now();
+        let mut session = opened(now);
+        let varbinds = [("1.3.6.1.6.3.1.1.4.1.0".parse().unwrap(), Value::Integer(7))];
+        for number in 0..4 {
+            assert!(session.takes_notify());
+            let actions = session.handle(Event::Notify(number, &varbinds), now);
+            let Action::Send(bytes) = &actions[0] else { panic!("{actions:?}") };
+            let packet_id = 5 + u32::try_from(number).unwrap();
+            assert_eq!(sent(&actions[0]), [(12, NETWORK_BYTE_ORDER, 42, packet_id)]);
+            assert!(bytes.ends_with(&7_u32.to_be_bytes()) && actions.len() == 1);
+        }
+        assert!(!session.takes_notify(), "four are not answered");
+        assert_eq!(response(&mut session, 6, 0, now), [Action::Notified(1)]);
+        assert!(session.takes_notify());
+        let refused = response(&mut session, 5, error::PARSE_ERROR, now);
+        assert_eq!(
+            refused,
+            [Action::Tell(Notice::NotificationRefused(error::PARSE_ERROR)), Action::Notified(0)]
+        );
+    }
+
+    /// A timer that is early does nothing, and a session that is not open yet does not ping.
+    #[test]
+    fn nothing_is_due_before_its_time() {
+        let now = Instant::now();
+        let early = Duration::from_millis(1);
+        assert_eq!(opened(now).handle(Event::Timer, now + PING_AFTER - early), []);
+        let (mut unopened, _) = Session::open(settings(""), now);
+        for waited in [early, PING_AFTER.min(REPLY_WITHIN - early), REPLY_WITHIN - early] {
+            assert_eq!(unopened.handle(Event::Timer, now + waited), [], "{waited:?}");
+        }
+        assert_eq!(unopened.handle(Event::Timer, now + REPLY_WITHIN), [Action::Disconnect(Ended::NoAnswer)]);
+    }
+
     #[test]
     fn a_master_agent_that_forgot_us_ends_the_session() {
         let now = Instant::now();

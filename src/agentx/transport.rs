@@ -203,10 +203,7 @@ impl Connection {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             match self.send() {
-                Ok(()) => {
-                    self.room = None;
-                    return Poll::Ready(Ok(()));
-                }
+                Ok(()) => return Poll::Ready(Ok(())),
                 Err(Errno::AGAIN) => {
                     // Drop what is sent, even if the master agent always leaves something unread.
                     self.out.drain(..self.sent);
@@ -246,6 +243,7 @@ impl Connection {
         self.out.clear();
         self.out.shrink_to(HIGH_WATER);
         self.sent = 0;
+        self.room = None;
     }
 
     fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchanged>> {
@@ -417,6 +415,121 @@ mod tests {
         (connection, listener.accept().unwrap().0)
     }
 
+    /// Payloads of all sizes, in pieces of any size: the buffer grows for one and shrinks again.
+    #[tokio::test]
+    async fn pdus_arrive_whole_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, mut master) = pair(&folder).await;
+        let lengths = [0, 4, 40_000, 65_516, 65_512, 8, 200_000, 0, 131_052, 12, 0, 262_144, 4];
+        let pdu = |number: usize, length: usize| {
+            let mut pdu = vec![1, 5, 0x10, 0, 0, 0, 0, 42, 0, 0, 0, 7];
+            pdu.extend(u32::try_from(number).unwrap().to_be_bytes());
+            pdu.extend(u32::try_from(length).unwrap().to_be_bytes());
+            pdu.extend((0..length).map(|octet| (octet * 7 + number).to_le_bytes()[0]));
+            pdu
+        };
+        let all: Vec<_> = lengths.iter().enumerate().map(|(number, length)| pdu(number, *length)).collect();
+        let stream = all.concat();
+        let writing = std::thread::spawn(move || {
+            let mut rest = &stream[..];
+            for piece in [1, 19, 3, 30_000, 70_000, 7].iter().cycle() {
+                let (now, later) = rest.split_at(rest.len().min(*piece));
+                master.write_all(now).unwrap();
+                rest = later;
+                if rest.is_empty() {
+                    return master;
+                }
+            }
+            unreachable!()
+        });
+        let mut number = 0;
+        while number < all.len() {
+            assert_eq!(connection.exchange().await.unwrap(), Exchanged::Received);
+            while let Some(incoming) = connection.next_pdu().unwrap() {
+                assert_eq!(incoming.payload, &all[number][HEADER..], "{number}");
+                number += 1;
+            }
+            assert!(connection.received.len() <= 262_144 + HEADER + READ, "{}", connection.received.len());
+        }
+        // The last one is small, and so is the buffer for what comes next.
+        let mut master = writing.join().unwrap();
+        master.write_all(&all[0]).unwrap();
+        assert_eq!(connection.exchange().await.unwrap(), Exchanged::Received);
+        assert_eq!(connection.received.len(), READ);
+        assert!(connection.next_pdu().unwrap().is_some_and(|incoming| incoming.is_last));
+    }
+
+    /// 64 KiB at once; what lies behind them is read before anything is answered.
+    #[tokio::test]
+    async fn what_one_read_leaves_is_read_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, mut master) = pair(&folder).await;
+        assert!(!connection.catch_up() && connection.filled == 0, "nothing has come");
+        master.write_all(&[1; 100_000]).unwrap();
+        assert_eq!(connection.exchange().await.unwrap(), Exchanged::Received);
+        assert!(connection.filled == 65_536 && connection.has_more());
+        assert!(!connection.catch_up() && connection.filled == 100_000, "{}", connection.filled);
+        master.write_all(&[1; 100_000]).unwrap();
+        assert!(connection.catch_up() && connection.has_more(), "{}", connection.filled);
+        assert!(!connection.catch_up() && connection.filled == 200_000, "{}", connection.filled);
+        // Whoever sends faster than anybody reads is answered now and then all the same.
+        let mut reads = 0;
+        for _ in 0..20 {
+            connection.was_read(8, 8);
+            reads += u32::from(connection.has_more());
+        }
+        assert_eq!(reads, MOST_FULL_READS);
+        connection.was_read(7, 8);
+        assert!(!connection.has_more());
+    }
+
+    /// The header of a PDU of which the payload has not come yet is not taken; one behind which more has come is not the
+    /// last.
+    #[tokio::test]
+    async fn the_last_pdu_is_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, mut master) = pair(&folder).await;
+        let pdu = [1, 5, 0x10, 0, 0, 0, 0, 42, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 4, 9, 9, 9, 9];
+        master.write_all(&[&pdu[..], &pdu, &pdu[..22]].concat()).unwrap();
+        assert_eq!(connection.exchange().await.unwrap(), Exchanged::Received);
+        for _ in 0..2 {
+            assert!(connection.next_pdu().unwrap().is_some_and(|incoming| !incoming.is_last));
+        }
+        assert!(connection.next_pdu().unwrap().is_none());
+        master.write_all(&pdu[22..]).unwrap();
+        assert_eq!(connection.exchange().await.unwrap(), Exchanged::Received);
+        assert!(connection.next_pdu().unwrap().is_some_and(|incoming| incoming.is_last));
+        assert!(connection.next_pdu().unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_be_sent_has_bounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, mut master) = pair(&folder).await;
+        connection.flush().await.unwrap();
+        assert!(connection.all_sent.is_none(), "nothing was sent");
+        connection.out.push(7);
+        assert_eq!(connection.exchange().await.unwrap(), Exchanged::Sent);
+        assert!(connection.all_sent.is_some() && connection.out.is_empty());
+        master.read_exact(&mut [0]).unwrap();
+        for (waiting, congested, stuck) in [
+            (262_144, false, false),
+            (262_145, true, false),
+            (1_048_576, true, false),
+            (1_048_577, true, true),
+        ] {
+            connection.out.resize(waiting, 0);
+            assert_eq!((connection.is_congested(), connection.is_stuck()), (congested, stuck), "{waiting}");
+            connection.sent = 1;
+            assert_eq!(
+                connection.is_stuck(),
+                stuck && waiting > 1_048_577,
+                "{waiting}, of which one is sent"
+            );
+            connection.sent = 0;
+        }
+    }
+
     /// Sleeps and polls, whatever the connection decides, until so many octets were received one by one.
     async fn receive(connection: &mut Connection, octets: usize) -> usize {
         let mut polled = 0;
@@ -435,19 +548,21 @@ mod tests {
     /// The answers of a walk are received whether we sleep or poll, and polling is the rule with several processors.
     #[tokio::test]
     async fn requests_that_follow_each_other_are_polled_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut connection, mut master) = pair(&folder).await;
-        connection.polling = Polling::new(2);
-        // For each octet that it gets it sends one.
-        let answering = std::thread::spawn(move || {
-            let mut octet = [0];
-            while master.read(&mut octet).is_ok_and(|read| read == 1) && master.write(&octet).is_ok() {}
-        });
-        let polled = receive(&mut connection, 20_000).await;
-        println!("{polled} of 20,000 were polled for");
-        assert!(polled > 0);
-        drop(connection);
-        answering.join().unwrap();
+        for processors in [1, 2] {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut connection, mut master) = pair(&folder).await;
+            connection.polling = Polling::new(processors);
+            // For each octet that it gets it sends one.
+            let answering = std::thread::spawn(move || {
+                let mut octet = [0];
+                while master.read(&mut octet).is_ok_and(|read| read == 1) && master.write(&octet).is_ok() {}
+            });
+            let polled = receive(&mut connection, 20_000).await;
+            println!("{polled} of 20,000 were polled for with {processors} processors");
+            assert_eq!(polled > 0, processors > 1);
+            drop(connection);
+            answering.join().unwrap();
+        }
     }
 
     /// What cannot be sent or received while polling is left to the exchange, which reports it.
