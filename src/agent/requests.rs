@@ -58,10 +58,10 @@ impl Agent {
     /// there may be more.
     pub(super) fn keep_pace(&mut self, serving: &mut Serving, connection: &mut Connection) -> bool {
         let turn_ends = Instant::now() + TURN;
-        while serving.is_served() {
-            let Some(now) = connection.poll_for_next() else { break };
+        while let Some(now) = connection.poll_for_next() {
             serving.receive(self, connection);
-            if connection.has_more() || self.work(connection) || now >= turn_ends {
+            // A session that has ended may have nothing to send, which would wake the loop.
+            if !serving.is_served() || connection.has_more() || self.work(connection) || now >= turn_ends {
                 return true;
             }
         }
@@ -141,6 +141,7 @@ impl Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agentx::address::{MasterAddress, Resolver};
     use crate::agentx::wire::{PduType, QueryKind};
     use crate::config::Config;
     use crate::smi::oid::Oid;
@@ -183,5 +184,25 @@ mod tests {
         assert!(matches!(outcome, Outcome::Answered));
         // An answer from old figures counts as late.
         assert_eq!((agent.subagent.statistics.requests, agent.subagent.statistics.late), (1, 1));
+    }
+
+    /// It has nothing to send, so nothing else would wake the loop.
+    #[tokio::test]
+    async fn a_session_that_ends_in_a_walk_has_ended_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let mut connection =
+            Connection::open(&MasterAddress::Unix(path), false, &mut Resolver::default()).await.unwrap();
+        let (mut master, _) = listener.accept().unwrap();
+        let mut agent = Agent::new(Config::default());
+        let mut serving = Serving::begin(&mut agent, &mut connection);
+        // The Response to our Open: openFailed (256).
+        let refused = [1, 18, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0];
+        std::io::Write::write_all(&mut master, &refused).unwrap();
+        connection.walk();
+        assert!(agent.keep_pace(&mut serving, &mut connection), "the loop goes on");
+        assert!(serving.ended.is_some() && connection.out.is_empty());
+        assert!(!agent.keep_pace(&mut serving, &mut connection), "nothing more has come");
     }
 }

@@ -182,6 +182,13 @@ impl Connection {
         }
     }
 
+    /// As in the middle of a walk.
+    #[cfg(test)]
+    pub fn walk(&mut self) {
+        self.polling = Polling::new(2);
+        (0..16).for_each(|_| self.polling.slept(Duration::from_micros(50)));
+    }
+
     /// Receives without waiting, and returns whether there was anything.
     fn receive_now(&mut self) -> bool {
         self.make_room();
@@ -570,8 +577,7 @@ mod tests {
     async fn polling_loses_neither_the_end_nor_what_waits_to_be_sent() {
         let folder = tempfile::tempdir().unwrap();
         let (mut connection, mut master) = pair(&folder).await;
-        connection.polling = Polling::new(2);
-        (0..16).for_each(|_| connection.polling.slept(Duration::from_micros(50)));
+        connection.walk();
         assert!(connection.polling.is_due());
         connection.out.extend(vec![1; 1 << 20]);
         assert!(connection.poll_for_next().is_none(), "more than fits waits to be sent");
