@@ -1,8 +1,8 @@
 //! The tables that name a culprit, through a real snmpd, compared with what `ss` shows of the same sockets.
 
+use crate::common::sockets::full_udp_socket;
 use crate::common::{Agent, BASE, Snmpd, in_namespace, this_test};
 use crate::snmpd::gauge;
-use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::process::Command;
@@ -27,16 +27,13 @@ fn a_udp_endpoint_that_drops_is_named_with_what_ss_shows() {
         return;
     }
     let snmpd = Snmpd::start("");
-    let (full, hung) = (UdpSocket::bind("127.0.0.53:53").unwrap(), UdpSocket::bind("[::1]:5353").unwrap());
-    sockopt::set_socket_recv_buffer_size(&full, 2048).unwrap();
-    for (to, datagrams) in [(&full, 100), (&hung, 3)] {
-        let to = to.local_addr().unwrap();
-        let from = UdpSocket::bind((to.ip(), 0)).unwrap();
-        // A client of its own is no endpoint.
-        from.connect(to).unwrap();
-        for _ in 0..datagrams {
-            from.send(&[0; 500]).unwrap();
-        }
+    let _full = full_udp_socket("127.0.0.53:53");
+    let hung = UdpSocket::bind("[::1]:5353").unwrap();
+    // A client of its own is no endpoint.
+    let client = UdpSocket::bind("[::1]:0").unwrap();
+    client.connect(hung.local_addr().unwrap()).unwrap();
+    for _ in 0..3 {
+        client.send(&[0; 500]).unwrap();
     }
     let _agent = Agent::at(&snmpd, "");
     let rows: BTreeMap<_, _> = snmpd.walk(&format!("{BASE}.1.1.5")).into_iter().collect();

@@ -3,7 +3,7 @@
 use super::Guard;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -131,4 +131,15 @@ pub fn ss(family: &str) -> BTreeMap<u32, u64> {
         *counts.entry(state).or_insert(0) += 1;
     }
     counts
+}
+
+/// A UDP socket whose program does not read: most of a hundred datagrams are dropped.
+pub fn full_udp_socket(address: &str) -> UdpSocket {
+    let full = UdpSocket::bind(address).unwrap();
+    rustix::net::sockopt::set_socket_recv_buffer_size(&full, 2048).unwrap();
+    let from = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..100 {
+        from.send_to(&[0; 500], address).unwrap();
+    }
+    full
 }

@@ -136,6 +136,8 @@ fn scraped_figures_equal_ss_and_proc() {
     let snmpd = Snmpd::start("");
     let _zoo = crate::common::sockets::Zoo::open();
     let _more = unequal();
+    let full = "127.0.0.53:53";
+    let _full = crate::common::sockets::full_udp_socket(full);
     let agent = Agent::at(&snmpd, "[refresh]\nsockets-max-age = \"100ms\"\ncounters-max-age = \"100ms\"");
     let forms = forms();
     let _exporters = forms.each_ref().map(Form::exporter);
@@ -177,6 +179,8 @@ fn scraped_figures_equal_ss_and_proc() {
         assert_eq!(samples[&listener], 1.0);
         let waiting = samples.iter().filter(|(name, _)| name.starts_with("lnsListenerAcceptQueue{"));
         assert!(waiting.filter(|(_, value)| **value == 1.0).count() >= 5, "of the zoo's listeners");
+        let drops = format!("lnsUdpEndpointDropsOfOpenSockets{{lnsUdpEndpointText=\"{full}\"}}");
+        assert!((90.0..100.0).contains(&samples[&drops]), "{}", samples[&drops]);
         assert!(samples["lnsAgentStartTime"] > 1.7e9);
 
         let about = |metric: &str| {

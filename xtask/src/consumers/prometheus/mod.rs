@@ -31,12 +31,13 @@ struct Module {
 const MODULES: [Module; 4] = [
     Module {
         name: "linux_netstat",
-        about: "Sockets by state, listeners with their accept queues, sockets in use against limits, every counter \
+        about: "Sockets by state, listeners with their accept queues, UDP endpoints with their drops, sockets in use against limits, every counter \
             of the kernel by its descriptor, the subagent itself.",
         walk: &[
             "lnsTcpStateTable",
             "lnsUdpTable",
             "lnsListenerTable",
+            "lnsUdpEndpointTable",
             "lnsSockstat",
             "lnsCounters",
             "lnsAgent",
@@ -64,8 +65,10 @@ const MODULES: [Module; 4] = [
 ];
 
 /// The label of a row, if one of the agent's texts says it better than the index.
-const LOOKUPS: [(&str, &str, &str); 1] =
-    [("lnsListenerTable", "[lnsListenerAddress, lnsListenerPort]", "lnsListenerEndpoint")];
+const LOOKUPS: [(&str, &str, &str); 2] = [
+    ("lnsListenerTable", "[lnsListenerAddress, lnsListenerPort]", "lnsListenerEndpoint"),
+    ("lnsUdpEndpointTable", "[lnsUdpEndpointAddress, lnsUdpEndpointPort]", "lnsUdpEndpointText"),
+];
 
 /// snmp_exporter 0.23 split the credentials from the modules.
 #[derive(Clone, Copy, PartialEq)]

@@ -180,6 +180,17 @@ const ALERTS: &[Alert] = &[
         object: "lnsUdpRcvbufErrors",
     },
     Alert {
+        name: "NetstatUdpEndpointDrops",
+        // It falls when a socket closes: what is below zero is no alert.
+        expr: "delta(lnsUdpEndpointDropsOfOpenSockets[1m]) / 60 > LIMIT",
+        levels: &[("warning", "10")],
+        lasts: "0s",
+        summary: "UDP {{ $labels.lnsUdpEndpointText }} drops {{ $value | humanize }} datagrams a second",
+        about: "The service there reads too slowly or hangs, or its receive buffer is too small (SO_RCVBUF, at most \
+            net.core.rmem_max).",
+        object: "lnsUdpEndpointDropsOfOpenSockets.ipv4.4.127.0.0.53.53",
+    },
+    Alert {
         name: "NetstatUdpSendBufferErrors",
         expr: "rate(lnsUdpSndbufErrors[1m]) + (rate(lnsUdp6SndbufErrors[1m]) or 0 * rate(lnsUdpSndbufErrors[1m])) \
             > LIMIT",
