@@ -60,9 +60,9 @@ struct Answer<'a, 'r> {
 impl Answer<'_, '_> {
     /// Adds one variable binding with `add`, unless that makes the response too large.
     fn add(&mut self, add: impl FnOnce(&mut Self)) -> Result<(), TooLarge> {
-        let before = self.response.len();
+        let before = self.response.octets();
         add(self);
-        if self.response.len() > LARGEST_RESPONSE {
+        if self.response.octets() > LARGEST_RESPONSE {
             self.response.truncate(before);
             return Err(TooLarge(self.varbinds + 1));
         }
@@ -118,7 +118,7 @@ impl Answer<'_, '_> {
         }
         let mut repeaters: Vec<_> = query.ranges.skip(non_repeaters).collect();
         for repetition in 0..max_repetitions {
-            let (complete, mut any) = (self.response.len(), false);
+            let (complete, mut any) = (self.response.octets(), false);
             for range in &mut repeaters {
                 let mut next = None;
                 let added = self.add(|answer| {

@@ -122,6 +122,36 @@ mod tests {
         let mut endless = getnext();
         endless[16..20].fill(0xff);
         assert_eq!(Header::decode(&endless), Err(WireError::Length(u32::MAX)));
+        // 256 KiB and no more.
+        for (length, taken) in [(262_144_u32, true), (262_145, false)] {
+            let mut long = [1, 6, NETWORK_BYTE_ORDER, 0].to_vec();
+            long.extend([0; 12]);
+            long.extend(length.to_be_bytes());
+            let decoded = Header::decode(&long).map(|header| header.unwrap().payload_length);
+            let expected = if taken { Ok(262_144) } else { Err(WireError::Length(length)) };
+            assert_eq!(decoded, expected);
+        }
+    }
+
+    // 6.2.16: what the master agent may answer to an Open, a Register, an AddAgentCaps, a Ping, a Notify.
+    #[test]
+    fn errors_have_the_names_of_the_rfc() {
+        let names = [
+            (0, "noAgentXError"),
+            (256, "openFailed"),
+            (257, "notOpen"),
+            (262, "unsupportedContext"),
+            (263, "duplicateRegistration"),
+            (264, "unknownRegistration"),
+            (265, "unknownAgentCaps"),
+            (266, "parseError"),
+            (267, "requestDenied"),
+            (268, "processingError"),
+            (999, "an error without a name"),
+        ];
+        for (number, name) in names {
+            assert_eq!(error::name(number), name);
+        }
     }
 
     #[test]
@@ -290,6 +320,30 @@ mod tests {
             assert_eq!(ids(&ours.header), ids(&theirs.header));
             assert_eq!((ours.context, ours.vb), (theirs.context, theirs.vb));
         }
+    }
+
+    // 5.1: the fifth sub-identifier of what begins with 1.3.6.1 is in the prefix if it fits into an octet and is not 0,
+    // which stands for no prefix. 6.2.16: res.error and res.index are 0.
+    #[test]
+    fn names_are_as_short_as_the_rfc_has_them() {
+        let encoded = |name: &str| {
+            let mut out = Vec::new();
+            let mut response = Response::to(&header(PduType::Get, NETWORK_BYTE_ORDER), &mut out);
+            assert_eq!(response.octets(), HEADER + 8);
+            response.end_of_mib_view(&oid(name));
+            assert_eq!(response.octets() % 4, 0);
+            response.finish();
+            assert_eq!(out[16..20], u32::try_from(out.len() - HEADER).unwrap().to_be_bytes());
+            assert_eq!(out[HEADER..HEADER + 12], [0, 0, 0, 0, 0, 0, 0, 0, 0, 130, 0, 0]);
+            (out[HEADER + 12..HEADER + 16].to_vec(), out[HEADER + 16..].to_vec())
+        };
+        let words =
+            |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<_>>();
+        assert_eq!(encoded("1.3.6.1.4.1"), (vec![1, 4, 0, 0], words(&[1])));
+        assert_eq!(encoded("1.3.6.1.255"), (vec![0, 255, 0, 0], vec![]));
+        assert_eq!(encoded("1.3.6.1.0.7"), (vec![6, 0, 0, 0], words(&[1, 3, 6, 1, 0, 7])));
+        assert_eq!(encoded("1.3.6.1.256"), (vec![5, 0, 0, 0], words(&[1, 3, 6, 1, 256])));
+        assert_eq!(encoded("1.3.6.1"), (vec![4, 0, 0, 0], words(&[1, 3, 6, 1])));
     }
 
     #[test]

@@ -42,21 +42,15 @@ impl<'a> Response<'a> {
         Self(writer)
     }
 
-    /// How many bytes the response has so far.
+    /// How many octets the response has so far.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn octets(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no variable binding yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == HEADER + 8
-    }
-
-    /// Drops what was added after the response had `len` bytes.
-    pub fn truncate(&mut self, len: usize) {
-        self.0.out.truncate(self.0.start + len);
+    /// Drops what was added after the response had so many octets.
+    pub fn truncate(&mut self, octets: usize) {
+        self.0.out.truncate(self.0.start + octets);
     }
 
     /// Adds a variable binding with a value.
