@@ -8,7 +8,6 @@ use netstat_agentx::mib::view::{Served, View};
 use netstat_agentx::proc::read::ProcRoot;
 use netstat_agentx::smi::oid::Oid;
 use netstat_agentx::snapshot::{MaxAges, Snapshot};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -55,7 +54,12 @@ fn snapshot(sockets: &Sockets, tree: &TempDir, root: &ProcRoot) -> Snapshot {
     snapshot
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(|| {
+thread_local! {
+    /// One view for all inputs: its cursors stand where the sockets of another input left them.
+    static WORLD: World = world();
+}
+
+fn world() -> World {
     // In memory, so that no disk has to keep up.
     let tree = tempfile::tempdir_in("/dev/shm").unwrap();
     std::fs::create_dir_all(tree.path().join("1/net")).unwrap();
@@ -71,10 +75,11 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         name = next;
     }
     World { tree, root, view, others }
-});
+}
 
-fuzz_target!(|input: Input| {
-    let world = &*WORLD;
+fuzz_target!(|input: Input| WORLD.with(|world| run(world, input)));
+
+fn run(world: &World, input: Input) {
     let mut sockets = Sockets::default();
     for (table, picks) in input.sockets.into_iter().take(24) {
         match table % 4 {
@@ -108,4 +113,4 @@ fuzz_target!(|input: Input| {
         let (got, expected) = (world.view.get(&cx, &start).ok(), all.get(start.as_slice()));
         assert!(got.as_ref() == expected || (got.is_some() && other(&start)), "{start}");
     }
-});
+}
