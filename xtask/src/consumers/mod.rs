@@ -5,7 +5,7 @@ mod graphs;
 mod mrtg;
 mod munin;
 mod object;
-mod prometheus;
+pub mod prometheus;
 mod zabbix;
 
 use crate::file::File;

@@ -65,7 +65,7 @@ const MODULES: [Module; 4] = [
 ];
 
 /// The label of a row, if one of the agent's texts says it better than the index.
-const LOOKUPS: [(&str, &str, &str); 2] = [
+pub const LOOKUPS: [(&str, &str, &str); 2] = [
     ("lnsListenerTable", "[lnsListenerAddress, lnsListenerPort]", "lnsListenerEndpoint"),
     ("lnsUdpEndpointTable", "[lnsUdpEndpointAddress, lnsUdpEndpointPort]", "lnsUdpEndpointText"),
 ];
