@@ -62,26 +62,31 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// Measures pairs one after the other. The median of their ratios is steadier than the ratio of medians, since
 /// disturbances of the machine affect both. Also returns the medians of both sides.
-pub fn pairs(
-    times: usize,
-    mut ours: impl FnMut() -> f64,
-    mut theirs: impl FnMut() -> f64,
-) -> (f64, f64, f64) {
-    let (mut all_ours, mut all_theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..times {
-        // The first of a pair may find colder caches.
-        let (a, b) = if round % 2 == 0 {
-            let a = ours();
-            (a, theirs())
+pub fn pairs(times: usize, ours: impl FnMut() -> f64, theirs: impl FnMut() -> f64) -> (f64, f64, f64) {
+    medians(&by_turns(times, ours, theirs), |figure| *figure)
+}
+
+/// Pairs of measurements, of which each side is the first by turns: that one may find colder caches.
+pub fn by_turns<T>(times: usize, mut ours: impl FnMut() -> T, mut theirs: impl FnMut() -> T) -> Vec<(T, T)> {
+    let pair = |round: usize| {
+        if round % 2 == 0 {
+            let ours = ours();
+            (ours, theirs())
         } else {
-            let b = theirs();
-            (ours(), b)
-        };
-        all_ours.push(a);
-        all_theirs.push(b);
-        ratios.push(a / b);
-    }
-    (median(all_ours), median(all_theirs), median(ratios))
+            let theirs = theirs();
+            (ours(), theirs)
+        }
+    };
+    (0..times).map(pair).collect()
+}
+
+/// The medians of both sides, and that of the ratios of the pairs.
+pub fn medians<T>(pairs: &[(T, T)], figure: impl Fn(&T) -> f64) -> (f64, f64, f64) {
+    (
+        median(pairs.iter().map(|(ours, _)| figure(ours)).collect()),
+        median(pairs.iter().map(|(_, theirs)| figure(theirs)).collect()),
+        median(pairs.iter().map(|(ours, theirs)| figure(ours) / figure(theirs)).collect()),
+    )
 }
 
 /// CPU time of this thread while something runs.

@@ -3,7 +3,7 @@
 
 use crate::counting::many;
 use crate::floor::act;
-use crate::measure::{Guard, Table, cpu, median, pairs, seconds};
+use crate::measure::{Guard, Table, by_turns, cpu, median, medians, pairs, seconds};
 use crate::walking::{Agents, PORT};
 use netstat_agentx::agent::answer::answer;
 use netstat_agentx::agentx::session::{Action, Event, Session};
@@ -26,7 +26,6 @@ const BULK: &str = "snmpbulkwalk";
 const OTHER_PORT: &str = "127.0.0.1:16172";
 
 /// What one walk took.
-#[derive(Clone, Copy)]
 struct Walked {
     wall: f64,
     cpu: f64,
@@ -47,20 +46,9 @@ fn compare(
     ours: impl Fn() -> Walked,
     theirs: impl Fn() -> Walked,
 ) {
-    let round = |round: usize| {
-        if round % 2 == 0 {
-            let ours = ours();
-            (ours, theirs())
-        } else {
-            let theirs = theirs();
-            (ours(), theirs)
-        }
-    };
-    let all: Vec<_> = (0..times).map(round).collect();
-    for (of, figure) in [("", (|walked| walked.wall) as fn(Walked) -> f64), (", CPU", |walked| walked.cpu)] {
-        let ours = median(all.iter().map(|(ours, _)| figure(*ours)).collect());
-        let theirs = median(all.iter().map(|(_, theirs)| figure(*theirs)).collect());
-        let ratio = median(all.iter().map(|(ours, theirs)| figure(*ours) / figure(*theirs)).collect());
+    let all = by_turns(times, ours, theirs);
+    for (of, figure) in [("", (|walked| walked.wall) as fn(&Walked) -> f64), (", CPU", |walked| walked.cpu)] {
+        let (ours, theirs, ratio) = medians(&all, figure);
         table.add(&format!("{what}{of}"), ours, other, theirs, times);
         table.note(&format!("{what}{of}: median of the ratios of the pairs"), &format!("{ratio:.2}"));
     }

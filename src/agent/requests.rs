@@ -57,11 +57,12 @@ impl Agent {
     /// Answers requests that follow each other as in a walk, with no sleep between them, for a moment. Returns whether
     /// there may be more.
     pub(super) fn keep_pace(&mut self, serving: &mut Serving, connection: &mut Connection) -> bool {
-        let turn_ends = Instant::now() + TURN;
+        let mut turn_ends = None;
         while let Some(now) = connection.poll_for_next() {
             serving.receive(self, connection);
+            let is_over = now >= *turn_ends.get_or_insert(now + TURN);
             // A session that has ended may have nothing to send, which would wake the loop.
-            if !serving.is_served() || connection.has_more() || self.work(connection) || now >= turn_ends {
+            if !serving.is_served() || connection.has_more() || self.work(connection) || is_over {
                 return true;
             }
         }

@@ -76,6 +76,14 @@ impl Polling {
         Self { possible: processors > 1, ..Self::default() }
     }
 
+    /// As after so many requests of a walk that polling is due.
+    #[cfg(test)]
+    pub fn in_a_walk() -> Self {
+        let mut polling = Self::new(2);
+        (0..NEAR_REQUESTS).for_each(|_| polling.slept(NEAR / 2));
+        polling
+    }
+
     /// Whether to poll for the next request.
     #[must_use]
     pub fn is_due(&self) -> bool {

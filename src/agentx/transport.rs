@@ -167,7 +167,6 @@ impl Connection {
         }
         let begun = self.all_sent.unwrap_or_else(Instant::now);
         loop {
-            // An answer that comes before the master agent sleeps saves it from waking up too.
             let received = (0..ATTEMPTS).any(|_| self.receive_now());
             let now = Instant::now();
             let took = now.saturating_duration_since(begun);
@@ -185,8 +184,7 @@ impl Connection {
     /// As in the middle of a walk.
     #[cfg(test)]
     pub fn walk(&mut self) {
-        self.polling = Polling::new(2);
-        (0..16).for_each(|_| self.polling.slept(Duration::from_micros(50)));
+        self.polling = Polling::in_a_walk();
     }
 
     /// Receives without waiting, and returns whether there was anything.

@@ -6,16 +6,14 @@ use super::failure::Failure;
 use super::local::Local;
 use crate::mib::context::Context;
 use crate::mib::groups::lns_sockets::{Family, tcp_of_family, udp_of_family};
-use crate::proc::sockets::Address;
+use crate::mib::groups::sockets::{ListenerRow, UdpEndpointRow};
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
 use crate::snapshot::sockstat::Sockstat;
-use crate::snapshot::tcp::{Listener, Tcp};
+use crate::snapshot::tcp::Tcp;
 use crate::snapshot::udp::Udp;
-use crate::snapshot::udp_table::UdpEndpoint;
 use serde_json::{Map, Value, json};
 use std::io::Write;
-use std::net::SocketAddr;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -37,27 +35,6 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     local.outcome()
 }
 
-struct ListenerLine {
-    endpoint: String,
-    accept_queue: Option<u64>,
-    sockets: u64,
-}
-
-/// The UDP sockets without a peer on one endpoint.
-struct UdpLine {
-    endpoint: String,
-    sockets: u64,
-    receive_queue: Option<u64>,
-    drops: Option<u64>,
-}
-
-impl UdpLine {
-    /// Whether datagrams were lost here, or wait, or may have been.
-    fn is_in_trouble(&self) -> bool {
-        self.drops != Some(0) || self.receive_queue != Some(0)
-    }
-}
-
 /// A figure of net/sockstat and its limit.
 struct Usage {
     name: &'static str,
@@ -70,8 +47,8 @@ struct Report {
     tcp: [Option<StateCounts>; 3],
     udp: [Option<UdpCounts>; 3],
     usage: Vec<Usage>,
-    listeners: Vec<ListenerLine>,
-    udp_endpoints: Vec<UdpLine>,
+    listeners: Vec<ListenerRow>,
+    udp_endpoints: Vec<UdpEndpointRow>,
 }
 
 impl Report {
@@ -126,7 +103,7 @@ impl Report {
             .collect();
         columns::print(out, &[Align::Left(46), Align::Right(10)], &rows)?;
 
-        let troubled: Vec<_> = self.udp_endpoints.iter().filter(|line| line.is_in_trouble()).collect();
+        let troubled: Vec<_> = self.udp_endpoints.iter().filter(|row| is_in_trouble(row)).collect();
         writeln!(
             out,
             "\n{} UDP endpoints, {} of them with datagrams dropped by their open sockets or waiting to be read",
@@ -184,8 +161,7 @@ impl Report {
         let udp_endpoints: Vec<_> = self
             .udp_endpoints
             .iter()
-            .map(|line| {
-                let UdpLine { endpoint, sockets, receive_queue, drops } = line;
+            .map(|UdpEndpointRow { endpoint, sockets, receive_queue, drops }| {
                 json!({"endpoint": endpoint, "sockets": sockets, "receive_queue_octets": receive_queue,
                     "drops_of_open_sockets": drops})
             })
@@ -243,28 +219,22 @@ fn percent(used: Option<u64>, limit: Option<u64>) -> String {
 }
 
 /// The listeners, the longest queue first.
-fn listeners(tcp: &Tcp) -> Vec<ListenerLine> {
-    fn line<A: Address>(listener: &Listener<A>) -> ListenerLine {
-        ListenerLine {
-            endpoint: SocketAddr::from(listener.endpoint).to_string(),
-            accept_queue: listener.accept_queue,
-            sockets: listener.sockets,
-        }
-    }
-    let mut lines: Vec<_> = tcp.listeners4.iter().map(line).collect();
-    lines.extend(tcp.listeners6.iter().map(line));
-    lines.sort_by_key(|line| std::cmp::Reverse(line.accept_queue));
-    lines
+fn listeners(tcp: &Tcp) -> Vec<ListenerRow> {
+    let mut rows: Vec<_> = tcp.listeners4.iter().map(ListenerRow::from).collect();
+    rows.extend(tcp.listeners6.iter().map(ListenerRow::from));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.accept_queue));
+    rows
 }
 
 /// The UDP endpoints, those that dropped most first.
-fn udp_endpoints(udp: &Udp) -> Vec<UdpLine> {
-    fn line<A: Address>(of: &UdpEndpoint<A>) -> UdpLine {
-        let UdpEndpoint { endpoint, sockets, receive_queue, drops } = *of;
-        UdpLine { endpoint: SocketAddr::from(endpoint).to_string(), sockets, receive_queue, drops }
-    }
-    let mut lines: Vec<_> = udp.endpoints4.iter().map(line).collect();
-    lines.extend(udp.endpoints6.iter().map(line));
-    lines.sort_by_key(|line| std::cmp::Reverse((line.drops, line.receive_queue)));
-    lines
+fn udp_endpoints(udp: &Udp) -> Vec<UdpEndpointRow> {
+    let mut rows: Vec<_> = udp.endpoints4.iter().map(UdpEndpointRow::from).collect();
+    rows.extend(udp.endpoints6.iter().map(UdpEndpointRow::from));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.drops, row.receive_queue)));
+    rows
+}
+
+/// Whether datagrams were lost here, or wait, or may have been.
+fn is_in_trouble(row: &UdpEndpointRow) -> bool {
+    row.drops != Some(0) || row.receive_queue != Some(0)
 }

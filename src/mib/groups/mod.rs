@@ -8,7 +8,7 @@ mod lns_resets;
 pub mod lns_sockets;
 mod lns_sockstat;
 pub mod lns_thresholds;
-mod sockets;
+pub mod sockets;
 mod tcp;
 mod tcp_tables;
 mod udp;
