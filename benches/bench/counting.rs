@@ -6,7 +6,7 @@ use netstat_agentx::snapshot::Detail;
 use netstat_agentx::snapshot::sockets::Families;
 use netstat_agentx::snapshot::tcp::Tcp;
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 /// Processes that hold sockets open, each at most 20,000 descriptors.
@@ -29,8 +29,12 @@ fn quiet(sockets: usize) {
     }
 }
 
-/// Opens about this many established sockets.
+/// Opens about this many established sockets, to a dozen destinations.
 pub fn many(sockets: usize) -> Sockets {
+    held(sockets, "one")
+}
+
+fn held(sockets: usize, destinations: &str) -> Sockets {
     quiet(sockets);
     let mut left = sockets / 2;
     let mut holders = Vec::new();
@@ -38,7 +42,7 @@ pub fn many(sockets: usize) -> Sockets {
         let pairs = left.min(PAIRS_EACH);
         let port = 20_000 + holders.len();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["hold", &pairs.to_string(), &port.to_string()])
+            .args(["hold", &pairs.to_string(), &port.to_string(), destinations])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -51,11 +55,12 @@ pub fn many(sockets: usize) -> Sockets {
 }
 
 /// Opens pairs of sockets over loopback, reports that it has, and keeps them until it is killed.
-pub fn hold(pairs: usize, port: u16) {
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let mut keep = Vec::with_capacity(2 * pairs);
-    for _ in 0..pairs {
-        keep.push(TcpStream::connect(("127.0.0.1", port)).unwrap());
+pub fn hold(pairs: u32, port: u16, each_to_its_own: bool) {
+    let listener = TcpListener::bind(("0.0.0.0", port)).unwrap();
+    let mut keep = Vec::new();
+    for pair in 0..pairs {
+        let address = u32::from(Ipv4Addr::LOCALHOST) + if each_to_its_own { pair } else { 0 };
+        keep.push(TcpStream::connect((Ipv4Addr::from(address), port)).unwrap());
         keep.push(listener.accept().unwrap().0);
     }
     print!("r");
@@ -105,18 +110,40 @@ pub fn counting(table: &mut Table) {
         if sockets == 200_000 {
             table.note(
                 "resident memory of a process that has counted 200000 sockets",
-                &format!("{} kB at most", peak()),
+                &format!("{} kB at most", peak("show")),
             );
         }
         drop(held);
     }
 }
 
-/// The peak memory of counting. A parent that reads it from a zombie child would get 0, so it is sampled while the
+/// The same with lnsDestinationTable: to a dozen destinations, and to as many as there are connections.
+pub fn destinations(table: &mut Table) {
+    const SOCKETS: usize = 200_000;
+    let get = |object| cpu_of(Command::new(env!("CARGO_BIN_EXE_netstat-agentx")).args(["get", object]));
+    let cat = || cpu_of(Command::new("cat").args(["/proc/net/tcp", "/proc/net/tcp6"]));
+    for (destinations, how) in [("11", "one"), ("100000", "own")] {
+        let held = held(SOCKETS, how);
+        for (what, object) in [
+            ("states", "lnsTcpStateSockets.all.established"),
+            ("destinations", "lnsSockstatEphemeralWorstPercent.0"),
+        ] {
+            let (mine, theirs, ratio) = pairs(31, || get(object), cat);
+            let what = format!("{what} of {SOCKETS} sockets to {destinations} destinations, CPU of `get`");
+            table.add(&what, mine, "`cat /proc/net/tcp /proc/net/tcp6`", theirs, 31);
+            table.note("the same: median of the ratios of the pairs", &format!("{ratio:.3}"));
+            table
+                .note("the same: resident memory", &format!("{} kB at most", peak(&format!("get {object}"))));
+        }
+        drop(held);
+    }
+}
+
+/// The peak memory of a command. A parent that reads it from a zombie child would get 0, so it is sampled while the
 /// child runs.
-fn peak() -> u64 {
+fn peak(command: &str) -> u64 {
     let script = format!(
-        "{} show >/dev/null & while :; do r=$(sed -n 's/VmHWM:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$!/status 2>/dev/null); \
+        "{} {command} >/dev/null & while :; do r=$(sed -n 's/VmHWM:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$!/status 2>/dev/null); \
          [ -n \"$r\" ] || break; p=$r; done; echo ${{p:-0}}",
         env!("CARGO_BIN_EXE_netstat-agentx")
     );

@@ -20,10 +20,11 @@ use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 15] = [
+const SECTIONS: [Section; 16] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
+    ("destinations", counting::destinations),
     ("growth", peers::growth),
     ("late", late::never_late),
     ("poll", poll::everything),
@@ -44,7 +45,9 @@ fn main() {
     match words[..] {
         // The sections start these as separate processes.
         ["floor", address, recorded, polls] => return floor::serve(address, recorded, polls == "polls"),
-        ["hold", pairs, port] => return counting::hold(pairs.parse().unwrap(), port.parse().unwrap()),
+        ["hold", pairs, port, destinations] => {
+            return counting::hold(pairs.parse().unwrap(), port.parse().unwrap(), destinations == "own");
+        }
         ["procfs"] => return peers::procfs_count(),
         ["flood", rate, seconds, ports] => {
             return resets::flood(rate.parse().unwrap(), seconds.parse().unwrap(), ports.parse().unwrap());

@@ -13,7 +13,7 @@ use netstat_agentx::mib::context::Context;
 use netstat_agentx::mib::view::{Served, View};
 use netstat_agentx::proc::read::ProcRoot;
 use netstat_agentx::smi::oid::Oid;
-use netstat_agentx::snapshot::{MaxAges, Snapshot, SourceId, Touched};
+use netstat_agentx::snapshot::{Detail, MaxAges, Snapshot, SourceId, Touched};
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,7 +80,8 @@ pub fn own_share(table: &mut Table) {
     let ages = Duration::from_secs(3600);
     let mut snapshot =
         Snapshot::new(MaxAges { counters: ages, sockets: ages, processes: ages, answer_within: ages });
-    snapshot.refresh_now(Touched::default().with_rows(SourceId::Tcp), &ProcRoot::new("/proc"));
+    snapshot
+        .refresh_now(Touched::default().with_detail(SourceId::Tcp, Detail::Rows), &ProcRoot::new("/proc"));
     // The names in order, which the floor has by heart.
     let (mut rows, mut name) = (Vec::new(), column.clone());
     while let Some((next, value)) = view.next(&Context::new(&snapshot, Instant::now()), &name, false, None) {

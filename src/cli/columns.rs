@@ -11,6 +11,11 @@ pub enum Align {
     Right(usize),
 }
 
+/// Shows an unknown figure as a question mark.
+pub fn figure(figure: Option<u64>) -> String {
+    figure.map_or_else(|| "?".to_owned(), |figure| figure.to_string())
+}
+
 /// Prints rows with two or more spaces between columns. Extra cells of a row follow its last column.
 ///
 /// # Errors

@@ -1,17 +1,17 @@
 //! `show`: what the state tables hold right now, for a person or a program.
 
-use super::columns::{self, Align};
+mod culprits;
+
+use super::columns::{self, Align, figure};
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
 use super::local::Local;
 use crate::mib::context::Context;
 use crate::mib::groups::lns_sockets::{Family, tcp_of_family, udp_of_family};
-use crate::mib::groups::sockets::{ListenerRow, UdpEndpointRow};
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
 use crate::snapshot::sockstat::Sockstat;
-use crate::snapshot::tcp::Tcp;
-use crate::snapshot::udp::Udp;
+use culprits::Culprits;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
@@ -47,8 +47,7 @@ struct Report {
     tcp: [Option<StateCounts>; 3],
     udp: [Option<UdpCounts>; 3],
     usage: Vec<Usage>,
-    listeners: Vec<ListenerRow>,
-    udp_endpoints: Vec<UdpEndpointRow>,
+    culprits: Culprits,
 }
 
 impl Report {
@@ -58,8 +57,7 @@ impl Report {
             tcp: Family::ALL.map(|family| tcp_of_family(of_tcp?, family)),
             udp: Family::ALL.map(|family| udp_of_family(of_udp?, family)),
             usage: sockstat.map(usage).unwrap_or_default(),
-            listeners: of_tcp.map(listeners).unwrap_or_default(),
-            udp_endpoints: of_udp.map(udp_endpoints).unwrap_or_default(),
+            culprits: Culprits::of(cx),
         }
     }
 
@@ -88,38 +86,7 @@ impl Report {
             vec![format!("  {name}"), figure(*used), shown, format!(" {unit}{}", percent(*used, *limit))]
         }));
         columns::print(out, &[Align::Left(24), Align::Right(10), Align::Right(10)], &rows)?;
-
-        let waiting: Vec<_> =
-            self.listeners.iter().filter(|listener| listener.accept_queue != Some(0)).collect();
-        writeln!(
-            out,
-            "\n{} listeners, {} of them with connections waiting for accept(2)",
-            self.listeners.len(),
-            waiting.len()
-        )?;
-        let rows: Vec<_> = waiting
-            .iter()
-            .map(|listener| vec![format!("  {}", listener.endpoint), figure(listener.accept_queue)])
-            .collect();
-        columns::print(out, &[Align::Left(46), Align::Right(10)], &rows)?;
-
-        let troubled: Vec<_> = self.udp_endpoints.iter().filter(|row| is_in_trouble(row)).collect();
-        writeln!(
-            out,
-            "\n{} UDP endpoints, {} of them with datagrams dropped by their open sockets or waiting to be read",
-            self.udp_endpoints.len(),
-            troubled.len()
-        )?;
-        let rows = troubled.iter().take(TROUBLED).map(|line| {
-            let (drops, queue) = (figure(line.drops), figure(line.receive_queue));
-            vec![format!("  {}", line.endpoint), drops, " dropped,".into(), queue, " octets waiting".into()]
-        });
-        let widths = [Align::Left(46), Align::Right(10), Align::Left(9), Align::Right(10)];
-        columns::print(out, &widths, &rows.collect::<Vec<_>>())?;
-        match troubled.len().saturating_sub(TROUBLED) {
-            0 => Ok(()),
-            more => writeln!(out, "  and {more} more: --json"),
-        }
+        self.culprits.print(out)
     }
 
     fn json(&self) -> Value {
@@ -153,30 +120,12 @@ impl Report {
                 (usage.name.replace(' ', "_"), figures)
             })
             .collect();
-        let listeners: Vec<_> = self
-            .listeners
-            .iter()
-            .map(|line| json!({"endpoint": line.endpoint, "accept_queue": line.accept_queue, "sockets": line.sockets}))
-            .collect();
-        let udp_endpoints: Vec<_> = self
-            .udp_endpoints
-            .iter()
-            .map(|UdpEndpointRow { endpoint, sockets, receive_queue, drops }| {
-                json!({"endpoint": endpoint, "sockets": sockets, "receive_queue_octets": receive_queue,
-                    "drops_of_open_sockets": drops})
-            })
-            .collect();
-        json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage, "listeners": listeners,
-            "udp_endpoints": udp_endpoints})
+        let mut all = json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage});
+        if let (Some(all), Value::Object(culprits)) = (all.as_object_mut(), self.culprits.json()) {
+            all.extend(culprits);
+        }
+        all
     }
-}
-
-/// How many UDP endpoints in trouble to print.
-const TROUBLED: usize = 20;
-
-/// Shows an unknown figure as a question mark.
-fn figure(figure: Option<u64>) -> String {
-    figure.map_or_else(|| "?".to_owned(), |figure| figure.to_string())
 }
 
 type UdpFigure = (&'static str, fn(&UdpCounts) -> Option<u64>);
@@ -216,25 +165,4 @@ fn percent(used: Option<u64>, limit: Option<u64>) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// The listeners, the longest queue first.
-fn listeners(tcp: &Tcp) -> Vec<ListenerRow> {
-    let mut rows: Vec<_> = tcp.listeners4.iter().map(ListenerRow::from).collect();
-    rows.extend(tcp.listeners6.iter().map(ListenerRow::from));
-    rows.sort_by_key(|row| std::cmp::Reverse(row.accept_queue));
-    rows
-}
-
-/// The UDP endpoints, those that dropped most first.
-fn udp_endpoints(udp: &Udp) -> Vec<UdpEndpointRow> {
-    let mut rows: Vec<_> = udp.endpoints4.iter().map(UdpEndpointRow::from).collect();
-    rows.extend(udp.endpoints6.iter().map(UdpEndpointRow::from));
-    rows.sort_by_key(|row| std::cmp::Reverse((row.drops, row.receive_queue)));
-    rows
-}
-
-/// Whether datagrams were lost here, or wait, or may have been.
-fn is_in_trouble(row: &UdpEndpointRow) -> bool {
-    row.drops != Some(0) || row.receive_queue != Some(0)
 }

@@ -3,11 +3,12 @@
 use crate::proc::counters::Figure;
 use crate::resets::recorder::RecordedResets;
 use crate::snapshot::counters::Counters;
+use crate::snapshot::destinations::Destinations;
 use crate::snapshot::sockets::SocketRows;
 use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::Tcp;
 use crate::snapshot::udp::Udp;
-use crate::snapshot::{Snapshot, SourceId, Touched};
+use crate::snapshot::{Detail, Snapshot, SourceId, Touched};
 use crate::subagent::Subagent;
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -65,9 +66,9 @@ impl<'a> Context<'a> {
         self.touched.set(self.touched.get().with(id));
     }
 
-    fn touch_rows(&self, id: SourceId) {
+    fn touch_more(&self, id: SourceId, detail: Detail) {
         self.touch(id);
-        self.touched.set(self.touched.get().with_rows(id));
+        self.touched.set(self.touched.get().with_detail(id, detail));
     }
 
     /// Every named counter.
@@ -100,8 +101,14 @@ impl<'a> Context<'a> {
 
     /// The rows of TCP sockets.
     pub fn tcp_rows(&self) -> Option<&'a SocketRows> {
-        self.touch_rows(SourceId::Tcp);
+        self.touch_more(SourceId::Tcp, Detail::Rows);
         self.snapshot.tcp.data()?.rows.as_ref()
+    }
+
+    /// Where TCP connections go.
+    pub fn destinations(&self) -> Option<&'a Destinations> {
+        self.touch_more(SourceId::Tcp, Detail::Peers);
+        self.snapshot.tcp.data()?.destinations.as_ref()
     }
 
     /// The number of UDP sockets and what they hold.
@@ -112,7 +119,7 @@ impl<'a> Context<'a> {
 
     /// The rows of UDP sockets.
     pub fn udp_rows(&self) -> Option<&'a SocketRows> {
-        self.touch_rows(SourceId::Udp);
+        self.touch_more(SourceId::Udp, Detail::Rows);
         self.snapshot.udp.data()?.rows.as_ref()
     }
 

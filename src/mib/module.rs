@@ -15,7 +15,12 @@ use std::fmt::Write;
 
 /// Revisions of the module, newest first: date and time in UTC, and what changed.
 const REVISIONS: [(&str, &str); 2] = [
-    ("202611300000Z", "UDP sockets by endpoint: lnsUdpEndpointTable."),
+    (
+        "202611300000Z",
+        "Who is behind an alarm: UDP sockets by endpoint (lnsUdpEndpointTable), what the connections of each service wait \
+            for (lnsTcpServiceTable), outgoing connections by destination (lnsDestinationTable), \
+            lnsSockstatEphemeralWorstPercent.",
+    ),
     ("202611250000Z", "The first version."),
 ];
 

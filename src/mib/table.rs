@@ -85,6 +85,18 @@ pub const fn column<R: Rows>(
     Column { subid, name, syntax, units, description }.cell(cell)
 }
 
+/// A column of our own tables that is a level.
+#[must_use]
+pub const fn gauge<R: Rows>(
+    subid: u32,
+    name: &'static str,
+    units: &'static str,
+    description: &'static str,
+    cell: Cell<R>,
+) -> Cells<R> {
+    column(subid, name, Syntax::Gauge32, units, description, cell)
+}
+
 /// An index component of our own tables: number, descriptor, type, DESCRIPTION.
 #[must_use]
 pub const fn component(subid: u32, name: &'static str, syntax: Syntax, description: &'static str) -> Column {

@@ -15,11 +15,13 @@ pub mod error;
 pub mod figure;
 pub mod netlink;
 pub mod per_cpu;
+pub mod port_set;
 pub mod processes;
 pub mod read;
 pub mod seen;
 pub mod sockets;
 pub mod sockstat;
+pub mod timer;
 pub mod unwrapped;
 
 /// A decimal number without sign; `None` if the text is anything else or does not fit 64 bits.

@@ -24,6 +24,9 @@ const LONGEST_ROW: usize = 256;
 /// The largest file read whole. The counters of a recent kernel take about 6 KiB.
 const LARGEST_WHOLE: usize = 4 << 20;
 
+/// Room for a file of `sys`; the longest is a list of ports, of which the kernel takes a page at a time.
+const LARGEST_SYSCTL: usize = 16 << 10;
+
 /// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -162,12 +165,34 @@ pub fn whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
     if buffer.len() > LARGEST_WHOLE {
         return Err(ReadError::TooLarge { path: path.into(), limit });
     }
-    match buffer.last() {
+    is_whole(path, buffer)
+}
+
+/// Reads a file of `sys` with a single read and parses it: these files answer the first read with as much as there is
+/// room for, and every other one with nothing (`proc_sys_call_handler`, fs/proc/proc_sysctl.c, and its handlers).
+///
+/// # Errors
+/// As [`whole`], and if the parser fails.
+pub fn sysctl<T>(
+    path: &Path,
+    buffer: &mut Vec<u8>,
+    parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+) -> Result<T, ReadError> {
+    buffer.resize(LARGEST_SYSCTL, 0);
+    let read = open(path)?.read(buffer).map_err(|cause| io(path, cause))?;
+    buffer.truncate(read);
+    is_whole(path, buffer)?;
+    parse(buffer).map_err(|cause| malformed(path, cause))
+}
+
+/// Checks that a file is neither empty nor cut short.
+fn is_whole(path: &Path, contents: &[u8]) -> Result<(), ReadError> {
+    match contents.last() {
         None => Err(malformed(path, ParseError::new(0, Fault::Empty))),
         Some(b'\n') => Ok(()),
         // The last number may have lost digits and would be a different one.
         Some(_) => {
-            let line = 1 + memchr::memchr_iter(b'\n', buffer).count();
+            let line = 1 + memchr::memchr_iter(b'\n', contents).count();
             Err(malformed(path, ParseError::new(line, Fault::CutShort)))
         }
     }

@@ -96,7 +96,7 @@ const fn hex_table() -> [u8; 256] {
 }
 
 /// One to eight hex digits.
-fn hex(digits: &[u8]) -> Option<u32> {
+pub(super) fn hex(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 8 {
         return None;
     }
@@ -191,7 +191,8 @@ pub struct Head<'a> {
     pub local_port: u16,
     /// The kernel's number for the state.
     pub state: u8,
-    rest: &'a [u8],
+    /// The columns from tx_queue:rx_queue on.
+    pub(super) rest: &'a [u8],
 }
 
 /// Splits a row of a table with addresses of type `A`.
@@ -302,7 +303,7 @@ impl Head<'_> {
 
 /// A malformed column.
 #[cold]
-fn column(column: &'static str, found: &[u8]) -> Fault {
+pub(super) fn column(column: &'static str, found: &[u8]) -> Fault {
     Fault::Column { column, found: Excerpt::of(found) }
 }
 

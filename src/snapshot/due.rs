@@ -37,11 +37,11 @@ impl Snapshot {
     /// which count as fresh unless what was asked for is missing as a whole.
     #[must_use]
     pub fn stale(&self, touched: Touched, now: Instant) -> Vec<Job> {
-        let mut with_rows = None;
+        let mut detailed = None;
         let mut stale = Touched::default();
         for &id in SourceId::ALL.iter().filter(|id| touched.has(**id)) {
-            let with_rows = *with_rows.get_or_insert_with(|| self.with_rows());
-            if self.is_stale(id, touched, with_rows, now) {
+            let detailed = *detailed.get_or_insert_with(|| self.detailed());
+            if self.is_stale(id, touched, detailed, now) {
                 stale = stale.with(id);
             }
         }
@@ -51,24 +51,26 @@ impl Snapshot {
         ids.filter(first).map(|id| Job { id, detail: self.detail(id, touched, now) }).collect()
     }
 
-    fn is_stale(&self, id: SourceId, touched: Touched, with_rows: Touched, now: Instant) -> bool {
+    fn is_stale(&self, id: SourceId, touched: Touched, detailed: Touched, now: Instant) -> bool {
         let entry = self.entry(id);
         entry.is_wanted() && {
             let timing = entry.health().timing;
             let is_old = timing.is_none_or(|timing| timing.since_read(now) >= entry.max_age(&self.ages));
             let rest = if self.rests { entry.rest(now) } else { Duration::ZERO };
-            (is_old && rest.is_zero()) || entry.lacks(touched.has_rows(id), touched, with_rows)
+            (is_old && rest.is_zero()) || entry.lacks(id, touched, detailed)
         }
     }
 
     /// Reads rows with every reading of a source while somebody walks its tables; and always if they could not be read
-    /// while an answer waits, since a walk without them would find the tables empty.
+    /// while an answer waits, since a walk without them would find the tables empty. The same for peers.
     fn detail(&self, id: SourceId, touched: Touched, now: Instant) -> Detail {
         let entry = self.entry(id);
-        let wanted = entry.rows_wanted();
-        let walked = wanted.is_some_and(|wanted| now.saturating_duration_since(wanted) < ROWS_KEPT);
-        let rows = entry.may_have_rows() && (touched.has_rows(id) || walked || self.is_slow(id));
-        if rows { Detail::Rows } else { Detail::Counts }
+        let asked = |detail: Detail| {
+            let walked = |wanted: Instant| now.saturating_duration_since(wanted) < ROWS_KEPT;
+            touched.detail(id) >= detail || entry.wanted(detail).is_some_and(walked) || self.is_slow(id)
+        };
+        let more = [Detail::Rows, Detail::Peers].into_iter().filter(|detail| *detail <= entry.most());
+        more.into_iter().find(|detail| asked(*detail)).unwrap_or_default()
     }
 
     /// Whether reading the rows may take longer than an answer can wait (twice the time of counting, to be safe), or
@@ -90,8 +92,8 @@ impl Snapshot {
     #[must_use]
     pub fn second(&self) -> Vec<Job> {
         let ids = SourceId::ALL.iter().copied();
-        let slow = ids.filter(|id| self.entry(*id).may_have_rows() && self.is_slow(*id));
-        slow.map(|id| Job { id, detail: Detail::Rows }).collect()
+        let slow = ids.filter(|id| self.entry(*id).most() > Detail::Counts && self.is_slow(*id));
+        slow.map(|id| Job { id, detail: self.entry(id).most() }).collect()
     }
 
     /// Whether the latest reading of a source took less time than an answer waits.
@@ -101,19 +103,23 @@ impl Snapshot {
         timing.is_some_and(|timing| timing.refresh_time() < self.ages.answer_within)
     }
 
-    /// Notes that rows are asked for. They then stay for a while, also if another answer, which does without them,
-    /// comes before the one that waits for them.
+    /// Notes what is asked for besides counts. It then stays for a while, also if another answer, which does without it,
+    /// comes before the one that waits for it.
     pub fn want(&mut self, touched: Touched, now: Instant) {
-        for &id in SourceId::ALL.iter().filter(|id| touched.has_rows(**id)) {
-            self.entry_mut(id).want_rows(now);
+        for &id in SourceId::ALL {
+            match touched.detail(id) {
+                Detail::Counts => {}
+                detail => self.entry_mut(id).want(detail, now),
+            }
         }
     }
 
-    /// Drops rows that nobody has asked for in a while.
+    /// Drops what nobody has asked for in a while.
     pub fn drop_unused(&mut self, now: Instant) {
         for &id in SourceId::ALL {
-            if self.entry(id).has_rows() && self.detail(id, Touched::default(), now) == Detail::Counts {
-                self.entry_mut(id).drop_rows();
+            let detail = self.detail(id, Touched::default(), now);
+            if self.entry(id).detail() > detail {
+                self.entry_mut(id).drop_to(detail);
             }
         }
     }
@@ -212,7 +218,7 @@ mod tests {
     #[test]
     fn rows_that_are_missing_are_read_at_once_whatever_the_source_has_cost() {
         for id in [SourceId::Tcp, SourceId::Udp] {
-            let (now, rows) = (Instant::now(), Touched::default().with_rows(id));
+            let (now, rows) = (Instant::now(), Touched::default().with_detail(id, Detail::Rows));
             let mut snapshot = Snapshot::new(AGES);
             snapshot.accept(done(id, Detail::Counts, now, Duration::from_millis(300)));
             assert!(snapshot.stale(rows, now)[0].brings_rows());
@@ -237,14 +243,16 @@ mod tests {
     /// Cheap and costly readings alternate, and a manager starts a walk whenever the rows have just gone.
     #[test]
     fn walks_do_not_make_a_source_take_more_than_its_share() {
-        let (counts, rows) =
-            (Touched::default().with(SourceId::Tcp), Touched::default().with_rows(SourceId::Tcp));
+        let (counts, rows) = (
+            Touched::default().with(SourceId::Tcp),
+            Touched::default().with_detail(SourceId::Tcp, Detail::Rows),
+        );
         for (dear, cheap) in [(3_000, 100), (400, 400), (390, 10)] {
             let [dear, cheap] = [dear, cheap].map(Duration::from_millis);
             let (mut snapshot, begun) = (Snapshot::new(AGES), Instant::now());
             let (mut spent, mut walks, mut empty) = (Duration::ZERO, 0, 0);
             for now in (0..36_000).map(|tenth| begun + Duration::from_millis(100 * tenth)) {
-                let has_rows = snapshot.with_rows().has_rows(SourceId::Tcp);
+                let has_rows = snapshot.entry(SourceId::Tcp).detail() == Detail::Rows;
                 let touched = if has_rows { counts } else { rows };
                 snapshot.want(touched, now);
                 if let [job] = snapshot.stale(touched, now)[..] {
@@ -253,7 +261,7 @@ mod tests {
                     spent += cost;
                 }
                 walks += usize::from(!has_rows);
-                empty += usize::from(!has_rows && !snapshot.with_rows().has_rows(SourceId::Tcp));
+                empty += usize::from(!has_rows && snapshot.entry(SourceId::Tcp).detail() != Detail::Rows);
                 snapshot.drop_unused(now);
             }
             assert_eq!(empty, 0, "of {walks} walks");
@@ -272,7 +280,7 @@ mod tests {
         let listeners = Touched::default().with(SourceId::Processes).with(SourceId::Tcp);
         snapshot.accept(done(SourceId::Tcp, Detail::Counts, now, Duration::ZERO));
         assert_eq!(ids(&snapshot.stale(listeners, now)), [], "they rest");
-        let udp = Touched::default().with(SourceId::Processes).with_rows(SourceId::Udp);
+        let udp = Touched::default().with(SourceId::Processes).with_detail(SourceId::Udp, Detail::Rows);
         assert_eq!(ids(&snapshot.stale(udp, now)), [SourceId::Processes]);
         let job = Job { id: SourceId::Processes, detail: Detail::Counts };
         let searched = snapshot.begin(job)(&ProcRoot::new("/nowhere"));
@@ -284,7 +292,10 @@ mod tests {
     fn tcp_and_udp_are_read_apart() {
         let snapshot = Snapshot::new(AGES);
         for id in [SourceId::Tcp, SourceId::Udp] {
-            assert_eq!(ids(&snapshot.stale(Touched::default().with_rows(id), Instant::now())), [id]);
+            assert_eq!(
+                ids(&snapshot.stale(Touched::default().with_detail(id, Detail::Rows), Instant::now())),
+                [id]
+            );
         }
     }
 
@@ -296,7 +307,7 @@ mod tests {
         let first = [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp];
         assert_eq!(ids(&snapshot.first()), first);
         for id in [SourceId::Tcp, SourceId::Udp] {
-            let touched = Touched::default().with_rows(id).with(SourceId::Processes);
+            let touched = Touched::default().with_detail(id, Detail::Rows).with(SourceId::Processes);
             assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [id]);
             snapshot.accept(Snapshot::new(AGES).begin(Job { id, detail: Detail::Rows })(&root));
             assert_eq!(ids(&snapshot.stale(touched, Instant::now())), [SourceId::Processes]);
@@ -329,8 +340,8 @@ mod tests {
         let root = ProcRoot::new("/proc");
         let mut snapshot = Snapshot::new(AGES);
         let listeners = Touched::default().with(SourceId::Tcp).with(SourceId::Processes);
-        let tcp = listeners.with_rows(SourceId::Tcp);
-        let udp = Touched::default().with_rows(SourceId::Udp).with(SourceId::Processes);
+        let tcp = listeners.with_detail(SourceId::Tcp, Detail::Rows);
+        let udp = Touched::default().with_detail(SourceId::Udp, Detail::Rows).with(SourceId::Processes);
         for touched in [listeners, tcp, udp] {
             assert!(!snapshot.stale(touched, Instant::now()).is_empty());
             snapshot.refresh_now(touched, &root);
@@ -349,7 +360,7 @@ mod tests {
         let mut snapshot = Snapshot::new(AGES);
         let counts = Touched::default().with(SourceId::Tcp).with(SourceId::Udp);
         snapshot.refresh_now(counts, &root);
-        let rows = Touched::default().with_rows(SourceId::Tcp);
+        let rows = Touched::default().with_detail(SourceId::Tcp, Detail::Rows);
         let now = Instant::now();
         let jobs = snapshot.stale(rows, now);
         assert!(ids(&jobs) == [SourceId::Tcp] && jobs[0].brings_rows());
@@ -367,18 +378,40 @@ mod tests {
         assert_eq!(has_rows(&snapshot), (false, false));
     }
 
+    /// Peers cost less than rows and more than counts, and stay as long as rows do.
+    #[test]
+    fn peers_are_read_for_whoever_asks_for_them() {
+        let (id, now) = (SourceId::Tcp, Instant::now());
+        let mut snapshot = Snapshot::new(AGES);
+        let touched = |detail| Touched::default().with_detail(id, detail);
+        snapshot.accept(done(id, Detail::Counts, now, Duration::ZERO));
+        assert_eq!(snapshot.stale(touched(Detail::Counts), now), []);
+        assert_eq!(snapshot.stale(touched(Detail::Peers), now), [Job { id, detail: Detail::Peers }]);
+        snapshot.want(touched(Detail::Peers), now);
+        snapshot.accept(done(id, Detail::Rows, now, Duration::ZERO));
+        assert_eq!(snapshot.stale(touched(Detail::Peers), now), []);
+        snapshot.drop_unused(now);
+        assert_eq!(snapshot.entry(id).detail(), Detail::Peers, "nobody asked for rows");
+        let later = now + Duration::from_secs(6);
+        assert_eq!(snapshot.stale(touched(Detail::Counts), later), [Job { id, detail: Detail::Peers }]);
+        snapshot.drop_unused(now + ROWS_KEPT);
+        assert_eq!(snapshot.entry(id).detail(), Detail::Counts);
+    }
+
     /// A request for counts waits for the same reading and is answered first.
     #[test]
     fn rows_that_a_request_waits_for_stay_whoever_is_answered_before_it() {
         let mut snapshot = Snapshot::new(AGES);
-        let (counts, rows) =
-            (Touched::default().with(SourceId::Tcp), Touched::default().with_rows(SourceId::Tcp));
+        let (counts, rows) = (
+            Touched::default().with(SourceId::Tcp),
+            Touched::default().with_detail(SourceId::Tcp, Detail::Rows),
+        );
         let now = Instant::now();
         snapshot.want(rows, now);
         assert!(snapshot.stale(counts, now)[0].brings_rows(), "whoever of them begins the reading");
         snapshot.accept(done(SourceId::Tcp, Detail::Rows, now, Duration::ZERO));
         snapshot.drop_unused(now);
-        assert!(snapshot.with_rows().has_rows(SourceId::Tcp));
+        assert_eq!(snapshot.entry(SourceId::Tcp).detail(), Detail::Rows);
     }
 
     #[test]
@@ -394,7 +427,7 @@ mod tests {
         assert!(second.id == SourceId::Tcp && second.brings_rows());
         let counts = Touched::default().with(SourceId::Tcp);
         assert!(snapshot.stale(counts, now + Duration::from_secs(6))[0].brings_rows());
-        snapshot.refresh_now(Touched::default().with_rows(SourceId::Tcp), &root);
+        snapshot.refresh_now(Touched::default().with_detail(SourceId::Tcp, Detail::Rows), &root);
         // Fast again: rows that nobody walks may be dropped.
         snapshot.drop_unused(Instant::now());
         assert!(snapshot.second().is_empty() && snapshot.tcp.data().unwrap().rows.is_none());

@@ -29,8 +29,8 @@ pub struct Latest<S: Source> {
     /// What is wrong, as text: several problems joined.
     problem: Option<String>,
     notes: Notes,
-    /// When its rows were last asked for.
-    rows_wanted: Option<Instant>,
+    /// When each level of detail was last asked for.
+    wanted: [Option<Instant>; 3],
 }
 
 impl<S: Source> Default for Latest<S> {
@@ -44,7 +44,7 @@ impl<S: Source> Default for Latest<S> {
             failures: 0,
             problem: None,
             notes: Notes::default(),
-            rows_wanted: None,
+            wanted: [None; 3],
         }
     }
 }
@@ -162,18 +162,18 @@ pub trait AnySource {
     fn after(&self) -> &'static [SourceId];
     /// See [`Source::AT_START`].
     fn is_read_at_start(&self) -> bool;
-    /// Whether rows were asked for and it has none, or see [`Source::lacks`].
-    fn lacks(&self, rows: bool, touched: Touched, with_rows: Touched) -> bool;
-    /// Whether it has rows now.
-    fn has_rows(&self) -> bool;
-    /// See [`Source::HAS_ROWS`].
-    fn may_have_rows(&self) -> bool;
-    /// When its rows were last asked for.
-    fn rows_wanted(&self) -> Option<Instant>;
-    /// Notes that its rows are asked for.
-    fn want_rows(&mut self, now: Instant);
-    /// Drops its rows.
-    fn drop_rows(&mut self);
+    /// Whether it has less than what was touched, or see [`Source::lacks`].
+    fn lacks(&self, id: SourceId, touched: Touched, detailed: Touched) -> bool;
+    /// See [`Source::detail`].
+    fn detail(&self) -> Detail;
+    /// See [`Source::MOST`].
+    fn most(&self) -> Detail;
+    /// When a level of detail was last asked for.
+    fn wanted(&self, detail: Detail) -> Option<Instant>;
+    /// Notes that so much is asked for.
+    fn want(&mut self, detail: Detail, now: Instant);
+    /// Drops what is more than this.
+    fn drop_to(&mut self, detail: Detail);
     /// See [`Source::inodes`].
     fn inodes(&self, into: &mut Vec<u64>);
     /// Prepares a reading.
@@ -223,30 +223,33 @@ impl<S: Source> AnySource for Latest<S> {
         S::AT_START
     }
 
-    fn lacks(&self, rows: bool, touched: Touched, with_rows: Touched) -> bool {
-        (rows && S::HAS_ROWS && self.data.as_ref().is_some_and(|data| !data.has_rows()))
-            || S::lacks(&self.memory, touched, with_rows)
+    fn lacks(&self, id: SourceId, touched: Touched, detailed: Touched) -> bool {
+        let asked = touched.detail(id).min(S::MOST);
+        self.data.as_ref().is_some_and(|data| data.detail() < asked)
+            || S::lacks(&self.memory, touched, detailed)
     }
 
-    fn has_rows(&self) -> bool {
-        self.data.as_ref().is_some_and(S::has_rows)
+    fn detail(&self) -> Detail {
+        self.data.as_ref().map_or(Detail::Counts, S::detail)
     }
 
-    fn may_have_rows(&self) -> bool {
-        S::HAS_ROWS
+    fn most(&self) -> Detail {
+        S::MOST
     }
 
-    fn rows_wanted(&self) -> Option<Instant> {
-        self.rows_wanted
+    fn wanted(&self, detail: Detail) -> Option<Instant> {
+        self.wanted.get(detail as usize).copied().flatten()
     }
 
-    fn want_rows(&mut self, now: Instant) {
-        self.rows_wanted = Some(now);
+    fn want(&mut self, detail: Detail, now: Instant) {
+        if let Some(wanted) = self.wanted.get_mut(detail as usize) {
+            *wanted = Some(now);
+        }
     }
 
-    fn drop_rows(&mut self) {
-        self.rows_wanted = None;
-        self.data.iter_mut().for_each(S::drop_rows);
+    fn drop_to(&mut self, detail: Detail) {
+        self.wanted.iter_mut().skip(detail as usize + 1).for_each(|wanted| *wanted = None);
+        self.data.iter_mut().for_each(|data| data.drop_to(detail));
     }
 
     fn inodes(&self, into: &mut Vec<u64>) {
@@ -394,7 +397,7 @@ mod tests {
         let mut source = Latest::<Number>::default();
         let now = Instant::now();
         let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
-        let others = Others { with_rows: Touched::default(), inodes: &Vec::new };
+        let others = Others { detailed: Touched::default(), inodes: &Vec::new };
         let begun = Latest::<super::super::sockstat::Sockstat>::default();
         let done = begun.begin(SourceId::Sockstat, Detail::Counts, &others)(&ProcRoot::new("/nowhere"));
         put(&mut source, timing, Some(1), None, vec![]);

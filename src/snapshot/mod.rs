@@ -8,15 +8,16 @@
 
 pub mod counters;
 pub mod counts;
+pub mod destinations;
 mod detail;
 mod due;
 pub mod instances;
 mod latest;
 pub mod notes;
-pub mod ports;
 pub mod problem;
 pub mod processes;
 pub mod resets;
+pub mod services;
 pub mod sockets;
 pub mod sockstat;
 pub mod source;

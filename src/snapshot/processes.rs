@@ -52,13 +52,13 @@ impl Source for Processes {
         self.owners.is_complete()
     }
 
-    fn lacks(searched: &Touched, touched: Touched, with_rows: Touched) -> bool {
-        touched.has_rows_of(with_rows, *searched)
+    fn lacks(searched: &Touched, touched: Touched, detailed: Touched) -> bool {
+        touched.has_rows_of(detailed, *searched)
     }
 
     fn known(latest: Option<&Self>, _: &Touched, others: &Others<'_>) -> Known {
         let owners = latest.map(|latest| Arc::clone(&latest.owners));
-        Known { owners, wanted: (others.inodes)(), rows: others.with_rows }
+        Known { owners, wanted: (others.inodes)(), rows: others.detailed }
     }
 
     fn read(root: &ProcRoot, _: Detail, known: Known) -> Reading<Self> {
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn the_next_reading_builds_on_the_one_before() {
         let others = |inodes: Vec<u64>| {
-            let others = Others { with_rows: Touched::default(), inodes: &|| inodes.clone() };
+            let others = Others { detailed: Touched::default(), inodes: &|| inodes.clone() };
             Processes::known(None, &Touched::default(), &others)
         };
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -87,7 +87,7 @@ mod tests {
         let reading = Processes::read(&ProcRoot::new("/proc"), Detail::Counts, others(vec![inode]));
         let processes = reading.data.unwrap();
         assert_eq!(processes.of(inode), Some(std::process::id()));
-        let next = Others { with_rows: Touched::default(), inodes: &Vec::new };
+        let next = Others { detailed: Touched::default(), inodes: &Vec::new };
         let known = Processes::known(Some(&processes), &Touched::default(), &next);
         assert_eq!(known.owners.unwrap().of(inode), Some(std::process::id()));
     }

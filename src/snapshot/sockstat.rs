@@ -52,7 +52,7 @@ impl Sockstat {
             let Some(path) = root.sysctl_ipv4(file) else {
                 continue;
             };
-            match read::parsed(&path, &mut buffer, numbers) {
+            match read::sysctl(&path, &mut buffer, numbers) {
                 Ok(numbers) => {
                     let limits: Vec<_> =
                         numbers.iter().map(|number| number.as_level(width).count()).collect();

@@ -67,8 +67,8 @@ pub struct Reading<S: Source> {
 
 /// What a source learns about the others when its reading starts.
 pub struct Others<'a> {
-    /// The sources that have rows now.
-    pub with_rows: Touched,
+    /// How much each of them has now.
+    pub detailed: Touched,
     /// The inodes of all sources' sockets whose processes may be asked for.
     pub inodes: &'a dyn Fn() -> Vec<u64>,
 }
@@ -87,8 +87,8 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
     const AT_START: bool = true;
     /// Whether it is read below the root, and void once the root changes.
     const OF_ROOT: bool = true;
-    /// Whether it can return rows besides its figures, which cost more and are read when a table is walked.
-    const HAS_ROWS: bool = false;
+    /// The most that a reading can return: what is more than counts costs more, and is read when somebody asks for it.
+    const MOST: Detail = Detail::Counts;
 
     /// What stays from one reading to the next.
     type Memory: fmt::Debug + Default + Send;
@@ -108,8 +108,8 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
         true
     }
 
-    /// Whether it lacks something touched (present rows of other sources), and so is due whatever its age.
-    fn lacks(_memory: &Self::Memory, _touched: Touched, _with_rows: Touched) -> bool {
+    /// Whether it lacks something touched (what other sources have now), and so is due whatever its age.
+    fn lacks(_memory: &Self::Memory, _touched: Touched, _detailed: Touched) -> bool {
         false
     }
 
@@ -134,13 +134,13 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
         *memory = Self::Memory::default();
     }
 
-    /// Whether it has rows now.
-    fn has_rows(&self) -> bool {
-        false
+    /// How much it has now.
+    fn detail(&self) -> Detail {
+        Detail::Counts
     }
 
-    /// Drops its rows.
-    fn drop_rows(&mut self) {}
+    /// Drops what is more than this.
+    fn drop_to(&mut self, _detail: Detail) {}
 
     /// Appends the inodes of its sockets whose processes may be asked for, 0 for sockets that no process holds.
     fn inodes(&self, _into: &mut Vec<u64>) {}

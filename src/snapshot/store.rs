@@ -132,10 +132,10 @@ impl Snapshot {
         SourceId::ALL.iter().filter_map(|id| self.entry(*id).health().problem)
     }
 
-    /// The sources that have rows now.
-    pub(super) fn with_rows(&self) -> Touched {
-        let ids = SourceId::ALL.iter().filter(|id| self.entry(**id).has_rows());
-        ids.fold(Touched::default(), |touched, id| touched.with_rows(*id))
+    /// How much each source has now.
+    pub(super) fn detailed(&self) -> Touched {
+        let ids = SourceId::ALL.iter();
+        ids.fold(Touched::default(), |all, id| all.with_detail(*id, self.entry(*id).detail()))
     }
 
     /// What a source learns about the others.
@@ -147,7 +147,7 @@ impl Snapshot {
             }
             inodes
         };
-        tell(&Others { with_rows: self.with_rows(), inodes: &inodes })
+        tell(&Others { detailed: self.detailed(), inodes: &inodes })
     }
 
     /// Stores a reading and returns what is new to report about it.

@@ -1,5 +1,5 @@
-//! The source `tcp`: sockets by state, by port and by listener, counted as net/tcp and net/tcp6 stream past, and their
-//! rows when somebody walks a table of them.
+//! The source `tcp`: sockets by state, by listener and by service, counted as net/tcp and net/tcp6 stream past; where
+//! they go, and their rows, when somebody asks for them.
 //!
 //! Each read returns a page, for which the kernel walks the sockets of a hash bucket from its first. A secret spreads
 //! connections over the buckets, but not listeners: those that share an endpoint share a bucket, and before Linux 5.19
@@ -7,14 +7,16 @@
 //! abandoned at some point.
 
 use super::counts::StateCounts;
+use super::destinations::{self, Destinations};
 use super::detail::Detail;
 use super::notes::Note;
-use super::ports::Ports;
 use super::problem::Problem;
+use super::services::{Ports, Service, is_connection};
 use super::sockets::{Families, SocketRow, SocketRows, in_order, keep, plus};
 use super::source::{MaxAges, Others, Reading, Source};
 use crate::proc::cpu::Stopwatch;
 use crate::proc::error::{Fault, ParseError};
+use crate::proc::port_set::{self, EphemeralPorts, PortSet};
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::sockets::{Address, Endpoint, Head, TcpState, V4, V6, head, header, identity};
 use std::collections::HashMap;
@@ -54,13 +56,25 @@ pub struct Tcp {
     /// Listeners by endpoint.
     pub listeners6: Vec<Listener<V6>>,
     /// The sockets of every local port that has a listener, by port; empty unless both tables were read.
-    pub ports: Vec<(u16, StateCounts)>,
+    pub services: Vec<Service>,
+    /// Present when asked for, if both tables were read.
+    pub destinations: Option<Destinations>,
     /// Present when asked for.
     pub rows: Option<SocketRows>,
+    /// How much was asked for.
+    pub detail: Detail,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// Figures that were below zero.
     pub notes: Vec<Note>,
+}
+
+/// What both tables add to.
+#[derive(Debug)]
+struct Both {
+    ports: Ports,
+    /// Where connections go, if that is asked for.
+    destinations: Option<destinations::Counting>,
 }
 
 /// What reading one TCP table returns.
@@ -68,6 +82,8 @@ pub struct Tcp {
 struct Counted<A> {
     counts: StateCounts,
     listeners: HashMap<Endpoint<A>, Listener<A>>,
+    /// The ports of the listeners, which the kernel lists before all connections (`tcp_seq_start`).
+    listening: PortSet,
     rows: Vec<SocketRow<A>>,
     /// Rows in a state no MIB knows: the first such state, for the report.
     unknown_state: Option<u8>,
@@ -82,25 +98,57 @@ impl Tcp {
 
     /// Each of the two files has this budget, so that a slow one does not take the other's.
     fn read_within(budget: Duration, root: &ProcRoot, families: Families, detail: Detail) -> Self {
-        let (mut this, mut ports) = (Self::default(), Ports::default());
-        let mut rows = SocketRows::default();
+        let (mut this, mut rows) = (Self::default(), SocketRows::default());
+        let destinations = detail >= Detail::Peers && families == Families::BOTH;
+        let destinations = destinations.then(|| destinations::Counting::new(this.ephemeral_ports(root)));
+        let mut both = Both { ports: Ports::default(), destinations };
         if families.ipv4 {
-            if let Some(table) = this.table(budget, root, "tcp", detail, &mut ports) {
+            if let Some(table) = this.table(budget, root, "tcp", detail, &mut both) {
                 (this.ipv4, this.listeners4, rows.ipv4) = table;
             }
         }
         if families.ipv6 {
-            if let Some(table) = this.table(budget, root, "tcp6", detail, &mut ports) {
+            if let Some(table) = this.table(budget, root, "tcp6", detail, &mut both) {
                 (this.ipv6, this.listeners6, rows.ipv6) = table;
             }
         }
         if this.ipv4.is_some() && this.ipv6.is_some() {
             let listening = this.listeners4.iter().map(|listener| listener.endpoint.port);
             let listening = listening.chain(this.listeners6.iter().map(|listener| listener.endpoint.port));
-            this.ports = ports.of(listening.collect());
+            this.services = both.ports.of(listening.collect());
+            let is_below = |one: &Service| one.load.unread.is_none() || one.load.unsent.is_none();
+            if this.services.iter().any(is_below) {
+                this.notes.push(Note::below_zero("a queue of a TCP connection"));
+            }
+            match both.destinations.map(destinations::Counting::largest).transpose() {
+                Ok(destinations) => this.destinations = destinations,
+                Err(cause) => this.problems.push(Problem::NoMemory { path: root.net("tcp"), cause }),
+            }
         }
         this.rows = (detail == Detail::Rows).then_some(rows);
+        this.detail = detail;
         this
+    }
+
+    /// The ports that connect(2) chooses from; `None` where the kernel does not say.
+    fn ephemeral_ports(&mut self, root: &ProcRoot) -> Option<EphemeralPorts> {
+        let (range, reserved) =
+            (root.sysctl_ipv4("ip_local_port_range")?, root.sysctl_ipv4("ip_local_reserved_ports")?);
+        let mut buffer = Vec::new();
+        let range = read::sysctl(&range, &mut buffer, port_set::range);
+        // Linux 2.6.35 is the first that has reserved ports.
+        let reserved = match read::sysctl(&reserved, &mut buffer, port_set::reserved) {
+            Err(error) if error.is_absent() => Ok(PortSet::default()),
+            reserved => reserved,
+        };
+        match (range, reserved) {
+            (Ok(range), Ok(reserved)) => Some(EphemeralPorts::new(range, &reserved)),
+            (range, reserved) => {
+                let errors = range.err().into_iter().chain(reserved.err());
+                self.problems.extend(errors.filter(|error| !error.is_absent()).map(Problem::from));
+                None
+            }
+        }
     }
 
     /// The inodes of the listeners, and of all sockets whose rows were read; 0 if no process holds the socket.
@@ -119,11 +167,12 @@ impl Tcp {
         root: &ProcRoot,
         file: &str,
         detail: Detail,
-        ports: &mut Ports,
+        both: &mut Both,
     ) -> Option<(Option<StateCounts>, Vec<Listener<A>>, Vec<SocketRow<A>>)> {
         let mut table = Counted::<A> {
             counts: StateCounts::default(),
             listeners: HashMap::new(),
+            listening: PortSet::default(),
             rows: Vec::new(),
             unknown_state: None,
         };
@@ -136,7 +185,7 @@ impl Tcp {
             if number % LINES == 0 && stopwatch.spent() >= budget {
                 return Err(ParseError::new(number, Fault::TooSlow));
             }
-            table.row(line, detail, ports).map_err(|fault| ParseError::new(number, fault))
+            table.row(line, detail, both).map_err(|fault| ParseError::new(number, fault))
         });
         match outcome {
             Ok(()) => {}
@@ -168,7 +217,7 @@ impl Tcp {
 
 impl<A: Address> Counted<A> {
     #[inline]
-    fn row(&mut self, line: &[u8], detail: Detail, ports: &mut Ports) -> Result<(), Fault> {
+    fn row(&mut self, line: &[u8], detail: Detail, both: &mut Both) -> Result<(), Fault> {
         let head = head::<A>(line)?;
         let Some(state) = TcpState::from_kernel(head.state) else {
             // TCP_BOUND_INACTIVE (13) is a socket that is only bound: no connection, and nothing to report.
@@ -178,9 +227,14 @@ impl<A: Address> Counted<A> {
             return Ok(());
         };
         self.counts.add(state, 1);
-        ports.add(head.local_port, state);
+        both.ports.add(&head, state)?;
         if state == TcpState::Listen {
             self.listener(&head)?;
+        }
+        if let Some(destinations) = &mut both.destinations {
+            if is_connection(state) && !self.listening.contains(head.local_port) {
+                destinations.count::<A>(&head, state)?;
+            }
         }
         if detail == Detail::Rows {
             keep(&mut self.rows, SocketRow::of(&head, state.number())?)?;
@@ -190,6 +244,7 @@ impl<A: Address> Counted<A> {
 
     fn listener(&mut self, head: &Head<'_>) -> Result<(), Fault> {
         let endpoint = head.local()?;
+        self.listening.insert(head.local_port);
         let (_, accept_queue) = head.queues()?;
         let inode = head.inode()?;
         let listener = self.listeners.entry(endpoint).or_insert(Listener {
@@ -207,7 +262,7 @@ impl<A: Address> Counted<A> {
 impl Source for Tcp {
     const NAME: &'static str = "tcp";
     const READ_FROM: &'static str = "net/tcp, net/tcp6";
-    const HAS_ROWS: bool = true;
+    const MOST: Detail = Detail::Rows;
     type Memory = ();
     type Known = ();
 
@@ -223,12 +278,14 @@ impl Source for Tcp {
         Reading { data: Some(this), problems, notes, memory: None }
     }
 
-    fn has_rows(&self) -> bool {
-        self.rows.is_some()
+    fn detail(&self) -> Detail {
+        self.detail
     }
 
-    fn drop_rows(&mut self) {
-        self.rows = None;
+    fn drop_to(&mut self, detail: Detail) {
+        self.detail = self.detail.min(detail);
+        self.rows.take_if(|_| detail < Detail::Rows);
+        self.destinations.take_if(|_| detail < Detail::Peers);
     }
 
     fn inodes(&self, into: &mut Vec<u64>) {
@@ -280,7 +337,9 @@ mod tests {
         assert_eq!(sockets.ipv6, Some(StateCounts::default()));
         let [listener] = sockets.listeners4[..] else { panic!("{:?}", sockets.listeners4) };
         assert_eq!((listener.accept_queue, listener.sockets, listener.inode), (Some(7), 2, 11));
-        let [(80, port)] = sockets.ports[..] else { panic!("{:?}", sockets.ports) };
+        let [Service { port: 80, states: port, .. }] = sockets.services[..] else {
+            panic!("{:?}", sockets.services)
+        };
         assert_eq!((port.get(TcpState::Listen), port.get(TcpState::Established)), (2, 1));
         assert!(sockets.rows.is_none());
         assert!(sockets.problems.is_empty(), "{:?}", sockets.problems);
@@ -298,20 +357,22 @@ mod tests {
         let net = tree.path().join("1/net");
         std::fs::write(net.join("tcp6"), &six).unwrap();
         let read = |families| Tcp::read(&root, families, Detail::Counts);
-        let [(80, port)] = read(Families::BOTH).ports[..] else { panic!("not one port") };
+        let [Service { port: 80, states: port, .. }] = read(Families::BOTH).services[..] else {
+            panic!("not one port")
+        };
         assert_eq!(port.get(TcpState::Listen), 2);
         for families in [Families { ipv4: true, ipv6: false }, Families { ipv4: false, ipv6: true }] {
-            assert_eq!(read(families).ports, []);
+            assert_eq!(read(families).services, []);
         }
         for file in ["tcp", "tcp6"] {
             let path = net.join(file);
             let good = std::fs::read_to_string(&path).unwrap();
             std::fs::write(&path, good.clone() + "cut").unwrap();
             let tcp = read(Families::BOTH);
-            assert_eq!((tcp.ports.len(), tcp.listeners4.len() + tcp.listeners6.len()), (0, 1), "{file}");
+            assert_eq!((tcp.services.len(), tcp.listeners4.len() + tcp.listeners6.len()), (0, 1), "{file}");
             std::fs::write(&path, good).unwrap();
         }
-        assert_eq!(read(Families::BOTH).ports.len(), 1);
+        assert_eq!(read(Families::BOTH).services.len(), 1);
     }
 
     #[test]
@@ -327,6 +388,33 @@ mod tests {
             rows.ipv4.iter().map(|row| (row.local().port, row.remote().port, row.state)).collect();
         // The connection went from established to timeWait while the table was being read.
         assert_eq!(seen, [(80, 0, 2), (80, 0xA000, 11), (81, 0, 2)]);
+    }
+
+    /// Beside ports of listeners of the other family, unknown ports and queues below zero.
+    #[test]
+    fn services_and_destinations_are_those_of_the_rows() {
+        let (tree, root) = tcp(&[
+            (LOCAL, NOBODY, 10, 0, 5),
+            (LOCAL, "0200007F:A000", 1, 7, 6),
+            (LOCAL, "0200007F:A001", 8, u32::MAX, 7),
+            ("0100007F:A000", "0200007F:01BB", 8, 3, 8),
+            ("0100007F:A001", "0200007F:01BB", 2, 0, 9),
+        ]);
+        let sockets = Tcp::read(&root, Families::BOTH, Detail::Peers);
+        let [service] = sockets.services[..] else { panic!("{:?}", sockets.services) };
+        assert_eq!((service.port, service.connections(), service.load.unread), (80, 2, None));
+        assert_eq!((service.load.unsent, service.load.zero_window), (Some(0), 0));
+        let told: Vec<_> = sockets.notes.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["a queue of a TCP connection was below zero"]);
+        let [row] = sockets.destinations.as_ref().unwrap().rows[..] else {
+            panic!("{:?}", sockets.destinations)
+        };
+        assert_eq!((row.endpoint.to_string().as_str(), row.sockets), ("127.0.0.2:443", 2));
+        assert_eq!((row.syn_sent, row.close_wait, row.ephemeral_percent), (1, 1, None));
+        assert_eq!(Tcp::read(&root, Families::BOTH, Detail::Counts).destinations, None);
+        // Half of the sockets would be a wrong number.
+        std::fs::write(tree.path().join("1/net/tcp6"), "cut").unwrap();
+        assert_eq!(Tcp::read(&root, Families::BOTH, Detail::Rows).destinations, None);
     }
 
     /// A queue below zero affects only the sum that it is part of.
@@ -369,7 +457,7 @@ mod tests {
             "{:?}",
             given_up.problems
         );
-        assert!(given_up.ipv4.is_none() && given_up.listeners4.is_empty() && given_up.ports.is_empty());
+        assert!(given_up.ipv4.is_none() && given_up.listeners4.is_empty() && given_up.services.is_empty());
         assert!(given_up.rows.is_some_and(|rows| rows.ipv4.is_empty() && rows.ipv6.len() == 1));
         assert_eq!(given_up.ipv6.unwrap().get(TcpState::Listen), 1);
         let read = read(BUDGET);
@@ -391,7 +479,7 @@ mod tests {
             std::fs::write(&path, bad).unwrap();
             let sockets = Tcp::read(&root, Families::BOTH, Detail::Rows);
             assert!(sockets.problems[0].to_string().contains(told), "{:?}", sockets.problems);
-            assert!(sockets.ipv4.is_none() && sockets.ports.is_empty() && sockets.listeners4.is_empty());
+            assert!(sockets.ipv4.is_none() && sockets.services.is_empty() && sockets.listeners4.is_empty());
             assert!(sockets.ipv6.is_some());
         }
     }

@@ -1,5 +1,7 @@
 //! The list of sources, and which of them an answer used.
 
+use super::detail::Detail;
+
 /// The only list of the sources: a name here, the name of its field in [`super::Snapshot`], and the type that
 /// implements [`super::source::Source`]. Everything else that exists once per source is generated from it.
 macro_rules! each_source {
@@ -38,7 +40,9 @@ each_source!(ids);
 pub struct Touched {
     /// Bits by [`SourceId`].
     sources: u32,
-    /// The same, for sources whose rows were wanted, not only their counts.
+    /// The same, for sources of which more than counts was wanted.
+    peers: u32,
+    /// The same, for sources whose rows were wanted.
     rows: u32,
 }
 
@@ -49,18 +53,25 @@ impl Touched {
         Self { sources: self.sources | 1 << id as u32, ..self }
     }
 
-    /// Notes a source and its rows.
+    /// Notes a source and how much of it.
     #[must_use]
-    pub fn with_rows(self, id: SourceId) -> Self {
-        Self { rows: self.rows | 1 << id as u32, ..self.with(id) }
+    pub fn with_detail(self, id: SourceId, detail: Detail) -> Self {
+        let bit = |level: Detail| u32::from(detail >= level) << id as u32;
+        let (peers, rows) = (self.peers | bit(Detail::Peers), self.rows | bit(Detail::Rows));
+        Self { peers, rows, ..self.with(id) }
     }
 
     pub(super) fn has(self, id: SourceId) -> bool {
         self.sources & (1 << id as u32) != 0
     }
 
-    pub(super) fn has_rows(self, id: SourceId) -> bool {
-        self.rows & (1 << id as u32) != 0
+    /// How much of a source was noted.
+    pub(super) fn detail(self, id: SourceId) -> Detail {
+        match 1 << id as u32 {
+            bit if self.rows & bit != 0 => Detail::Rows,
+            bit if self.peers & bit != 0 => Detail::Peers,
+            _ => Detail::Counts,
+        }
     }
 
     /// Whether rows of a source were noted in both `self` and `there`, but not in `but_not`.

@@ -325,7 +325,7 @@ impl Source for Udp {
     const NAME: &'static str = "udp";
     const READ_FROM: &'static str =
         "net/udp, net/udp6; where there are so many sockets that these are slow, sock_diag or net/sockstat";
-    const HAS_ROWS: bool = true;
+    const MOST: Detail = Detail::Rows;
     /// How sockets were last counted, and what was too slow.
     type Memory = (Way, TooSlow);
     type Known = TooSlow;
@@ -356,12 +356,12 @@ impl Source for Udp {
         news
     }
 
-    fn has_rows(&self) -> bool {
-        self.rows.is_some()
+    fn detail(&self) -> Detail {
+        if self.rows.is_some() { Detail::Rows } else { Detail::Counts }
     }
 
-    fn drop_rows(&mut self) {
-        self.rows = None;
+    fn drop_to(&mut self, detail: Detail) {
+        self.rows.take_if(|_| detail < Detail::Rows);
     }
 
     fn inodes(&self, into: &mut Vec<u64>) {

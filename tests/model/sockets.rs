@@ -38,6 +38,8 @@ pub struct Socket {
     receive: u32,
     inode: u64,
     drops: u64,
+    /// The number of the timer, and how often something was sent again.
+    timer: (u8, u32),
 }
 
 fn pick<T: Copy>(from: &[T], number: u8) -> T {
@@ -65,6 +67,7 @@ impl Socket {
             receive: pick(&[0, 3, i32::MAX as u32, 1 << 31], rest),
             inode: pick(&[0, 5, 5 + (1 << 32), 7, u64::MAX], rest),
             drops: pick(&[0, 0, 0, 12, u64::MAX], rest >> 4),
+            timer: pick(&[(0, 0), (1, 0), (1, 1), (1, 5), (2, 0), (3, 7), (4, 2)], local.wrapping_add(rest)),
         }
     }
 
@@ -78,12 +81,14 @@ impl Socket {
             words.map(|word| format!("{word:08X}")).collect::<String>() + &format!(":{:04X}", end.port())
         };
         format!(
-            "{slot:4}: {} {} {:02X} {:08X}:{:08X} 00:00000000 00000000     0        0 {} 2 0000000000000000 {}\n",
+            "{slot:4}: {} {} {:02X} {:08X}:{:08X} {:02X}:00000000 {:08X}     0        0 {} 2 0000000000000000 {}\n",
             hex(self.local),
             hex(self.remote),
             self.state,
             self.transmit,
             self.receive,
+            self.timer.0,
+            self.timer.1,
             self.inode,
             self.drops
         )
@@ -92,6 +97,11 @@ impl Socket {
     /// What waits to be read, and to be sent; `None` below zero.
     fn queues(&self) -> [Option<u64>; 2] {
         [self.receive, self.transmit].map(|queue| (queue < 1 << 31).then_some(queue.into()))
+    }
+
+    /// Whether its state is that of a connection.
+    fn is_connection(&self) -> bool {
+        self.tcp_state().is_some_and(|state| ![1, 2].contains(&state))
     }
 
     /// TCP-MIB's number of the state; `None` for what is no connection.
@@ -111,6 +121,12 @@ pub struct Sockets {
     pub udp6: Vec<Socket>,
 }
 
+/// The kernel lists the listeners first (tcp_seq_start, net/ipv4/tcp_ipv4.c).
+fn as_listed(sockets: &[Socket]) -> impl Iterator<Item = &Socket> {
+    let (listeners, others): (Vec<_>, Vec<_>) = sockets.iter().partition(|socket| socket.state == 10);
+    listeners.into_iter().chain(others)
+}
+
 pub type Instances = BTreeMap<Vec<u32>, Value>;
 
 impl Sockets {
@@ -119,7 +135,7 @@ impl Sockets {
         let header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
         let files = [("tcp", &self.tcp4), ("tcp6", &self.tcp6), ("udp", &self.udp4), ("udp6", &self.udp6)];
         for (file, sockets) in files {
-            let rows = sockets.iter().enumerate().map(|(slot, socket)| socket.line(slot));
+            let rows = as_listed(sockets).enumerate().map(|(slot, socket)| socket.line(slot));
             let text = header.to_owned() + &rows.collect::<String>();
             std::fs::write(root.join("1/net").join(file), text).unwrap();
         }
@@ -130,6 +146,8 @@ impl Sockets {
         let mut all = Instances::new();
         self.tcp(&mut all);
         self.listeners(&mut all);
+        self.services(&mut all);
+        self.destinations(&mut all);
         self.udp(&mut all);
         self.udp_endpoints(&mut all);
         self.states(&mut all);
@@ -139,7 +157,7 @@ impl Sockets {
     fn tcp(&self, all: &mut Instances) {
         // The later row of a connection stands.
         let mut connections = BTreeMap::new();
-        for socket in self.tcp4.iter().chain(&self.tcp6) {
+        for socket in as_listed(&self.tcp4).chain(as_listed(&self.tcp6)) {
             if let Some(state) = socket.tcp_state() {
                 connections.insert((socket.local, socket.remote), state);
             }
@@ -190,6 +208,60 @@ impl Sockets {
                 let count = counted.filter(|socket| socket.tcp_state() == Some(state)).count();
                 put(all, &BASE, &[1, 1, 4, 1, 3], &[port.into(), state], Value::gauge32(count as u64));
             }
+        }
+    }
+
+    fn services(&self, all: &mut Instances) {
+        let tcp = || self.tcp4.iter().chain(&self.tcp6);
+        let listening = tcp().filter(|socket| socket.tcp_state() == Some(2));
+        for port in listening.map(|socket| socket.local.port()).collect::<BTreeSet<_>>() {
+            let of_port = tcp().filter(|socket| socket.local.port() == port);
+            let connections: Vec<_> = of_port.filter(|socket| socket.is_connection()).collect();
+            let load: Vec<_> = connections.iter().filter(|socket| socket.tcp_state() != Some(4)).collect();
+            let queue = |which: usize| {
+                load.iter().try_fold(0, |sum, socket| Some(sum + socket.queues()[which]?)).map(Value::gauge32)
+            };
+            let timers = |is: fn((u8, u32)) -> bool| {
+                Some(Value::gauge32(load.iter().filter(|socket| is(socket.timer)).count() as u64))
+            };
+            let cells = [
+                Some(Value::gauge32(connections.len() as u64)),
+                queue(0),
+                queue(1),
+                timers(|(timer, times)| timer == 1 && times > 0),
+                timers(|(timer, times)| timer == 1 && times > 4),
+                timers(|(timer, _)| timer == 4),
+            ];
+            for (column, cell) in (2..).zip(cells) {
+                if let Some(cell) = cell {
+                    put(all, &BASE, &[1, 1, 6, 1, column], &[port.into()], cell);
+                }
+            }
+        }
+    }
+
+    /// None has a share of the ephemeral ports, since those of another root than /proc are not known.
+    fn destinations(&self, all: &mut Instances) {
+        let mut destinations = BTreeMap::<SocketAddr, Vec<u32>>::new();
+        for family in [&self.tcp4, &self.tcp6] {
+            let listens = |port: u16| {
+                family.iter().any(|socket| socket.tcp_state() == Some(2) && socket.local.port() == port)
+            };
+            for socket in family.iter().filter(|socket| socket.is_connection()) {
+                if !listens(socket.local.port()) {
+                    let remote = SocketAddr::new(socket.remote.ip().to_canonical(), socket.remote.port());
+                    destinations.entry(remote).or_default().extend(socket.tcp_state());
+                }
+            }
+        }
+        for (remote, states) in destinations {
+            let index = inet(remote);
+            put(all, &BASE, &[1, 1, 7, 1, 4], &index, Value::gauge32(states.len() as u64));
+            for (column, state) in [(5, 5), (6, 3), (7, 8), (8, 11)] {
+                let count = states.iter().filter(|one| **one == state).count();
+                put(all, &BASE, &[1, 1, 7, 1, column], &index, Value::gauge32(count as u64));
+            }
+            put(all, &BASE, &[1, 1, 7, 1, 10], &index, Value::text(&remote.to_string()));
         }
     }
 

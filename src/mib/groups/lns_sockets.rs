@@ -1,14 +1,16 @@
-//! B.1.1: sockets by state, listeners, ports.
+//! B.1.1: sockets by state, listeners, ports; the tables that name culprits have files of their own.
 
-use super::sockets::{Listeners, UdpEndpoints, states};
+use super::sockets::{Listeners, states};
+use super::{lns_destinations, lns_tcp_services, lns_udp_endpoints};
 use crate::mib::context::Context;
 use crate::mib::object::{Group, Object, Place};
 use crate::mib::syntax::{Labels, Syntax};
-use crate::mib::table::{Cell, Cells, Column, Rows, Table, column, component};
+use crate::mib::table::{Cells, Column, Rows, Table, column, component, gauge};
 use crate::proc::sockets::TcpState;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
+use crate::snapshot::services::Service;
 use crate::snapshot::tcp::Tcp;
 use crate::snapshot::udp::Udp as UdpSockets;
 
@@ -16,7 +18,7 @@ use crate::snapshot::udp::Udp as UdpSockets;
 pub static GROUP: Group = Group {
     place: Place::Private(&[1, 1]),
     name: "lnsSockets",
-    description: "Sockets by state, by listener and by port.",
+    description: "Sockets by state, by listener, by port, and by where they go.",
     objects: &[
         Object::Table(Table {
             subid: 1,
@@ -159,77 +161,12 @@ pub static GROUP: Group = Group {
                 "lnsTcpPortSockets",
                 "sockets",
                 "How many sockets have this local port and are in this state now.",
-                |(_, counts, state), _| Some(Value::gauge32(counts.get(state))),
+                |(service, state), _| Some(Value::gauge32(service.states.get(state))),
             )]),
         }),
-        Object::Table(Table {
-            subid: 5,
-            name: "lnsUdpEndpointTable",
-            entry: "lnsUdpEndpointEntry",
-            description: "Every local UDP endpoint at which sockets without a peer receive, with what waits in them and what \
-                they have dropped: which service loses datagrams. A socket that has a peer, by connect(2), has no row, as \
-                most of those are clients; lnsUdpTable counts all. Empty where the sockets can only be counted, as \
-                lnsAgentSourceError then says.",
-            entry_description: "The sockets without a peer on one local endpoint. Several share it where SO_REUSEPORT or \
-                SO_REUSEADDR is used.",
-            index: &[
-                component(
-                    1,
-                    "lnsUdpEndpointAddressType",
-                    Syntax::InetAddressType,
-                    "The type of lnsUdpEndpointAddress: ipv4(1) or ipv6(2). A link-local address is ipv6(2), not \
-                        ipv6z(4), since net/udp6 does not tell its zone; sockets on the same link-local address and port \
-                        in several zones share a row.",
-                ),
-                component(
-                    2,
-                    "lnsUdpEndpointAddress",
-                    Syntax::InetAddress,
-                    "The address that the sockets receive on; all zeros for any address of the host.",
-                ),
-                component(
-                    3,
-                    "lnsUdpEndpointPort",
-                    Syntax::InetPortNumber,
-                    "The port that the sockets receive on.",
-                ),
-            ],
-            columns: &Cells::<UdpEndpoints>::of(&[
-                gauge(
-                    4,
-                    "lnsUdpEndpointSockets",
-                    "sockets",
-                    "How many sockets without a peer there are on this endpoint.",
-                    |row, _| Some(Value::gauge32(row.sockets)),
-                ),
-                gauge(
-                    5,
-                    "lnsUdpEndpointReceiveQueueOctets",
-                    "octets",
-                    "What waits in them to be read by their program, with the kernel's own share of every buffer. A figure \
-                     that stays high means a program that reads too slowly or hangs.",
-                    |row, _| row.receive_queue.map(Value::gauge32),
-                ),
-                gauge(
-                    6,
-                    "lnsUdpEndpointDropsOfOpenSockets",
-                    "datagrams",
-                    "Datagrams that these sockets have dropped since they were opened, mostly because their receive buffer \
-                     was full. It falls when one of them closes, so it is no counter; while it grows, this is the service \
-                     behind lnsUdpRcvbufErrors.",
-                    |row, _| row.drops.map(Value::gauge32),
-                ),
-                column(
-                    7,
-                    "lnsUdpEndpointText",
-                    Syntax::Text(1, 64),
-                    "",
-                    "The endpoint as text, such as 127.0.0.53:53 or [::]:123, for people and for the names of discovered \
-                        items.",
-                    |row, _| Some(Value::text(&row.endpoint.to_string())),
-                ),
-            ]),
-        }),
+        lns_udp_endpoints::TABLE,
+        lns_tcp_services::TABLE,
+        lns_destinations::TABLE,
     ],
 };
 
@@ -270,16 +207,6 @@ pub static TCP_STATE: Labels = Labels {
 
 const fn family(subid: u32, name: &'static str) -> Column {
     component(subid, name, Syntax::Labels(&FAMILY), "The address family of the sockets, or all of them.")
-}
-
-const fn gauge<R: Rows>(
-    subid: u32,
-    name: &'static str,
-    units: &'static str,
-    description: &'static str,
-    cell: Cell<R>,
-) -> Cells<R> {
-    column(subid, name, Syntax::Gauge32, units, description, cell)
 }
 
 /// The figure of one family, or the sum of both.
@@ -354,18 +281,18 @@ impl Rows for Udp {
 struct Ports;
 
 impl Rows for Ports {
-    type Row<'a> = (u16, &'a StateCounts, TcpState);
+    type Row<'a> = (&'a Service, TcpState);
 
     fn len(cx: &Context<'_>) -> usize {
-        cx.tcp().map_or(0, |tcp| tcp.ports.len() * TcpState::ALL.len())
+        cx.tcp().map_or(0, |tcp| tcp.services.len() * TcpState::ALL.len())
     }
 
     fn row<'a>(cx: &Context<'a>, position: usize) -> Option<Self::Row<'a>> {
-        by_state(&cx.tcp()?.ports, position).map(|((port, counts), state)| (*port, counts, state))
+        by_state(&cx.tcp()?.services, position)
     }
 
-    fn index(&(port, _, state): &Self::Row<'_>, name: &mut Oid) {
-        name.push(port.into());
+    fn index(&(service, state): &Self::Row<'_>, name: &mut Oid) {
+        name.push(service.port.into());
         name.push(state.number().into());
     }
 }

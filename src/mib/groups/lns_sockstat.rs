@@ -2,6 +2,7 @@
 
 use crate::mib::object::{Group, Object, Place, Read, Scalar};
 use crate::mib::syntax::Syntax;
+use crate::smi::value::Value;
 
 /// lnsSockstat
 pub static GROUP: Group = Group {
@@ -196,6 +197,15 @@ pub static GROUP: Group = Group {
             0,
             "net.ipv4.tcp_max_tw_buckets: how many sockets may be in TIME_WAIT.",
         ),
+        Object::Scalar(Scalar {
+            subid: 36,
+            name: "lnsSockstatEphemeralWorstPercent",
+            syntax: Syntax::Gauge32,
+            units: "percent",
+            description: "The largest lnsDestinationEphemeralPercent: how much of the ephemeral ports is in use towards the \
+                destination where it is most, which lnsDestinationTable names. 0 if there are no outgoing connections.",
+            read: Read::With(|cx| cx.destinations()?.worst_percent().map(Value::gauge32)),
+        }),
     ],
 };
 

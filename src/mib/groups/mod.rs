@@ -4,10 +4,13 @@
 mod icmp;
 mod lns_agent;
 pub mod lns_counters;
+mod lns_destinations;
 mod lns_resets;
 pub mod lns_sockets;
 mod lns_sockstat;
+mod lns_tcp_services;
 pub mod lns_thresholds;
+mod lns_udp_endpoints;
 pub mod sockets;
 mod tcp;
 mod tcp_tables;

@@ -1,0 +1,89 @@
+//! B.1.1.6: what the connections of each service wait for.
+
+use crate::mib::context::Context;
+use crate::mib::object::Object;
+use crate::mib::syntax::Syntax;
+use crate::mib::table::{Cells, Rows, Table, component, gauge};
+use crate::smi::oid::Oid;
+use crate::smi::value::Value;
+use crate::snapshot::services::Service;
+
+/// lnsTcpServiceTable
+pub const TABLE: Object = Object::Table(Table {
+    subid: 6,
+    name: "lnsTcpServiceTable",
+    entry: "lnsTcpServiceEntry",
+    description: "For every local port that has a listener, what its connections wait for: a program that does not read, a \
+        peer that does not, or a path that loses what is sent.",
+    entry_description: "The connections of one local port, IPv4 and IPv6 together: all its sockets but those in listen and \
+        closed. Those that this host opened from that port are among them.",
+    index: &[component(1, "lnsTcpServicePort", Syntax::InetPortNumber, "A local port with a listener.")],
+    columns: &Cells::<Services>::of(&[
+        gauge(
+            2,
+            "lnsTcpServiceConnections",
+            "connections",
+            "How many connections this port has, in whatever state; lnsTcpPortTable has them by state.",
+            |service, _| Some(Value::gauge32(service.connections())),
+        ),
+        gauge(
+            3,
+            "lnsTcpServiceUnreadOctets",
+            "octets",
+            "What the connections have received and the program has not read, over all of them. A figure that stays high \
+             means a program that hangs or is too slow. The end of a connection that the program has not read yet counts \
+             as one octet.",
+            |service, _| service.load.unread.map(Value::gauge32),
+        ),
+        gauge(
+            4,
+            "lnsTcpServiceUnsentOctets",
+            "octets",
+            "What the program has written and the peers have not acknowledged, sent or not, over all connections.",
+            |service, _| service.load.unsent.map(Value::gauge32),
+        ),
+        gauge(
+            5,
+            "lnsTcpServiceRetransmittingSockets",
+            "connections",
+            "Connections that have sent something again, because nobody acknowledged it in time, and still wait. Requests \
+             in synReceived are not among them. A few are normal on the Internet; many at once mean that the way to their \
+             peers loses packets.",
+            |service, _| Some(Value::gauge32(service.load.retransmitting)),
+        ),
+        gauge(
+            6,
+            "lnsTcpServiceStalledSockets",
+            "connections",
+            "Those among lnsTcpServiceRetransmittingSockets that have done so five times or more, which takes six seconds \
+             and more: their peer is gone, or the way to it is.",
+            |service, _| Some(Value::gauge32(service.load.stalled)),
+        ),
+        gauge(
+            7,
+            "lnsTcpServiceZeroWindowSockets",
+            "connections",
+            "Connections with something to send whose peer has said that it has no room: a program on the other side that \
+             does not read.",
+            |service, _| Some(Value::gauge32(service.load.zero_window)),
+        ),
+    ]),
+});
+
+struct Services;
+
+impl Rows for Services {
+    type Row<'a> = &'a Service;
+
+    fn len(cx: &Context<'_>) -> usize {
+        cx.tcp().map_or(0, |tcp| tcp.services.len())
+    }
+
+    fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a Service> {
+        cx.tcp()?.services.get(position)
+    }
+
+    fn index(service: &&Service, name: &mut Oid) {
+        name.push(service.port.into());
+    }
+}

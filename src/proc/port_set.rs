@@ -1,0 +1,142 @@
+//! Sets of ports, and the files of sys/net/ipv4 that say which ports connections are given.
+
+use super::decimal;
+use super::error::{Excerpt, Fault, ParseError};
+use super::words;
+
+/// A set of ports, in 8 KiB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortSet(Vec<u64>);
+
+impl Default for PortSet {
+    fn default() -> Self {
+        Self(vec![0; (1 << 16) / 64])
+    }
+}
+
+impl PortSet {
+    /// Adds a port.
+    pub fn insert(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port) / 64) {
+            *word |= 1 << (port % 64);
+        }
+    }
+
+    /// Whether a port is in it.
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        self.0.get(usize::from(port) / 64).is_some_and(|word| word & (1 << (port % 64)) != 0)
+    }
+}
+
+/// The ports that connect(2) chooses from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EphemeralPorts {
+    ports: PortSet,
+    number: u32,
+}
+
+impl EphemeralPorts {
+    /// The ports of a range, without those that are reserved.
+    #[must_use]
+    pub fn new((low, high): (u16, u16), reserved: &PortSet) -> Self {
+        let mut this = Self { ports: PortSet::default(), number: 0 };
+        for port in (low..=high).filter(|port| !reserved.contains(*port)) {
+            this.ports.insert(port);
+            this.number += 1;
+        }
+        this
+    }
+
+    /// Whether a port is one of them.
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        self.ports.contains(port)
+    }
+
+    /// How many percent of them so many ports are, rounded down; `None` if there are none at all.
+    #[must_use]
+    pub fn percent(&self, ports: u32) -> Option<u64> {
+        (u64::from(ports) * 100).checked_div(self.number.into())
+    }
+}
+
+/// sys/net/ipv4/ip_local_port_range: the lowest and the highest port, which the kernel keeps in order.
+///
+/// # Errors
+/// If there are not two ports in order.
+pub fn range(contents: &[u8]) -> Result<(u16, u16), ParseError> {
+    let ports: Option<Vec<_>> = words(contents.trim_ascii_end()).map(port).collect();
+    match ports.as_deref() {
+        Some(&[low, high]) if low <= high => Ok((low, high)),
+        _ => Err(malformed("ip_local_port_range", contents)),
+    }
+}
+
+/// sys/net/ipv4/ip_local_reserved_ports: ports and ranges of ports with commas between them, or an empty line
+/// (`proc_do_large_bitmap`, kernel/sysctl.c).
+///
+/// # Errors
+/// If anything else is found there.
+pub fn reserved(contents: &[u8]) -> Result<PortSet, ParseError> {
+    let (mut ports, text) = (PortSet::default(), contents.trim_ascii());
+    if text.is_empty() {
+        return Ok(ports);
+    }
+    for part in text.split(|byte| *byte == b',') {
+        let mut ends = part.splitn(2, |byte| *byte == b'-').map(port);
+        let low = ends.next().flatten();
+        let high = ends.next().unwrap_or(low);
+        match (low, high) {
+            (Some(low), Some(high)) if low <= high => (low..=high).for_each(|port| ports.insert(port)),
+            _ => return Err(malformed("ip_local_reserved_ports", part)),
+        }
+    }
+    Ok(ports)
+}
+
+fn port(digits: &[u8]) -> Option<u16> {
+    decimal(digits).and_then(|number| u16::try_from(number).ok())
+}
+
+fn malformed(column: &'static str, found: &[u8]) -> ParseError {
+    ParseError::new(1, Fault::Column { column, found: Excerpt::of(found) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_two_ports_in_order() {
+        assert_eq!(range(b"32768\t60999\n"), Ok((32_768, 60_999)));
+        assert_eq!(range(b"1 65535\n"), Ok((1, 65_535)));
+        for bad in ["", "\n", "32768\n", "60999 32768\n", "1 2 3\n", "-1 5\n", "1 65536\n", "0x1 5\n"] {
+            assert!(range(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reserved_ports_are_single_or_ranges() {
+        let set = reserved(b"8080,9148-9150,65535\n").unwrap();
+        let within: Vec<u16> = (0..=u16::MAX).filter(|port| set.contains(*port)).collect();
+        assert_eq!(within, [8080, 9148, 9149, 9150, 65_535]);
+        assert_eq!(reserved(b"\n"), Ok(PortSet::default()));
+        assert_eq!(reserved(b"0-65535\n").map(|all| (0..=u16::MAX).all(|port| all.contains(port))), Ok(true));
+        for bad in ["8080,", ",8080", "9-8", "1-2-3", "x", "70000", "1 2", "-5", "5-"] {
+            assert!(reserved(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reserved_ports_are_no_part_of_the_share() {
+        let range = (1000, 1009);
+        let ports = EphemeralPorts::new(range, &reserved(b"999-1001,1009-2000\n").unwrap());
+        let within: Vec<u16> = (0..=u16::MAX).filter(|port| ports.contains(*port)).collect();
+        assert_eq!(within, [1002, 1003, 1004, 1005, 1006, 1007, 1008]);
+        assert_eq!([0, 1, 3, 6, 7].map(|used| ports.percent(used)), [0, 14, 42, 85, 100].map(Some));
+        let whole = EphemeralPorts::new((0, u16::MAX), &PortSet::default());
+        assert_eq!((whole.percent(65_535), whole.percent(65_536)), (Some(99), Some(100)));
+        assert_eq!(EphemeralPorts::new(range, &reserved(b"0-65535\n").unwrap()).percent(0), None);
+    }
+}
