@@ -31,7 +31,8 @@ build:
 	$(CARGO) build --release --locked
 
 bench:
-	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux kill:procps /usr/bin/python3:python3 \
+	@tools/need snmpd:snmpd snmpwalk:snmp ip:iproute2 ss:iproute2 unshare:util-linux kill:procps strace:strace \
+		/usr/bin/python3:python3 \
 		zabbix_agent2:zabbix-agent2 zabbix_sender:zabbix-sender prometheus-node-exporter:prometheus-node-exporter
 	@/usr/bin/python3 -c 'import psutil' 2>/dev/null || tools/need psutil:python3-psutil
 	$(CARGO) bench --locked --bench bench

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::cast_precision_loss, clippy::print_stderr)]
 
+mod calls;
 mod counting;
 mod floor;
 mod late;
@@ -20,7 +21,7 @@ use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 16] = [
+const SECTIONS: [Section; 17] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
@@ -32,6 +33,7 @@ const SECTIONS: [Section; 16] = [
     ("resets", resets::under_attack),
     ("walking", socket_walks::beside_the_floors),
     ("walking-busy", socket_walks::beside_busy_processes),
+    ("walking-calls", calls::of_a_walk),
     ("walking-gets", socket_walks::gets_meanwhile),
     ("walking-own-module", socket_walks::beside_the_own_module),
     ("walking-share", socket_walks::own_share),

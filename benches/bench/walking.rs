@@ -122,6 +122,11 @@ impl Agents {
         self.processes[1].cpu()
     }
 
+    /// The subagent's process.
+    pub fn pid(&self) -> u32 {
+        self.processes[1].0.id()
+    }
+
     /// Resident memory of the subagent in MB.
     pub fn resident(&self) -> f64 {
         self.processes[1].resident() as f64 / 1000.0
