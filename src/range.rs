@@ -61,6 +61,15 @@ impl Range {
     pub fn alerts(&self, value: f64) -> bool {
         (self.start <= value && value <= self.end) == self.inside
     }
+
+    /// How far a value is beyond the end of the range where it begins to alert; below 0 if it is on the other side. The
+    /// start is no such end if it is 0, as in `10`, unless the value lies below it: hardly any value can.
+    #[must_use]
+    pub fn beyond(&self, value: f64) -> f64 {
+        let below = if self.start == 0.0 && value >= 0.0 { f64::NEG_INFINITY } else { self.start - value };
+        let outside = below.max(value - self.end);
+        if self.inside { -outside } else { outside }
+    }
 }
 
 /// Parses an end of a range: decimal digits, with an optional fraction and exponent.
@@ -175,6 +184,30 @@ mod tests {
         assert!(range("10").alerts(f64::INFINITY) && range("10").alerts(f64::NEG_INFINITY));
         assert!(!range("10:").alerts(f64::INFINITY) && !range("~:10").alerts(f64::NEG_INFINITY));
         assert!(range("~:").alerts(f64::NAN) && !range("@~:").alerts(f64::NAN));
+    }
+
+    #[test]
+    fn how_far_beyond_the_end_where_it_alerts() {
+        for (text, value, beyond) in [
+            ("10", 12.0, 2.0),
+            ("10", 10.0, 0.0),
+            ("10", 4.0, -6.0),
+            // Nothing is near to the 0 that is not written, and what lies below it is beyond.
+            ("10", 0.0, -10.0),
+            ("10", -3.0, 3.0),
+            ("0:", 5.0, f64::NEG_INFINITY),
+            ("5:10", 6.0, -1.0),
+            ("5:", 3.0, 2.0),
+            ("~:10", -50.0, -60.0),
+            ("~:", 5.0, f64::NEG_INFINITY),
+            ("@10:20", 15.0, 5.0),
+            ("@10:20", 20.0, 0.0),
+            ("@10:20", 23.0, -3.0),
+            ("@5", 0.0, 5.0),
+            ("@~:", 0.0, f64::INFINITY),
+        ] {
+            assert_eq!(range(text).beyond(value), beyond, "{text}: {value}");
+        }
     }
 
     #[test]

@@ -50,6 +50,19 @@ impl Oid {
         self.0.truncate(len);
     }
 
+    /// The first name behind all that begin with this one; `None` if nothing is.
+    #[must_use]
+    pub fn behind(&self) -> Option<Self> {
+        let mut name = self.clone();
+        while let Some(last) = name.0.pop() {
+            if let Some(next) = last.checked_add(1) {
+                name.push(next);
+                return Some(name);
+            }
+        }
+        None
+    }
+
     /// The sub-identifiers.
     #[must_use]
     pub fn as_slice(&self) -> &[u32] {
@@ -136,6 +149,15 @@ mod tests {
         assert!(oid("1.3") < oid("1.3.0"));
         assert!(oid("1.3.9") < oid("1.3.10"));
         assert!(oid("1.3.6.1") < oid("1.4"));
+    }
+
+    #[test]
+    fn what_is_behind_a_name_and_all_below_it() {
+        let oid = |text: &str| text.parse::<Oid>().unwrap();
+        assert_eq!(oid("1.3.6").behind(), Some(oid("1.3.7")));
+        assert_eq!(oid("1.3.4294967295").behind(), Some(oid("1.4")));
+        assert_eq!(oid("4294967295").behind(), None);
+        assert_eq!(Oid::default().behind(), None);
     }
 
     #[test]

@@ -31,5 +31,5 @@ pub use detail::Detail;
 pub use due::Job;
 pub use latest::{AnySource, Begun, Change, Done, Health, Latest, News};
 pub use source::MaxAges;
-pub use store::Snapshot;
+pub use store::{Readings, Snapshot};
 pub use touched::{SourceId, Touched};

@@ -65,6 +65,15 @@ macro_rules! store {
 }
 each_source!(store);
 
+/// Some readings: none of them was made again as long as the same are the latest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Readings {
+    /// Of which sources.
+    pub touched: Touched,
+    /// How many readings of these there have been, and failures.
+    count: u64,
+}
+
 impl SourceId {
     /// All of them, sorted by name as in an index: shorter ones first.
     #[must_use]
@@ -125,6 +134,25 @@ impl Snapshot {
     pub fn read_at(&self, touched: Touched) -> Option<Instant> {
         let touched = SourceId::ALL.iter().filter(|id| touched.has(**id));
         touched.filter_map(|id| Some(self.entry(*id).health().timing?.begun)).min()
+    }
+
+    /// The latest readings of what was touched.
+    #[must_use]
+    pub fn readings(&self, touched: Touched) -> Readings {
+        let ids = SourceId::ALL.iter().filter(|id| touched.has(**id));
+        let counts = ids.map(|id| self.entry(*id).health()).map(|health| health.refreshes + health.failures);
+        Readings { touched, count: counts.sum() }
+    }
+
+    /// Whether all that was touched could be read, so that what is not there does not exist; not if nothing was touched.
+    #[must_use]
+    pub fn could_read(&self, touched: Touched) -> bool {
+        let mut touched = SourceId::ALL.iter().filter(|id| touched.has(**id)).peekable();
+        touched.peek().is_some()
+            && touched.all(|id| {
+                let health = self.entry(*id).health();
+                health.timing.is_some() && health.problem.is_none()
+            })
     }
 
     /// What is wrong with the sources that were read.

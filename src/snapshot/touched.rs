@@ -74,6 +74,12 @@ impl Touched {
         }
     }
 
+    /// Whether rows were noted, of whichever source.
+    #[must_use]
+    pub fn has_any_rows(self) -> bool {
+        self.rows != 0
+    }
+
     /// Whether rows of a source were noted in both `self` and `there`, but not in `but_not`.
     pub(super) fn has_rows_of(self, there: Self, but_not: Self) -> bool {
         self.rows & there.rows & !but_not.rows != 0
