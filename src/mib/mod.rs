@@ -2,7 +2,8 @@
 //!
 //! [`object`], [`table`] and [`syntax`] define the vocabulary of declarations; each MIB group has a file below
 //! [`groups`]. [`view`] answers Get and GetNext from the declarations; [`module`] writes the MIB module from them,
-//! [`capabilities`] the module that says what of it is served; [`names`] converts names to OIDs and back.
+//! [`capabilities`] the module that says what of it is served; [`names`] converts names to OIDs, [`readable`]
+//! indexes to text.
 //!
 //! A new scalar is a row in its group's table. A new table is an implementation of [`table::Rows`] and a declaration
 //! whose columns make their cells from a row. A new group is a file and a line in [`groups::GROUPS`].
@@ -14,6 +15,7 @@ pub mod index;
 pub mod module;
 pub mod names;
 pub mod object;
+pub mod readable;
 pub mod syntax;
 pub mod table;
 pub mod view;

@@ -4,6 +4,7 @@ use super::MIB_2;
 use super::context::Context;
 use super::groups::{GROUPS, MIB_2_SUBTREES};
 use super::object::{Group, Object, Place, Scalar};
+use super::readable::readable;
 use super::syntax::{Syntax, registered_syntax, typed};
 use super::table::{Cursor, Instances, Table, column_oid, is_before};
 use crate::registry::{self, Registered, Slot};
@@ -136,6 +137,15 @@ impl View {
             LeafKind::Column(_, cells) => cells.get(cx, instance),
         };
         value.ok_or(Missing::Instance)
+    }
+
+    /// The index of an instance as people read it; empty for that of a scalar.
+    #[must_use]
+    pub fn index(&self, name: &Oid) -> String {
+        match self.covering(name, self.after(name)) {
+            Some((Leaf { kind: LeafKind::Column(table, _), .. }, index)) => readable(table.index, index),
+            _ => String::new(),
+        }
     }
 
     /// The first instance after `start`, or at it if `include`, and before `end` (RFC 2741 section 7.2.3.2).
