@@ -1,64 +1,27 @@
 //! Thresholds watched on the host itself, and their status: lnsThresholdTable and its notifications.
 //!
-//! Nothing here reads or sends anything: the agent passes in the value of an instance when it is due, and takes out
+//! Nothing here reads or sends anything: the agent passes in the values of the instances when they are due, and takes out
 //! what changed.
 
-use crate::range::Range;
+mod growth;
+mod quantity;
+mod scan;
+mod threshold;
+
+pub use scan::Scan;
+pub use threshold::{Of, Status, Threshold};
+
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
+use crate::snapshot::Readings;
+use growth::Counts;
+use scan::Outcome;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// A valid threshold: its object is one of ours and numeric.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Threshold {
-    /// lnsThresholdName: 1 to 32 letters, digits and `-_.`
-    pub name: String,
-    /// The instance, as it was written.
-    pub object: String,
-    /// The instance.
-    pub oid: Oid,
-    /// Where the value alerts with a warning.
-    pub warning: Option<Range>,
-    /// Where the value alerts as critical.
-    pub critical: Option<Range>,
-    /// Whether the value is the growth of a counter per second.
-    pub per_second: bool,
-    /// How often to look.
-    pub interval: Duration,
-}
-
-impl Threshold {
-    /// Whether both compare the same value: of the same instance, whatever its name and base OID.
-    #[must_use]
-    pub fn watches_the_same_as(&self, other: &Self) -> bool {
-        self.per_second == other.per_second && (self.oid == other.oid || self.object == other.object)
-    }
-}
-
-/// lnsThresholdStatus
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// The value lies in both ranges.
-    Ok = 1,
-    /// It alerts with a warning.
-    Warning = 2,
-    /// It alerts as critical.
-    Critical = 3,
-    /// There is no value.
-    Unknown = 4,
-}
-
-impl Status {
-    /// Numbers and labels of lnsThresholdStatus.
-    pub const LABELS: [(u32, &'static str); 4] = [(1, "ok"), (2, "warning"), (3, "critical"), (4, "unknown")];
-
-    /// The label.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        Self::LABELS.iter().find(|(number, _)| *number == self as u32).map_or("", |(_, label)| label)
-    }
-}
+/// How many times as long as a look took it rests before the next, and that for each threshold on a column: however many
+/// rows they have, all looks together take a tenth of one CPU at most, as the readings of a source do.
+const RESTS: u32 = 9;
 
 /// One threshold and its status.
 #[derive(Debug)]
@@ -74,8 +37,12 @@ pub struct Watch {
     due: Instant,
     /// Whether it waits for a reading.
     waits: bool,
-    /// For a rate, the counter's last reading.
-    before: Option<Earlier>,
+    /// The look that goes on in the next turn.
+    scan: Option<Box<Scan>>,
+    /// For a rate, what was counted in the last look.
+    before: Option<Counts>,
+    /// Of a column, the instance whose value was compared, and its index as people read it.
+    worst: Option<(Oid, String)>,
     /// Whether it has ever had a status to change from.
     settled: bool,
     /// Its number for the life of the process.
@@ -85,23 +52,6 @@ pub struct Watch {
     /// The number of the first change in the notification that was sent and is not yet answered. Its content counts as
     /// delivered with the answer.
     unanswered: Option<u64>,
-}
-
-/// A counter as it was read.
-#[derive(Debug)]
-struct Earlier {
-    read: Instant,
-    count: u64,
-    /// Its growth per second until then, if known.
-    rate: Option<f64>,
-}
-
-/// The result of measuring a value.
-enum Measured {
-    Number(f64, String),
-    /// A rate needs two readings.
-    NotYet,
-    Nothing,
 }
 
 impl Watch {
@@ -114,22 +64,63 @@ impl Watch {
             changes: 0,
             due: now,
             waits: false,
+            scan: None,
             before: None,
+            worst: None,
             settled: false,
             unsent: None,
             unanswered: None,
         }
     }
 
-    /// Compares a value that was read at `read`, and returns whether the status changed. From the start to ok is not a
-    /// change: a healthy host has no news.
-    fn judge(&mut self, read: Instant, value: Option<&Value>) -> bool {
-        let (status, text) = match self.measure(read, value) {
-            Measured::NotYet => return false,
-            Measured::Nothing => (Status::Unknown, String::new()),
-            Measured::Number(number, text) => (self.status_of(number), text),
+    /// lnsThresholdObject: the instance that was compared last; `None` if it is of a column and none was.
+    #[must_use]
+    pub fn object(&self) -> Option<&Oid> {
+        if self.threshold.column {
+            self.worst.as_ref().map(|(name, _)| name)
+        } else {
+            Some(&self.threshold.oid)
+        }
+    }
+
+    /// lnsThresholdInstance
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        self.worst.as_ref().map_or(&self.threshold.instance, |(_, index)| index)
+    }
+
+    /// Begins a look at what was read at `read`.
+    #[must_use]
+    pub fn look(&self, read: Instant, readings: Readings) -> Box<Scan> {
+        Box::new(Scan::new(read, readings, self.before.as_ref()))
+    }
+
+    /// Looks at an instance, in the order of their names; `of` is the value of which its own is a percentage.
+    pub fn add(&self, scan: &mut Scan, name: Oid, value: &Value, of: Option<&Value>) {
+        scan.add(&self.threshold, self.before.as_ref(), name, value, of);
+    }
+
+    /// Takes the outcome of a look, and returns whether the status changed. From the start to ok is not a change: a
+    /// healthy host has no news.
+    fn judge(&mut self, scan: Scan, readable: bool, index: impl FnOnce(&Oid) -> String) -> bool {
+        let (outcome, counts) = scan.outcome(&self.threshold, readable);
+        self.before = counts;
+        let status = match outcome {
+            Outcome::NotYet => return false,
+            Outcome::Worst(name, quantity, status) => {
+                self.value = self.threshold.text(quantity);
+                self.worst = self.threshold.column.then(|| {
+                    let index = index(&name);
+                    (*name, index)
+                });
+                status
+            }
+            Outcome::Well | Outcome::Nothing => {
+                self.value.clear();
+                self.worst = None;
+                if outcome == Outcome::Well { Status::Ok } else { Status::Unknown }
+            }
         };
-        self.value = text;
         let was = std::mem::replace(&mut self.status, status);
         let first = !std::mem::replace(&mut self.settled, true);
         let changed =
@@ -137,63 +128,6 @@ impl Watch {
         self.changes += u64::from(changed);
         changed
     }
-
-    fn status_of(&self, number: f64) -> Status {
-        let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(number));
-        if alerts(self.threshold.critical) {
-            Status::Critical
-        } else if alerts(self.threshold.warning) {
-            Status::Warning
-        } else {
-            Status::Ok
-        }
-    }
-
-    fn measure(&mut self, read: Instant, value: Option<&Value>) -> Measured {
-        let (count, wraps) = match value {
-            Some(Value::Counter32(count)) => (u64::from(*count), true),
-            Some(Value::Counter64(count)) => (*count, false),
-            Some(Value::Gauge32(number) | Value::TimeTicks(number)) => (u64::from(*number), false),
-            Some(Value::Integer(number)) => return Measured::Number(f64::from(*number), number.to_string()),
-            _ => {
-                self.before = None;
-                return Measured::Nothing;
-            }
-        };
-        if !self.threshold.per_second {
-            return Measured::Number(float(count), count.to_string());
-        }
-        let Some(earlier) = &self.before else {
-            self.before = Some(Earlier { read, count, rate: None });
-            return Measured::NotYet;
-        };
-        let seconds = read.saturating_duration_since(earlier.read).as_secs_f64();
-        // The same reading gives the same rate, though the ranges may be others by now.
-        let rate = if seconds == 0.0 {
-            earlier.rate
-        } else {
-            let grown = match count.checked_sub(earlier.count) {
-                Some(grown) => Some(grown),
-                // A Counter32 continues from 0 (RFC 2578 section 7.1.6).
-                None if wraps => Some(count + (1 << 32) - earlier.count),
-                // A row of resets that made way and came back starts anew; this once there is no rate.
-                None => None,
-            };
-            let rate = grown.map(|grown| float(grown) / seconds);
-            self.before = Some(Earlier { read, count, rate });
-            rate
-        };
-        rate.map_or(Measured::NotYet, |rate| Measured::Number(rate, format!("{rate:.2}")))
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::as_conversions,
-    reason = "a range has no more than 53 bits either"
-)]
-fn float(number: u64) -> f64 {
-    number as f64
 }
 
 /// All thresholds.
@@ -201,6 +135,8 @@ fn float(number: u64) -> f64 {
 pub struct Thresholds {
     /// In the order of their index: the shorter name first.
     watches: Vec<Watch>,
+    /// How many of them are on a column.
+    columns: u32,
     last_id: u64,
     /// How many changes there were, which is the number of the last.
     last_change: u64,
@@ -217,7 +153,7 @@ impl Thresholds {
             let watch = match before.remove(&threshold.name) {
                 Some(watch) if watch.threshold == *threshold => watch,
                 Some(watch) if watch.threshold.watches_the_same_as(threshold) => {
-                    Watch { threshold: threshold.clone(), due: now, ..watch }
+                    Watch { threshold: threshold.clone(), due: now, scan: None, ..watch }
                 }
                 other => {
                     self.last_id += 1;
@@ -227,6 +163,8 @@ impl Thresholds {
             };
             self.watches.push(watch);
         }
+        let columns = self.watches.iter().filter(|watch| watch.threshold.column).count();
+        self.columns = u32::try_from(columns).unwrap_or(u32::MAX);
         self.watches.sort_by(|a, b| {
             let key = |watch: &Watch| (watch.threshold.name.len(), watch.threshold.name.clone());
             key(a).cmp(&key(b))
@@ -264,19 +202,34 @@ impl Thresholds {
         }
     }
 
-    /// Compares the value of a threshold that is due, read at `read`. Returns the threshold if its status changed.
+    /// Takes the look at a threshold that an earlier turn did not finish.
+    pub fn resume(&mut self, position: usize) -> Option<Box<Scan>> {
+        self.watches.get_mut(position)?.scan.take()
+    }
+
+    /// Leaves a look to the next turn.
+    pub fn pause(&mut self, position: usize, scan: Box<Scan>) {
+        if let Some(watch) = self.watches.get_mut(position) {
+            watch.scan = Some(scan);
+        }
+    }
+
+    /// Takes the outcome of a look at a threshold that is due. `readable` says whether instances that were not there do
+    /// not exist, and `index` gives that of an instance as people read it. Returns the threshold if its status changed.
     pub fn judge(
         &mut self,
         position: usize,
         now: Instant,
-        read: Instant,
-        value: Option<&Value>,
+        scan: Scan,
+        readable: bool,
+        index: impl FnOnce(&Oid) -> String,
     ) -> Option<&Watch> {
         let watch = self.watches.get_mut(position)?;
         watch.waits = false;
         // From now on, not from when it was due: after a pause there is nothing to catch up with.
-        watch.due = now + watch.threshold.interval;
-        if !watch.judge(read, value) {
+        let rest = scan.spent.saturating_mul(RESTS.saturating_mul(self.columns));
+        watch.due = now + watch.threshold.interval.max(rest);
+        if !watch.judge(scan, readable, index) {
             return None;
         }
         self.last_change += 1;
@@ -310,7 +263,9 @@ impl Thresholds {
 
     /// Forgets earlier counters: they are read from elsewhere from now on.
     pub fn forget(&mut self) {
-        self.watches.iter_mut().for_each(|watch| watch.before = None);
+        for watch in &mut self.watches {
+            (watch.before, watch.scan) = (None, None);
+        }
     }
 }
 
@@ -318,6 +273,7 @@ impl Thresholds {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use std::time::Duration;
 
     fn thresholds(more: &str) -> Thresholds {
         let text = format!(
@@ -328,12 +284,41 @@ mod tests {
         thresholds
     }
 
+    /// Looks at one instance, read at `read`. Returns the status if it changed.
+    fn look(
+        watched: &mut Thresholds,
+        position: usize,
+        now: Instant,
+        read: Instant,
+        value: Option<&Value>,
+    ) -> Option<Status> {
+        let watch = &watched.watches[position];
+        let mut scan = watch.look(read, Readings::default());
+        if let Some(value) = value {
+            watch.add(&mut scan, watch.threshold.oid.clone(), value, None);
+        }
+        watched.judge(position, now, *scan, true, |_| String::new()).map(|watch| watch.status)
+    }
+
+    /// Looks at these rows of a column.
+    fn look_at_rows(watched: &mut Thresholds, now: Instant, rows: &[(u32, u32)]) -> Option<Status> {
+        let watch = &watched.watches[0];
+        let mut scan = watch.look(now, Readings::default());
+        for (subid, value) in rows {
+            let mut name = watch.threshold.oid.clone();
+            name.push(*subid);
+            watch.add(&mut scan, name, &Value::Gauge32(*value), None);
+        }
+        let index = |name: &Oid| format!("row {}", name.as_slice().last().unwrap());
+        watched.judge(0, now, *scan, true, index).map(|watch| watch.status)
+    }
+
     /// Status, value and changes after each of these values, a second apart.
     fn stand(thresholds: &mut Thresholds, values: &[Option<Value>]) -> Vec<(Status, String, u64)> {
         let start = Instant::now();
         let each = values.iter().enumerate().map(|(second, value)| {
             let now = start + Duration::from_secs(second as u64);
-            thresholds.judge(0, now, now, value.as_ref());
+            look(thresholds, 0, now, now, value.as_ref());
             let watch = &thresholds.watches[0];
             (watch.status, watch.value.clone(), watch.changes)
         });
@@ -405,7 +390,7 @@ mod tests {
         let mut thresholds = thresholds("per-second = true");
         let now = Instant::now();
         for _ in 0..2 {
-            assert!(thresholds.judge(0, now, now, Some(&Value::Counter64(5))).is_none());
+            assert!(look(&mut thresholds, 0, now, now, Some(&Value::Counter64(5))).is_none());
         }
         assert_eq!(thresholds.watches[0].status, Status::Unknown);
     }
@@ -479,8 +464,7 @@ mod tests {
         let before = watched.all()[0].before.as_ref().unwrap().read;
         let threshold = watched.all()[0].threshold.clone();
         watched.configure(&[Threshold { warning: None, ..threshold }], Instant::now());
-        let changed =
-            watched.judge(0, Instant::now(), before, counter(15).as_ref()).map(|watch| watch.status);
+        let changed = look(&mut watched, 0, Instant::now(), before, counter(15).as_ref());
         assert_eq!((changed, &*watched.all()[0].value), (Some(Status::Ok), "15.00"));
     }
 
@@ -520,7 +504,7 @@ mod tests {
         for round in 0..5 {
             let value = Value::Gauge32(if round % 2 == 0 { 30 } else { 0 });
             for position in 0..10 {
-                watched.judge(position, now, now, Some(&value));
+                look(&mut watched, position, now, now, Some(&value));
             }
             let sent: Vec<_> = (0..4).map(|_| watched.take_unsent().unwrap().id).collect();
             sent.iter().for_each(|id| watched.notified(*id));
@@ -541,7 +525,7 @@ mod tests {
             let now = start + Duration::from_millis(100) * turn;
             for position in watched.due(now) {
                 let value = Value::Gauge32(if changed.len() % 2 == 0 { 30 } else { 0 });
-                if watched.judge(position, now, now, Some(&value)).is_some() {
+                if look(&mut watched, position, now, now, Some(&value)).is_some() {
                     changed.push(now);
                 }
             }
@@ -559,7 +543,120 @@ mod tests {
         assert_eq!((watched.deadline(), watched.due(now)), (None, vec![]));
         watched.read();
         assert_eq!(watched.due(now), [0]);
-        watched.judge(0, now, now, None);
+        look(&mut watched, 0, now, now, None);
         assert_eq!((watched.deadline(), watched.due(now)), (Some(now + Duration::from_secs(30)), vec![]));
+    }
+
+    fn of_a_column(more: &str) -> Thresholds {
+        let text = format!(
+            "[[threshold]]\nname = \"a\"\nobject = \"lnsUdpEndpointDropsOfOpenSockets.*\"\nwarning = \"10\"\n{more}"
+        );
+        let mut watched = Thresholds::default();
+        watched.configure(&Config::parse(&text).unwrap().thresholds, Instant::now());
+        watched
+    }
+
+    /// Neither which row is worst nor how many are is told again and again.
+    #[test]
+    fn another_worst_instance_is_no_change() {
+        let mut watched = of_a_column("");
+        let now = Instant::now();
+        let object =
+            |watched: &Thresholds| watched.watches[0].object().map(|name| *name.as_slice().last().unwrap());
+        assert_eq!((object(&watched), watched.watches[0].instance()), (None, ""));
+        for (rows, changed, worst, value) in [
+            (&[(1, 3), (2, 9), (3, 9)][..], None, Some(2), "9"),
+            (&[(1, 11), (2, 9)], Some(Status::Warning), Some(1), "11"),
+            (&[(1, 11), (2, 12)], None, Some(2), "12"),
+            (&[(1, 13), (2, 12)], None, Some(1), "13"),
+            (&[(2, 12)], None, Some(2), "12"),
+            (&[], Some(Status::Ok), None, ""),
+            (&[(5, 0)], None, Some(5), "0"),
+        ] {
+            assert_eq!(look_at_rows(&mut watched, now, rows), changed, "{rows:?}");
+            let watch = &watched.watches[0];
+            assert_eq!((object(&watched), &*watch.value), (worst, value));
+            assert_eq!(watch.instance(), worst.map_or(String::new(), |worst| format!("row {worst}")));
+        }
+        assert_eq!(watched.watches[0].changes, 2);
+    }
+
+    /// Its endpoints come and go, and each has its own rate.
+    #[test]
+    fn rates_of_a_column_are_those_of_its_instances() {
+        let mut watched = of_a_column("per-second = true");
+        let start = Instant::now();
+        let mut stands = Vec::new();
+        for (second, rows) in (0..).zip([
+            &[(1, 1000), (2, 5)][..],
+            // Both grew: the sum of all fell.
+            &[(2, 25)],
+            // The first is back and has dropped before.
+            &[(1, 900), (2, 25)],
+            &[(1, 911), (2, 30)],
+            // A socket of it was closed.
+            &[(1, 400), (2, 31)],
+            &[(7, 8)],
+        ]) {
+            look_at_rows(&mut watched, start + Duration::from_secs(second), rows);
+            let watch = &watched.watches[0];
+            stands.push((watch.status, watch.value.clone(), watch.instance().to_owned()));
+        }
+        let stand = |status, value: &str, instance: &str| (status, value.to_owned(), instance.to_owned());
+        assert_eq!(
+            stands,
+            [
+                stand(Status::Unknown, "", ""),
+                stand(Status::Warning, "20.00", "row 2"),
+                stand(Status::Ok, "0.00", "row 2"),
+                stand(Status::Warning, "11.00", "row 1"),
+                stand(Status::Ok, "1.00", "row 2"),
+                stand(Status::Ok, "", ""),
+            ]
+        );
+    }
+
+    /// A reload while a look is under way: what it found so far was compared with other ranges.
+    #[test]
+    fn a_look_begins_anew_with_other_ranges() {
+        let mut watched = of_a_column("");
+        let threshold = watched.all()[0].threshold.clone();
+        let paused = |watched: &mut Thresholds| {
+            let mut scan = watched
+                .resume(0)
+                .unwrap_or_else(|| watched.watches[0].look(Instant::now(), Readings::default()));
+            watched.watches[0].add(&mut scan, "1.3.6.1".parse().unwrap(), &Value::Gauge32(5), None);
+            watched.pause(0, scan);
+        };
+        paused(&mut watched);
+        watched.configure(std::slice::from_ref(&threshold), Instant::now());
+        assert!(watched.resume(0).is_some(), "it goes on with the same");
+        paused(&mut watched);
+        watched.configure(&[Threshold { warning: None, ..threshold }], Instant::now());
+        assert!(watched.resume(0).is_none());
+        paused(&mut watched);
+        watched.forget();
+        assert!(watched.resume(0).is_none());
+    }
+
+    #[test]
+    fn a_look_that_takes_long_is_seldom() {
+        let mut watched = of_a_column("interval = \"1s\"");
+        let now = Instant::now();
+        for (spent, pause) in [(1, 1000), (100, 1000), (400, 3600)] {
+            let mut scan = watched.watches[0].look(now, Readings::default());
+            scan.spent = Duration::from_millis(spent);
+            watched.judge(0, now, *scan, true, |_| String::new());
+            assert_eq!(watched.deadline(), Some(now + Duration::from_millis(pause)));
+        }
+        // Two share the tenth.
+        let threshold = watched.all()[0].threshold.clone();
+        watched.configure(&[threshold.clone(), Threshold { name: "b".into(), ..threshold }], now);
+        for position in 0..2 {
+            let mut scan = watched.watches[position].look(now, Readings::default());
+            scan.spent = Duration::from_millis(400);
+            watched.judge(position, now, *scan, true, |_| String::new());
+        }
+        assert_eq!(watched.deadline(), Some(now + Duration::from_millis(7200)));
     }
 }

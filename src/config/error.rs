@@ -168,12 +168,36 @@ pub enum ThresholdProblem {
     /// An object without an instance, and how an instance is written.
     #[error("'{0}' is an object; name the instance too, as in {1}")]
     NoInstance(String, String),
+    /// `.*` behind an object that is no column, and how its instance is written.
+    #[error("'{0}' is no column; its instance is {1}")]
+    NoColumn(String, String),
+    /// `.*` behind a whole instance, and the instance.
+    #[error("'{0}' has nothing left that .* could stand for: write {1}")]
+    WholeIndex(String, String),
+    /// A column of a table with a row for each socket.
+    #[error(
+        "'{0}' has a row for each socket, and those are read for walks alone; lnsTcpStateSockets.*, lnsTcpPortSockets.* \
+         and lnsUdpEndpointSockets.* count sockets"
+    )]
+    RowPerSocket(String),
     /// Its type is not numeric.
     #[error("'{0}' has no numbers to compare")]
     NoNumbers(String),
     /// A rate of something that is not a counter.
     #[error("'{0}' is no counter, so it has no rate: leave per-second out")]
     NoRate(String),
+    /// Both a rate and a percentage.
+    #[error("per-second and of exclude each other: leave one of them out")]
+    RateOf,
+    /// One instance cannot be a percentage of several.
+    #[error("'{0}' stands for several instances and object for one: name one of them")]
+    OfSeveral(String),
+    /// The rows of one column do not belong to those of the other.
+    #[error(
+        "the rows of '{0}' are not those of '{1}': name one instance, or another column of the same table with .* in \
+             the same place"
+    )]
+    OtherRows(String, String),
 }
 
 /// How much of a line of a message is shown, from its beginning and its end, in characters.

@@ -2,14 +2,18 @@
 
 use super::duration::Bounded;
 use super::error::{Mistake, ThresholdProblem, readable};
+use crate::mib::context::Context;
 use crate::mib::names::resolve;
+use crate::mib::readable::is_whole;
 use crate::mib::syntax::Syntax;
-use crate::mib::view::{LeafKind, Served, View};
+use crate::mib::view::{Leaf, LeafKind, Served, View};
 use crate::range::Range;
 use crate::smi::oid::Oid;
-use crate::thresholds::Threshold;
+use crate::snapshot::{MaxAges, Snapshot};
+use crate::thresholds::{Of, Threshold};
 use serde::Deserialize;
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 use toml::Spanned;
 
 /// One `[[threshold]]` as it is written.
@@ -18,6 +22,7 @@ use toml::Spanned;
 pub(super) struct Written {
     name: Spanned<String>,
     object: Spanned<String>,
+    of: Option<Spanned<String>>,
     warning: Option<Range>,
     critical: Option<Range>,
     #[serde(default)]
@@ -32,6 +37,10 @@ type Interval = Bounded<1000, 3_600_000>;
 fn interval() -> Interval {
     Interval::from_millis(30_000)
 }
+
+/// Gauges that may be watched per second all the same: sums over open sockets, which grow while these are open and fall
+/// when one closes.
+const GROW_WHILE_OPEN: [&str; 2] = ["lnsUdpDropsOfOpenSockets", "lnsUdpEndpointDropsOfOpenSockets"];
 
 /// The longest name, in octets.
 const LONGEST_NAME: usize = 32;
@@ -65,13 +74,30 @@ pub(super) fn checked(entries: Vec<Written>, served: &Served, text: &str) -> Res
         if entry.warning.is_none() && entry.critical.is_none() {
             return Err(in_name(ThresholdProblem::NoRange));
         }
-        let object = entry.object.as_ref().clone();
-        let oid = instance(&object, served, &view, entry.per_second)
-            .map_err(|problem| in_line(entry.object.span().start, problem))?;
+        let in_object = |problem| in_line(entry.object.span().start, problem);
+        let object = Watched::of(entry.object.as_ref(), served, &view).map_err(in_object)?;
+        if entry.per_second && !object.grows() {
+            return Err(in_object(ThresholdProblem::NoRate(object.text.to_owned())));
+        }
+        // Empty is the default.
+        let of = entry.of.as_ref().filter(|of| !of.as_ref().is_empty());
+        let of = of.map(|of| {
+            let in_of = |problem| in_line(of.span().start, problem);
+            if entry.per_second {
+                return Err(in_of(ThresholdProblem::RateOf));
+            }
+            let whole = Watched::of(of.as_ref(), served, &view).map_err(in_of)?;
+            whole.is_beside(&object).map_err(in_of)?;
+            Ok(Box::new(Of { object: whole.text.to_owned(), oid: whole.oid, column: whole.column }))
+        });
+        let of = of.transpose()?;
         Ok(Threshold {
             name,
-            object,
-            oid,
+            instance: if object.column { String::new() } else { view.index(&object.oid) },
+            object: object.text.to_owned(),
+            column: object.column,
+            oid: object.oid,
+            of,
             warning: entry.warning,
             critical: entry.critical,
             per_second: entry.per_second,
@@ -81,33 +107,102 @@ pub(super) fn checked(entries: Vec<Written>, served: &Served, text: &str) -> Res
     entries.into_iter().map(check).collect()
 }
 
-/// Resolves the instance. It need not exist yet: a port has rows once somebody listens on it.
-fn instance(object: &str, served: &Served, view: &View, per_second: bool) -> Result<Oid, ThresholdProblem> {
-    if object.len() > LONGEST_OBJECT {
-        return Err(ThresholdProblem::LongObject(object.len(), LONGEST_OBJECT));
+/// What is named for a threshold: one instance, or those of a column.
+struct Watched<'a> {
+    /// As it was written.
+    text: &'a str,
+    oid: Oid,
+    /// Whether it was written with `.*`.
+    column: bool,
+    leaf: &'a Leaf,
+}
+
+impl<'a> Watched<'a> {
+    /// Resolves it. An instance need not exist yet: a port has rows once somebody listens on it.
+    fn of(text: &'a str, served: &Served, view: &'a View) -> Result<Self, ThresholdProblem> {
+        if text.len() > LONGEST_OBJECT {
+            return Err(ThresholdProblem::LongObject(text.len(), LONGEST_OBJECT));
+        }
+        let (name, column) = text.strip_suffix(".*").map_or((text, false), |name| (name, true));
+        let oid = resolve(name, &served.base)?;
+        let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid));
+        let Some(leaf) = leaf else {
+            return Err(ThresholdProblem::NotServed(text.to_owned()));
+        };
+        let this = Self { text, oid, column, leaf };
+        match leaf.kind {
+            _ if !column && this.index().is_empty() => {
+                return Err(ThresholdProblem::NoInstance(text.to_owned(), example(leaf.kind)));
+            }
+            LeafKind::Column(table, _) if column => {
+                if is_whole(table.index, this.index()) {
+                    return Err(ThresholdProblem::WholeIndex(text.to_owned(), name.to_owned()));
+                }
+                if has_a_row_per_socket(view, &this.oid) {
+                    return Err(ThresholdProblem::RowPerSocket(text.to_owned()));
+                }
+            }
+            _ if column => return Err(ThresholdProblem::NoColumn(text.to_owned(), example(leaf.kind))),
+            _ => {}
+        }
+        match leaf.kind.syntax() {
+            Syntax::Counter32
+            | Syntax::Counter64
+            | Syntax::Gauge32
+            | Syntax::Unsigned32
+            | Syntax::Integer32
+            | Syntax::Range(..)
+            | Syntax::Enumeration(_)
+            | Syntax::TimeTicks => Ok(this),
+            _ => Err(ThresholdProblem::NoNumbers(text.to_owned())),
+        }
     }
-    let oid = resolve(object, &served.base)?;
-    let leaf = view.leaves().iter().find(|leaf| oid.as_slice().starts_with(&leaf.oid));
-    let Some(leaf) = leaf else {
-        return Err(ThresholdProblem::NotServed(object.to_owned()));
+
+    /// What follows the object type in its name.
+    fn index(&self) -> &[u32] {
+        self.oid.strip_prefix(&self.leaf.oid).unwrap_or_default()
+    }
+
+    /// Whether its growth per second can be told.
+    fn grows(&self) -> bool {
+        matches!(self.leaf.kind.syntax(), Syntax::Counter32 | Syntax::Counter64)
+            || GROW_WHILE_OPEN.contains(&self.leaf.kind.name())
+    }
+
+    /// Whether it has an instance for each of an object, so that one can be a percentage of the other: one for all, or
+    /// one in the same row.
+    fn is_beside(&self, object: &Watched<'_>) -> Result<(), ThresholdProblem> {
+        if !self.column {
+            return Ok(());
+        }
+        if !object.column {
+            return Err(ThresholdProblem::OfSeveral(self.text.to_owned()));
+        }
+        let same_table = match (self.leaf.kind, object.leaf.kind) {
+            (LeafKind::Column(own, _), LeafKind::Column(other, _)) => std::ptr::eq(own, other),
+            _ => false,
+        };
+        if same_table && self.index().len() == object.index().len() {
+            return Ok(());
+        }
+        Err(ThresholdProblem::OtherRows(self.text.to_owned(), object.text.to_owned()))
+    }
+}
+
+/// Whether a column is of a table with a row for each socket. Those rows are kept only while somebody walks them, and a
+/// threshold would have them kept for ever.
+fn has_a_row_per_socket(view: &View, column: &Oid) -> bool {
+    // Nothing is read: an answer says what it would be made from.
+    let ages = MaxAges {
+        counters: Duration::ZERO,
+        sockets: Duration::ZERO,
+        processes: Duration::ZERO,
+        answer_within: Duration::ZERO,
     };
-    if oid.as_slice().len() == leaf.oid.len() {
-        return Err(ThresholdProblem::NoInstance(object.to_owned(), example(leaf.kind)));
-    }
-    let counts = match leaf.kind.syntax() {
-        Syntax::Counter32 | Syntax::Counter64 => true,
-        Syntax::Gauge32
-        | Syntax::Unsigned32
-        | Syntax::Integer32
-        | Syntax::Range(..)
-        | Syntax::Enumeration(_)
-        | Syntax::TimeTicks => false,
-        _ => return Err(ThresholdProblem::NoNumbers(object.to_owned())),
-    };
-    if per_second && !counts {
-        return Err(ThresholdProblem::NoRate(object.to_owned()));
-    }
-    Ok(oid)
+    let nothing = Snapshot::new(ages);
+    let cx = Context::new(&nothing, Instant::now());
+    let _ = view.next(&cx, column, false, column.behind().as_ref());
+    cx.touched().has_any_rows()
 }
 
 /// How an instance of an object is written.
@@ -122,8 +217,8 @@ fn example(kind: LeafKind) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config::Config;
-    use std::time::Duration;
 
     #[test]
     fn a_threshold_has_defaults_and_an_instance() {
@@ -146,6 +241,58 @@ mod tests {
     }
 
     #[test]
+    fn columns_and_percentages() {
+        let threshold = |text: &str| {
+            let text = format!("[[threshold]]\nname = \"a\"\ncritical = \"1\"\n{text}");
+            Config::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}")).thresholds.remove(0)
+        };
+        for (object, oid, column, instance) in [
+            ("lnsTcpPortSockets.443.closeWait", "1.4.1.3.443.8", false, "443 closeWait"),
+            ("lnsTcpPortSockets.443.*", "1.4.1.3.443", true, ""),
+            ("lnsTcpPortSockets.*", "1.4.1.3", true, ""),
+            ("lnsUdpEndpointDropsOfOpenSockets.ipv4.4.127.*", "1.5.1.6.1.4.127", true, ""),
+            ("1.3.6.1.4.1.8072.9999.9999.2741.1.1.3.1.4.*", "1.3.1.4", true, ""),
+            ("lnsCounterValue.*", "4.1.3", true, ""),
+        ] {
+            let threshold = threshold(&format!("object = \"{object}\""));
+            let oid = format!("1.3.6.1.4.1.8072.9999.9999.2741.1.{oid}");
+            assert_eq!(threshold.oid.to_string(), oid, "{object}");
+            assert_eq!(
+                (threshold.column, &*threshold.instance, threshold.of),
+                (column, instance, None),
+                "{object}"
+            );
+        }
+        for (object, of, column) in [
+            ("lnsSockstatTcpMem.0", "lnsLimitTcpMemHigh.0", false),
+            ("lnsListenerAcceptQueue.*", "lnsSockstatTcpInUse.0", false),
+            ("lnsListenerAcceptQueue.*", "lnsListenerSockets.*", true),
+            ("lnsTcpPortSockets.443.*", "lnsTcpPortSockets.80.*", true),
+        ] {
+            let threshold = threshold(&format!("object = \"{object}\"\nof = \"{of}\""));
+            let whole = threshold.of.unwrap();
+            assert_eq!((&*whole.object, whole.column), (of, column), "{object}");
+        }
+        assert_eq!(threshold("object = \"tcpCurrEstab.0\"\nof = \"\"").of, None);
+        let rate = |object: &str| threshold(&format!("object = \"{object}\"\nper-second = true"));
+        for object in
+            ["lnsUdpEndpointDropsOfOpenSockets.*", "lnsUdpDropsOfOpenSockets.all", "lnsCounterValue.*"]
+        {
+            assert!(rate(object).per_second, "{object}");
+        }
+    }
+
+    /// Everything that is called so is a sum over open sockets, and may be watched per second.
+    #[test]
+    fn what_grows_while_sockets_are_open_can_have_a_rate() {
+        let config = Config::default();
+        let view = View::new(config.served());
+        let named = view.leaves().iter().map(|leaf| leaf.kind.name());
+        let named: Vec<_> = named.filter(|name| name.ends_with("OfOpenSockets")).collect();
+        assert_eq!(named, GROW_WHILE_OPEN);
+    }
+
+    #[test]
     fn mistakes_are_told_with_line_and_threshold() {
         let good = "\nobject = \"tcpOutRsts.0\"\ncritical = \"10\"";
         for (text, told) in [
@@ -163,6 +310,49 @@ mod tests {
             (
                 "name = \"a\"\nobject = \"tcpCurrEstab.0\"\ncritical = \"1\"\nper-second = true",
                 &["line 3", "no counter"],
+            ),
+            (
+                "name = \"a\"\nobject = \"lnsListenerAcceptQueue.*\"\ncritical = \"1\"\nper-second = true",
+                &["line 3", "no counter"],
+            ),
+            (
+                "name = \"a\"\nobject = \"tcpOutRsts.*\"\ncritical = \"1\"",
+                &["line 3", "no column", "tcpOutRsts.0"],
+            ),
+            ("name = \"a\"\nobject = \"lnsTcpPortTable.*\"\ncritical = \"1\"", &["line 3", "served here"]),
+            ("name = \"a\"\nobject = \".*\"\ncritical = \"1\"", &["line 3", "no object"]),
+            ("name = \"a\"\nobject = \"lnsListenerEndpoint.*\"\ncritical = \"1\"", &["line 3", "no numbers"]),
+            (
+                "name = \"a\"\nobject = \"lnsTcpPortSockets.1.listen.*\"\ncritical = \"1\"",
+                &["line 3", "write lnsTcpPortSockets.1.listen"],
+            ),
+            (
+                "name = \"a\"\nobject = \"tcpConnectionProcess.*\"\ncritical = \"1\"",
+                &["line 3", "a row for each socket", "lnsUdpEndpointSockets.*"],
+            ),
+            (
+                "name = \"a\"\nobject = \"udpLocalPort.*\"\ncritical = \"1\"",
+                &["line 3", "a row for each socket"],
+            ),
+            (
+                "name = \"a\"\nobject = \"tcpOutRsts.0\"\nof = \"tcpOutSeg.0\"\ncritical = \"1\"",
+                &["line 4", "mean tcpOutSegs?"],
+            ),
+            (
+                "name = \"a\"\nobject = \"tcpOutRsts.0\"\nof = \"tcpOutSegs.0\"\ncritical = \"1\"\nper-second = true",
+                &["line 4", "exclude each other"],
+            ),
+            (
+                "name = \"a\"\nobject = \"tcpOutRsts.0\"\nof = \"lnsListenerSockets.*\"\ncritical = \"1\"",
+                &["line 4", "several instances"],
+            ),
+            (
+                "name = \"a\"\nobject = \"lnsTcpPortSockets.*\"\nof = \"lnsTcpStateSockets.*\"\ncritical = \"1\"",
+                &["line 4", "not those of", "the same table"],
+            ),
+            (
+                "name = \"a\"\nobject = \"lnsTcpPortSockets.*\"\nof = \"lnsTcpPortSockets.1.*\"\ncritical = \"1\"",
+                &["line 4", "the same place"],
             ),
             ("name = \"a\"\nobject = \"tcpOutRsts.0\"\ncritical = \"20:10\"", &["line 4", "above the end"]),
             ("name = \"a\"\nobject = \"tcpOutRsts.0\"\ncritical = 10", &["line 4"]),

@@ -19,7 +19,7 @@ const REVISIONS: [(&str, &str); 2] = [
         "202611300000Z",
         "Who is behind an alarm: UDP sockets by endpoint (lnsUdpEndpointTable), what the connections of each service wait \
             for (lnsTcpServiceTable), outgoing connections by destination (lnsDestinationTable), \
-            lnsSockstatEphemeralWorstPercent.",
+            lnsSockstatEphemeralWorstPercent. The worst instance of a threshold on a column: lnsThresholdInstance.",
     ),
     ("202611250000Z", "The first version."),
 ];

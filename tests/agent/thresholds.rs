@@ -84,6 +84,11 @@ fn connections(number: usize) -> Vec<(TcpStream, TcpStream)> {
     (0..number).map(|_| (connect(), listener.accept().unwrap().0)).collect()
 }
 
+/// The name of lnsThresholdInstance of one threshold.
+fn instance(threshold: &str) -> String {
+    columns(threshold)[3].replace(".1.7.1.1.4.", ".1.7.1.1.6.")
+}
+
 /// The names of lnsThresholdName, Object, Value and Status of one threshold.
 fn columns(threshold: &str) -> [String; 4] {
     let index: String = threshold.bytes().map(|byte| format!(".{byte}")).collect();
@@ -134,6 +139,99 @@ fn a_change_is_notified_and_stands_in_the_table() {
     drop((few, many));
     traps.await_status("established", 1);
     assert!(agent.log().contains("threshold changed threshold=established"), "{}", agent.log());
+}
+
+const COLUMNS: &str = r#"
+[refresh]
+sockets-max-age = "100ms"
+[[threshold]]
+name = "queue"
+object = "lnsListenerAcceptQueue.ipv4.4.127.*"
+critical = "2"
+interval = "1s"
+[[threshold]]
+name = "drops"
+object = "lnsUdpEndpointDropsOfOpenSockets.*"
+critical = "0"
+per-second = true
+interval = "1s"
+[[threshold]]
+name = "share"
+object = "lnsTcpStateSockets.all.established"
+of = "lnsTcpStateSockets.ipv4.established"
+critical = "99.5"
+interval = "1s"
+"#;
+
+/// The worst instance is named in the notification and in the table, and there alone if another becomes worst.
+#[test]
+fn of_a_column_the_worst_instance_counts_and_is_named() {
+    if !in_namespace(this_test!()) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let traps = Traps::start(folder.path());
+    let snmpd = Snmpd::start(&format!("trap2sink 127.0.0.1:{} public", traps.port));
+    let agent = Agent::at(&snmpd, COLUMNS);
+    // Status, instance and value, and the line of the object.
+    let stands = |threshold: &str, expected: [&str; 3]| {
+        let [_, object, value, status] = columns(threshold);
+        let names = [status, instance(threshold), value, object];
+        let mut last = String::new();
+        until(Duration::from_secs(5), &format!("{threshold} stands at {expected:?}"), || {
+            let text = snmpd.get(&names.each_ref().map(String::as_str));
+            let lines: Vec<_> = text.lines().filter_map(|line| line.split_once(" = ")).collect();
+            last = lines.last().map(|(_, value)| (*value).to_owned()).unwrap_or_default();
+            lines.len() == 4 && lines.iter().zip(expected).all(|((_, value), expected)| *value == expected)
+        });
+        last
+    };
+    let changes = |threshold: &str| traps.text().matches(&columns(threshold)[3]).count();
+    let waiting = |number: usize| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let streams: Vec<_> = (0..number).map(|_| TcpStream::connect(at).unwrap()).collect();
+        (format!("\"{at}\""), (listener, streams))
+    };
+    // Nobody listens on loopback, which is nothing wrong; but of 0 nothing is a percentage.
+    assert_eq!(stands("queue", ["INTEGER: 1", "\"\"", "\"\""]), "OID: .0.0");
+    stands("share", ["INTEGER: 4", "STRING: \"all established\"", "\"\""]);
+    assert!(!traps.text().contains(&format!("{BASE}.0.1")), "{}", traps.text());
+
+    let (first, held) = waiting(3);
+    let told = traps.await_status("queue", 3);
+    assert!(told.contains(&format!("{} = STRING: {first}", instance("queue"))), "{told}");
+    assert!(told.contains(&format!("{} = STRING: \"3\"", columns("queue")[2])), "{told}");
+    assert!(
+        told.contains(&format!("{} = OID: {BASE}.1.1.3.1.4.1.4.127.0.0.1.", columns("queue")[1])),
+        "{told}"
+    );
+    let told = traps.await_status("share", 3);
+    assert!(told.contains(&format!("{} = STRING: \"100.00\"", columns("share")[2])), "{told}");
+
+    let (second, more) = waiting(5);
+    stands("queue", ["INTEGER: 3", &format!("STRING: {second}"), "STRING: \"5\""]);
+    drop(more);
+    stands("queue", ["INTEGER: 3", &format!("STRING: {first}"), "STRING: \"3\""]);
+    assert_eq!(changes("queue"), 1, "{}", traps.text());
+    drop(held);
+    let told = traps.await_status("queue", 1);
+    assert!(told.contains(&format!("{} = \"\"", instance("queue"))), "{told}");
+    assert_eq!(changes("queue"), 2, "{}", traps.text());
+
+    // Which of all endpoints drops now.
+    let [quiet, full] = [(), ()].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let at = full.local_addr().unwrap();
+    until(Duration::from_secs(20), "the endpoint that drops is notified", || {
+        for _ in 0..300 {
+            quiet.send_to(&[0; 1000], at).unwrap();
+        }
+        traps.text().contains(&format!("{} = INTEGER: 3", columns("drops")[3]))
+    });
+    let told = traps.await_status("drops", 3);
+    assert!(told.contains(&format!("{} = STRING: \"{at}\"", instance("drops"))), "{told}");
+    assert!(agent.log().contains(&format!("instance={at}")), "{}", agent.log());
+    traps.await_status("drops", 1);
 }
 
 #[test]

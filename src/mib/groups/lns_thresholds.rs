@@ -28,7 +28,9 @@ pub static GROUP: Group = Group {
             name: "lnsThresholdTable",
             entry: "lnsThresholdEntry",
             description: "The thresholds of the subagent's configuration and how they stand. Empty unless some are \
-                configured. They are watched whether or not the subagent has a session with the master agent.",
+                configured. One may watch a column: then the worst of its instances counts, which is the one with the \
+                worst status, and of those the one furthest beyond the range that it alerts by, or nearest to alerting \
+                while all are ok; of several equal ones the first. They are watched whether or not the subagent has a session with the master agent.",
             entry_description: "One threshold.",
             index: &[component(
                 1,
@@ -51,14 +53,17 @@ pub static GROUP: Group = Group {
                         begins at 0; with another object it goes on. lnsThresholdChange says which changes are notified.",
                     |watch, _| Some(Value::Counter64(watch.changes)),
                 ),
+                INSTANCE,
             ]),
         }),
         Object::Notification(Notification {
             number: CHANGE,
             name: "lnsThresholdChange",
             objects: &Cells::of(NOTIFIED),
-            description: "The status of a threshold changed; the instances of the objects hold lnsThresholdName. A threshold \
-                that is ok when the subagent starts is no change. How often it comes is limited: each threshold is \
+            description: "The status of a threshold changed; the instances of the objects hold lnsThresholdName. Behind the \
+                objects comes lnsThresholdInstance, as one of the additional variables that RFC 3416 section 4.2.6 allows. \
+                That another instance of a column is worst now is no change, nor is a threshold that is ok when the \
+                subagent starts. How often it comes is limited: each threshold is \
                 looked at once in its interval, which the configuration sets to a second or more (30 seconds unless it \
                 says otherwise), and once when the configuration has changed it; each look tells one change at most, with \
                 the status of then, and what changed back between two looks is not told. While there is no session with \
@@ -74,8 +79,12 @@ const OBJECT: Cells<Thresholds> = column(
     "lnsThresholdObject",
     Syntax::VariablePointer,
     "",
-    "The instance that is watched.",
-    |watch, _| Some(Value::ObjectIdentifier(Box::new(watch.threshold.oid.clone()))),
+    "The instance that is watched; of a column, the worst instance, whose value lnsThresholdValue has, and 0.0 while \
+        none has a value.",
+    |watch, _| {
+        let none = || Oid::from_slice(&[0, 0]).unwrap_or_default();
+        Some(Value::ObjectIdentifier(Box::new(watch.object().cloned().unwrap_or_else(none))))
+    },
 );
 
 const VALUE: Cells<Thresholds> = column(
@@ -83,8 +92,9 @@ const VALUE: Cells<Thresholds> = column(
     "lnsThresholdValue",
     Syntax::Text(0, 32),
     "",
-    "What was compared last, as a decimal number: the value of the instance, or how much it grew \
-        in a second. Empty while there is none.",
+    "What was compared last, as a decimal number: the value of the instance, how much it grew in a second, or how \
+        much per cent it is of another. The last two have two digits after the point, and more where two would \
+        look as if they stood otherwise. Empty while there is none.",
     |watch, _| Some(Value::text(&watch.value)),
 );
 
@@ -93,12 +103,26 @@ const STATUS: Cells<Thresholds> = column(
     "lnsThresholdStatus",
     Syntax::Enumeration(&Status::LABELS),
     "",
-    "How the threshold stands. Unknown until there was a value to compare, which for a rate \
-        takes two readings, and while the instance does not exist.",
+    "How the threshold stands. Unknown until there was a value to compare, which for a rate takes two readings, while \
+        the instance does not exist, or what it would be a percentage of does not or is 0. A column stands as its \
+        worst instance does. It is ok if it has no instance, which is nothing wrong, or none yet with a rate, which an \
+        instance has from the second look on that finds it; unknown if it cannot be read, or if rates of more \
+        than 65536 instances were to be watched.",
     |watch, _| Some(Value::Integer(watch.status as i32)),
 );
 
-/// What lnsThresholdChange carries.
+const INSTANCE: Cells<Thresholds> = column(
+    6,
+    "lnsThresholdInstance",
+    Syntax::Text(0, 255),
+    "",
+    "The index of lnsThresholdObject as people read it, its components with spaces between them: 127.0.0.53:53 of an \
+        endpoint, 443 closeWait of a port and a state. Of a column, which instance is worst now, whether or not that was \
+        notified. Empty for a scalar, and while no instance of a column has a value.",
+    |watch, _| Some(Value::text(watch.instance())),
+);
+
+/// What lnsThresholdChange carries, as it was released.
 const NOTIFIED: &[Cells<Thresholds>; 3] = &[OBJECT, VALUE, STATUS];
 
 struct Thresholds;
@@ -123,7 +147,8 @@ impl Rows for Thresholds {
 const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 
 /// The variable bindings of lnsThresholdChange (RFC 2741 section 6.2.10): snmpTrapOID.0, then the notification's
-/// objects, whose instances carry the threshold's name. The master agent puts sysUpTime.0 before them.
+/// objects, whose instances carry the threshold's name, and lnsThresholdInstance, which may not become one of the objects
+/// (RFC 2578 section 10.3). The master agent puts sysUpTime.0 before them.
 #[must_use]
 pub fn change<'a>(base: &Oid, cx: &Context<'a>, watch: &'a Watch) -> Vec<(Oid, Value)> {
     let notification = [&Place::Private(&NOTIFICATIONS).oid(base)[..], &[CHANGE]].concat();
@@ -132,6 +157,7 @@ pub fn change<'a>(base: &Oid, cx: &Context<'a>, watch: &'a Watch) -> Vec<(Oid, V
     let place = PLACE.oid(base);
     let objects = NOTIFIED
         .iter()
+        .chain(&[INSTANCE])
         .filter_map(|cells| cells.instance(&column_oid(&place, TABLE, &cells.column), watch, cx));
     let mut varbinds = vec![(trap_oid, Value::ObjectIdentifier(Box::new(notification)))];
     varbinds.extend(objects);
