@@ -37,6 +37,18 @@ object = "tcpActiveOpens.0"
 warning = "0:1000"
 per-second = true
 interval = "1s"
+[[threshold]]
+name = "drops"
+object = "lnsUdpEndpointDropsOfOpenSockets.*"
+warning = "10"
+per-second = true
+interval = "1s"
+[[threshold]]
+name = "queues"
+object = "lnsListenerAcceptQueue.*"
+of = "lnsListenerSockets.*"
+warning = "10000"
+interval = "1s"
 "#;
 
 /// State that all parts of the soak share.

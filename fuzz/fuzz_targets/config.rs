@@ -29,7 +29,7 @@ fuzz_target!(|text: &str| {
         assert!(
             view.leaves()
                 .iter()
-                .any(|leaf| threshold.oid.strip_prefix(&leaf.oid).is_some_and(|i| !i.is_empty()))
+                .any(|leaf| threshold.oid.strip_prefix(&leaf.oid).is_some_and(|i| threshold.column || !i.is_empty()))
         );
     }
 });
