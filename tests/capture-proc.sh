@@ -1,12 +1,18 @@
 #!/bin/sh
 # Captures what the parsers read of this machine's /proc as a tree for tests: tests/capture-proc.sh FOLDER.
 # Run it in a network namespace of its own ('unshare -n'), so that no address of a real network gets in; softnet_stat is of
-# the whole host all the same.
+# the whole host all the same. The neighbour caches' files of stat/ are in the first namespace only, and hold no address.
 set -eu
 to=$1/1/net
 mkdir -p "$to"
-for file in tcp tcp6 udp udp6 snmp netstat snmp6 sockstat sockstat6 xfrm_stat softnet_stat; do
+for file in tcp tcp6 udp udp6 snmp netstat snmp6 sockstat sockstat6 xfrm_stat softnet_stat tls_stat; do
     [ ! -r "/proc/net/$file" ] || cat "/proc/net/$file" > "$to/$file"
+done
+for file in nf_conntrack arp_cache ndisc_cache synproxy; do
+    if [ -r "/proc/net/stat/$file" ]; then
+        mkdir -p "$to/stat"
+        cat "/proc/net/stat/$file" > "$to/stat/$file"
+    fi
 done
 if [ -r /proc/net/sctp/snmp ]; then
     mkdir -p "$to/sctp"

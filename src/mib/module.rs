@@ -19,7 +19,9 @@ const REVISIONS: [(&str, &str); 2] = [
         "202611300000Z",
         "Who is behind an alarm: UDP sockets by endpoint (lnsUdpEndpointTable), what the connections of each service wait \
             for (lnsTcpServiceTable), outgoing connections by destination (lnsDestinationTable), \
-            lnsSockstatEphemeralWorstPercent. The worst instance of a threshold on a column: lnsThresholdInstance.",
+            lnsSockstatEphemeralWorstPercent. The worst instance of a threshold on a column: lnsThresholdInstance. \
+            Counters of connection tracking, the neighbour tables, kernel TLS and SYNPROXY: lnsConntrackCountersGroup, \
+            lnsArpCacheCountersGroup, lnsNdiscCacheCountersGroup, lnsTlsCountersGroup, lnsSynproxyCountersGroup.",
     ),
     ("202611250000Z", "The first version."),
 ];

@@ -8,7 +8,7 @@ pub use super::figure::Figure;
 use super::words;
 
 /// The kernel prints no name longer than 31 bytes (`struct snmp_mib`); lnsCounterName allows 64.
-const LONGEST_NAME: usize = 64;
+pub(super) const LONGEST_NAME: usize = 64;
 /// lnsCounterGroup allows 16.
 const LONGEST_GROUP: usize = 16;
 

@@ -169,13 +169,21 @@ pub enum Fault {
         /// How many bits the kernel's figure has.
         bits: usize,
     },
-    /// Fewer columns than every kernel writes, or than the header names.
+    /// Fewer columns than every kernel writes.
     #[error("{columns} columns, which must be {least} at least")]
     FewColumns {
         /// How many it has.
         columns: usize,
         /// How many it must have.
         least: usize,
+    },
+    /// The number of columns differs from the header's number of names.
+    #[error("{columns} columns, where the header has {names} names")]
+    UnlikeHeader {
+        /// How many the row has.
+        columns: usize,
+        /// How many names the header has.
+        names: usize,
     },
     /// The number of columns differs from the first row's.
     #[error("{columns} columns, where the first row has {first}")]

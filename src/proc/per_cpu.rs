@@ -4,6 +4,7 @@
 //! net/softnet_stat lists the online CPUs only (`softnet_get_online` in net/core/net-procfs.c). The files of net/stat
 //! list all possible ones (`ct_cpu_seq_start`, `neigh_stat_seq_start`), so their rows neither come nor go.
 
+use super::counters::LONGEST_NAME;
 use super::error::{Excerpt, Fault, ParseError};
 use super::figure::Width;
 use super::words;
@@ -41,10 +42,18 @@ const SOFTNET: Columns<'_> = Columns::Known {
 /// Gone since Linux 4.7, which prints 0 in its place.
 const CPU_COLLISION: &str = "cpu_collision";
 
+/// The column of net/stat that every row repeats: how many entries the whole table has, in synproxy a constant 0
+/// (`ct_cpu_seq_show`, `neigh_stat_seq_show`, `synproxy_cpu_seq_show`).
+const ENTRIES: &str = "entries";
+
+/// What net/stat/nf_conntrack prints as a 0 ever since it has a column `clashres`, from Linux 5.10 on. Kernels from 4.9
+/// on no longer count most of them either, but their header does not tell.
+const RETIRED_BEFORE_CLASHRES: [&str; 4] = ["new", "ignore", "delete", "delete_list"];
+
 /// What a file's columns are called.
 #[derive(Debug, Clone, Copy)]
 pub enum Columns<'a> {
-    /// As the first line says.
+    /// As the first line says. Every row has as many.
     Header,
     /// Always these. Kernels have fewer or more; columns after the last name are not read.
     Known {
@@ -64,6 +73,8 @@ pub struct CpuTable {
     pub names: Vec<String>,
     /// A row for each CPU, in index order.
     pub rows: Vec<CpuRow>,
+    /// A figure of all CPUs together, which every row repeats; not among the names.
+    pub whole: Option<(String, u64)>,
     /// Whether rows name their CPU; if not, they have their position, which passes to another CPU once one goes.
     pub indexed: bool,
     /// How many bits a counter has before it wraps to 0.
@@ -87,30 +98,77 @@ pub struct CpuRow {
 /// As [`table`].
 pub fn softnet(contents: &[u8]) -> Result<CpuTable, ParseError> {
     let mut table = table(contents, SOFTNET, Width::Int)?;
-    let retired = table.names.iter().position(|name| name == CPU_COLLISION);
-    if let Some(at) = retired.filter(|_| table.indexed) {
-        table.names.remove(at);
-        for row in &mut table.rows {
-            row.figures.remove(at);
+    if table.indexed {
+        table.remove(CPU_COLLISION);
+    }
+    Ok(table)
+}
+
+/// net/stat/nf_conntrack, which counts in an `unsigned int` (`ip_conntrack_stat`)
+///
+/// Columns in which the kernel prints a 0 without counting are left out, where that is known.
+///
+/// # Errors
+/// As [`table`].
+pub fn conntrack(contents: &[u8]) -> Result<CpuTable, ParseError> {
+    let mut table = of_stat(contents, Width::Int)?;
+    if table.names.iter().any(|name| name == "clashres") {
+        for name in RETIRED_BEFORE_CLASHRES {
+            table.remove(name);
         }
     }
     Ok(table)
 }
 
+/// net/stat/synproxy, which counts in an `unsigned int` (`synproxy_stats`)
+///
+/// # Errors
+/// As [`table`].
+pub fn synproxy(contents: &[u8]) -> Result<CpuTable, ParseError> {
+    of_stat(contents, Width::Int)
+}
+
+/// net/stat/arp_cache and net/stat/ndisc_cache, which count in an `unsigned long` (`neigh_statistics`)
+///
+/// # Errors
+/// As [`table`].
+pub fn neighbours(contents: &[u8]) -> Result<CpuTable, ParseError> {
+    of_stat(contents, Width::Long)
+}
+
+fn of_stat(contents: &[u8], width: Width) -> Result<CpuTable, ParseError> {
+    let mut table = table(contents, Columns::Header, width)?;
+    table.whole = table.remove(ENTRIES).map(|entries| (ENTRIES.to_owned(), entries));
+    Ok(table)
+}
+
+impl CpuTable {
+    /// Removes a column; returns the figure of the last row, which is the latest read.
+    fn remove(&mut self, name: &str) -> Option<u64> {
+        let at = self.names.iter().position(|other| other == name)?;
+        self.names.remove(at);
+        let mut last = None;
+        for row in &mut self.rows {
+            last = Some(row.figures.remove(at));
+        }
+        last
+    }
+}
+
 /// Parses a file of this form, whose figures have `width` bits in the kernel.
 ///
 /// # Errors
-/// If a figure is malformed or too long, a row's number of columns differs from the first row's or is below the
-/// header's number of names, the CPUs are out of order, or there is no row, or more rows than a kernel can have CPUs.
+/// If a figure is malformed or too long, a row's number of columns differs from the first row's or from the header's
+/// number of names, the CPUs are out of order, or there is no row, or more rows than a kernel can have CPUs.
 pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<CpuTable, ParseError> {
     let lines = contents.split(|&b| b == b'\n').enumerate().map(|(at, line)| (at + 1, line));
     let mut lines = lines.filter(|(_, line)| !line.is_empty());
-    let (names, least, index) = match columns {
-        Columns::Known { names, least, index } => (names.to_vec(), least, index),
+    let (names, columns, index) = match columns {
+        Columns::Known { names, least, index } => (names.to_vec(), Expected::AtLeast(least), index),
         Columns::Header => {
             let (number, line) = lines.next().ok_or_else(|| ParseError::new(0, Fault::NoHeader))?;
             let names = header(line).map_err(|fault| ParseError::new(number, fault))?;
-            (names.clone(), names.len(), None)
+            (names.clone(), Expected::Named(names.len()), None)
         }
     };
     let mut rows: Vec<CpuRow> = Vec::new();
@@ -120,7 +178,7 @@ pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<CpuT
         if rows.len() == MOST_CPUS {
             return Err(wrong(Fault::TooManyRows(MOST_CPUS)));
         }
-        let line = Line { line, least, first, width };
+        let line = Line { line, columns, first, width };
         let all = line.figures(&names).map_err(wrong)?;
         first = Some(all.len());
         let cpu = match index.and_then(|at| all.get(at)) {
@@ -135,7 +193,8 @@ pub fn table(contents: &[u8], columns: Columns<'_>, width: Width) -> Result<CpuT
     let width_of_first = first.ok_or_else(|| ParseError::new(0, Fault::NoRow))?;
     let columns = vec![0; width_of_first];
     let names = kept(&names, index, &columns).map(|(name, _)| name.to_owned()).collect();
-    Ok(CpuTable { names, rows, indexed: index.is_some_and(|at| at < width_of_first), width })
+    let indexed = index.is_some_and(|at| at < width_of_first);
+    Ok(CpuTable { names, rows, whole: None, indexed, width })
 }
 
 /// The columns that have a name and are not the CPU's index, with their figures.
@@ -149,12 +208,12 @@ fn kept<'a>(
     named.map(|(_, (name, figure))| (*name, *figure))
 }
 
-/// The names of a header, which must all differ.
+/// The names of a header, which must all differ. A row of figures is none: a name begins with a letter.
 fn header(line: &[u8]) -> Result<Vec<&str>, Fault> {
     let mut names = Vec::new();
     for word in words(within_bounds(line)?) {
         let name = match std::str::from_utf8(word) {
-            Ok(name) if word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') => name,
+            Ok(name) if is_name(word) => name,
             _ => return Err(Fault::NoWord(Excerpt::of(word))),
         };
         if names.contains(&name) {
@@ -168,6 +227,12 @@ fn header(line: &[u8]) -> Result<Vec<&str>, Fault> {
     Ok(names)
 }
 
+fn is_name(word: &[u8]) -> bool {
+    word.len() <= LONGEST_NAME
+        && word.first().is_some_and(u8::is_ascii_alphabetic)
+        && word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
 fn within_bounds(line: &[u8]) -> Result<&[u8], Fault> {
     if line.len() > LONGEST_LINE {
         return Err(Fault::LongLine { length: line.len(), longest: LONGEST_LINE });
@@ -175,11 +240,18 @@ fn within_bounds(line: &[u8]) -> Result<&[u8], Fault> {
     Ok(line)
 }
 
+/// How many columns a row must have.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    AtLeast(usize),
+    /// As many as the header has names: nobody knows otherwise which belong together.
+    Named(usize),
+}
+
 /// A row not yet parsed.
 struct Line<'a> {
     line: &'a [u8],
-    /// The fewest columns it must have.
-    least: usize,
+    columns: Expected,
     /// How many columns the first row has, if this is a later one.
     first: Option<usize>,
     width: Width,
@@ -197,13 +269,11 @@ impl Line<'_> {
             })?;
             figures.push(figure);
         }
-        match self.first {
-            _ if figures.len() < self.least => {
-                Err(Fault::FewColumns { columns: figures.len(), least: self.least })
-            }
-            Some(first) if figures.len() != first => {
-                Err(Fault::OtherColumns { columns: figures.len(), first })
-            }
+        let columns = figures.len();
+        match (self.columns, self.first) {
+            (Expected::AtLeast(least), _) if columns < least => Err(Fault::FewColumns { columns, least }),
+            (Expected::Named(names), _) if columns != names => Err(Fault::UnlikeHeader { columns, names }),
+            (_, Some(first)) if columns != first => Err(Fault::OtherColumns { columns, first }),
             _ => Ok(figures),
         }
     }
@@ -319,9 +389,65 @@ mod tests {
         let arp = b"entries  allocs\n00000001 1ffffffff  \n";
         assert!(table(arp, Columns::Header, Width::Int).is_err());
         assert_eq!(column(&table(arp, Columns::Header, Width::Long).unwrap(), "allocs"), [0x1_ffff_ffff]);
-        // Columns after the last name are not read.
-        let more = table(b"entries a\n1 2 3\n", Columns::Header, Width::Int).unwrap();
-        assert_eq!(more.rows[0].figures, [1, 2]);
+    }
+
+    /// The files of net/stat in a tree: columns of conntrack without `entries`, of the neighbour caches, of synproxy.
+    #[test]
+    fn net_stat_of_every_kernel() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proc");
+        for (version, of_conntrack, of_neighbours, of_synproxy) in [
+            ("2.6.32", 15, 11, None),
+            ("3.10", 16, 11, None),
+            ("4.18", 16, 12, Some(5)),
+            ("5.15", 13, 12, Some(5)),
+            ("6.18", 13, 12, Some(5)),
+        ] {
+            let read = |file: &str| std::fs::read(format!("{root}/{version}/1/net/stat/{file}")).ok();
+            let of = |table: CpuTable| {
+                assert_eq!(table.rows.len(), 2, "{version}");
+                assert!(table.rows.iter().all(|row| row.figures.len() == table.names.len()), "{version}");
+                assert!(
+                    !table.indexed && table.whole.is_some_and(|(name, _)| name == "entries"),
+                    "{version}"
+                );
+                table.names.len()
+            };
+            assert_eq!(of(conntrack(&read("nf_conntrack").unwrap()).unwrap()), of_conntrack, "{version}");
+            for cache in ["arp_cache", "ndisc_cache"] {
+                assert_eq!(
+                    of(neighbours(&read(cache).unwrap()).unwrap()),
+                    of_neighbours,
+                    "{version} {cache}"
+                );
+            }
+            assert_eq!(read("synproxy").map(|file| of(synproxy(&file).unwrap())), of_synproxy, "{version}");
+        }
+    }
+
+    /// `entries` is one figure, of which the last row has the latest.
+    #[test]
+    fn what_every_row_repeats_is_no_column() {
+        let read = conntrack(b"entries  a b\n0000000c  1 2\n0000000d  3 4 \n").unwrap();
+        assert_eq!(read.whole, Some(("entries".to_owned(), 13)));
+        assert_eq!((column(&read, "a"), column(&read, "b")), (vec![1, 3], vec![2, 4]));
+        // Wherever it stands, and if it is not there.
+        let read = neighbours(b"a entries b\n1 9 1ffffffff\n").unwrap();
+        assert_eq!(
+            (read.whole, &read.rows[0].figures[..]),
+            (Some(("entries".to_owned(), 9)), &[1, 0x1_ffff_ffff][..])
+        );
+        assert_eq!(synproxy(b"a b\n1 2\n").unwrap().whole, None);
+    }
+
+    /// From Linux 5.10 on; before, nothing in the file tells.
+    #[test]
+    fn what_conntrack_no_longer_counts_is_left_out() {
+        let names = |first: &str| {
+            let file = format!("entries {first} found new ignore delete delete_list\n0 1 2 0 0 0 0\n");
+            conntrack(file.as_bytes()).unwrap().names
+        };
+        assert_eq!(names("clashres"), ["clashres", "found"]);
+        assert_eq!(names("searched"), ["searched", "found", "new", "ignore", "delete", "delete_list"]);
     }
 
     #[test]
@@ -360,12 +486,21 @@ mod tests {
             ("a b a\n0 0 0\n", "line 1: a stands twice"),
             ("a b/\n0 0\n", "line 1: 'b/' is no name"),
             ("a b\n", "line 0: no row"),
-            ("a b\n0\n", "line 2: 1 columns, which must be 2 at least"),
-            ("a b\n0 0\n0 0 0\n", "line 3: 3 columns, where the first row has 2"),
+            ("a b\n0\n", "line 2: 1 columns, where the header has 2 names"),
+            ("a b\n0 0\n0\n", "line 3: 1 columns, where the header has 2 names"),
+            // Which of three figures belong to two names nobody knows.
+            ("a b\n0 0 0\n", "line 2: 3 columns, where the header has 2 names"),
+            ("a b\n0 0\n0 0 0\n", "line 3: 3 columns, where the header has 2 names"),
+            ("00000005 0000000a\n00000005 0000000b\n", "line 1: '00000005' is no name"),
+            ("a -b\n0 0\n", "line 1: '-b' is no name"),
             ("a b\n0 z\n", "line 2: b is 'z', which is no hexadecimal number of 32 bits"),
         ] {
             assert_eq!(header(contents), told, "{contents:?}");
         }
+        // lnsCounterName has 64 octets at most.
+        let long = |length: usize| format!("a {}\n0 0\n", "n".repeat(length));
+        assert!(table(long(64).as_bytes(), Columns::Header, Width::Int).is_ok());
+        assert!(header(&long(65)).starts_with("line 1: 'nnn"));
     }
 
     fn config() -> ProptestConfig {
@@ -396,7 +531,25 @@ mod tests {
     fn any_bytes_are_no_trouble() {
         proptest!(config(), |(contents in vec(any::<u8>(), 0..300))| {
             let _ = softnet(&contents);
-            let _ = table(&contents, Columns::Header, Width::Long);
+            let _ = neighbours(&contents);
+        });
+    }
+
+    /// A file of net/stat of which any octet is another one, or gone.
+    #[test]
+    fn a_damaged_table_is_an_error_or_has_all_its_figures() {
+        let good = b"entries  found drop\n0000000c  00000001 00000002\n0000000c  00000003 00000004\n";
+        proptest!(config(), |(at in 0..good.len(), other in any::<Option<u8>>())| {
+            let mut bad = good.to_vec();
+            match other {
+                Some(other) => bad[at] = other,
+                None => drop(bad.remove(at)),
+            }
+            if let Ok(table) = conntrack(&bad) {
+                for row in &table.rows {
+                    prop_assert_eq!(row.figures.len(), table.names.len());
+                }
+            }
         });
     }
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// The result of a reading.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// By name: a count since boot, or a level unchanged.
+    /// By name: a count since boot, or a level unchanged; what every row repeats is among them.
     pub figures: Vec<(String, u64)>,
     /// Counts that went back without a wrap, with the CPU. They keep their value and continue from there. In the
     /// kernel, flow_limit_count does this when a CPU is taken out of net.core.flow_limit_cpu_bitmap.
@@ -41,7 +41,7 @@ struct Count {
 impl Unwrapped {
     /// Adds up a reading. A figure absent from the previous reading counts in full.
     pub fn sums(&mut self, table: &CpuTable, is_level: impl Fn(&str) -> bool) -> Sums {
-        let mut sums = Sums::default();
+        let mut sums = Sums { figures: table.whole.clone().into_iter().collect(), fell: Vec::new() };
         let mut before = std::mem::take(&mut self.counts);
         for (at, name) in table.names.iter().enumerate() {
             let figure = |row: &CpuRow| Some((row.cpu, *row.figures.get(at)?));

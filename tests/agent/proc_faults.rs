@@ -14,12 +14,16 @@ use tempfile::TempDir;
 const BASE: &str = "1.3.6.1.4.1.8072.9999.9999.2741";
 
 /// Each file with an instance that is made from it alone.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 21] = [
     ("1/net/snmp", "1.3.6.1.2.1.6.5.0"),
     ("1/net/netstat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.6.24.0"),
     ("1/net/snmp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.9.1.0"),
     ("1/net/xfrm_stat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.14.1.0"),
     ("1/net/softnet_stat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.16.1.0"),
+    ("1/net/stat/nf_conntrack", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.15.9.0"),
+    ("1/net/stat/arp_cache", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.17.2.0"),
+    ("1/net/stat/ndisc_cache", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.18.2.0"),
+    ("1/net/stat/synproxy", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.20.2.0"),
     ("1/net/sockstat", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.2.0"),
     ("1/net/sockstat6", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.13.0"),
     ("1/net/tcp", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.1.1.3.1.5"),
@@ -27,23 +31,27 @@ const FILES: [(&str, &str); 16] = [
     ("1/net/udp", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.2.1.2.1"),
     ("1/net/udp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.1.2.1.2.2"),
     ("1/net/sctp/snmp", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.13.1.0"),
+    ("1/net/tls_stat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.19.1.0"),
     ("sys/net/ipv4/tcp_mem", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.19.0"),
     ("sys/net/ipv4/udp_mem", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.22.0"),
     ("sys/net/ipv4/tcp_max_orphans", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.25.0"),
     ("sys/net/ipv4/tcp_max_tw_buckets", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.26.0"),
 ];
 
-/// The last five of them, which the captured tree does not have: no SCTP there, and the captor's own namespace.
-const ADDED: [(&str, &str); 5] = [
+/// The last six of them, which the captured tree does not have: no SCTP there, no TLS, and the captor's own namespace.
+const ADDED: [(&str, &str); 6] = [
     ("1/net/sctp/snmp", "SctpCurrEstab                   \t7\nSctpActiveEstabs                \t12\n"),
+    ("1/net/tls_stat", "TlsCurrTxSw                     \t7\nTlsTxSw                         \t12\n"),
     ("sys/net/ipv4/tcp_mem", "287832\t383779\t575664\n"),
     ("sys/net/ipv4/udp_mem", "575667\t767559\t1151334\n"),
     ("sys/net/ipv4/tcp_max_orphans", "131072\n"),
     ("sys/net/ipv4/tcp_max_tw_buckets", "131071\n"),
 ];
 
-/// What is added up from its readings, each on top of the one before.
-const SUMMED: &str = "1/net/softnet_stat";
+/// Whether its counts are added up from its readings, each on top of the one before.
+fn is_summed(file: &str) -> bool {
+    file.ends_with("/softnet_stat") || file.contains("/net/stat/")
+}
 
 fn own_count(value: &Value) -> u64 {
     let Value::Counter64(count) = value else { panic!("{value:?}") };
@@ -216,6 +224,10 @@ fn own_number(file: &Path, contents: &[u8]) -> usize {
         "netstat" => ("TcpExt: ", 1, 24),
         "snmp6" => ("Ip6InReceives", 0, 1),
         "xfrm_stat" => ("XfrmInError", 0, 1),
+        "tls_stat" => ("TlsCurrTxSw", 0, 1),
+        // The first row, behind the header.
+        "nf_conntrack" => ("0", 0, 8),
+        "arp_cache" | "ndisc_cache" | "synproxy" => ("0", 0, 1),
         "sockstat" => ("TCP: ", 0, 2),
         "sockstat6" => ("TCP6: ", 0, 2),
         "tcp" | "tcp6" | "udp" | "udp6" => (" ", 1, 1),
@@ -256,8 +268,10 @@ fn missing() {
         |file| match file {
             // A kernel without IPv6 has no such sockets, and one without xfrm no such counters.
             "1/net/tcp6" | "1/net/udp6" => Own::Zero,
-            "1/net/snmp6" | "1/net/xfrm_stat" | "1/net/sockstat6" | "1/net/sctp/snmp"
-            | "1/net/softnet_stat" => Own::Gone,
+            "1/net/snmp6" | "1/net/xfrm_stat" | "1/net/sockstat6" | "1/net/sctp/snmp" | "1/net/tls_stat" => {
+                Own::Gone
+            }
+            summed if is_summed(summed) => Own::Gone,
             // A network namespace other than the first has not all of them.
             limit if limit.starts_with("sys/") => Own::Gone,
             _ => Own::GoneAndTold,
@@ -433,7 +447,7 @@ fn replaced_while_it_is_open() {
         let mut other = good.clone();
         if is_of_sockets(file.to_str().unwrap()) {
             other.extend(counted_row(&good).repeat(5).bytes());
-        } else if file.ends_with(SUMMED) {
+        } else if is_summed(file.to_str().unwrap()) {
             // More, and as many digits.
             other[own_number(file, &good)] += 1;
         } else {
@@ -463,7 +477,7 @@ fn replaced_while_it_is_open() {
         });
         for _ in 0..40 {
             for ((position, value), (file, _)) in host.values().into_iter().enumerate().zip(FILES) {
-                if file == SUMMED {
+                if is_summed(file) {
                     // Whichever of the two it was before, what comes between counts on.
                     assert!(
                         matches!(value, Value::Counter64(count) if count >= own_count(&host.good[position]))
@@ -481,7 +495,7 @@ fn replaced_while_it_is_open() {
         }
         over.store(true, Ordering::Relaxed);
     });
-    for (seen, (file, _)) in seen.iter().zip(FILES).filter(|(_, (file, _))| *file != SUMMED) {
+    for (seen, (file, _)) in seen.iter().zip(FILES).filter(|(_, (file, _))| !is_summed(file)) {
         assert_eq!(*seen, [true; 2], "{file}");
     }
     // No file is told of: only figures that fell.

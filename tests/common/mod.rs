@@ -422,6 +422,30 @@ pub fn proc_counters() -> BTreeMap<(String, String), i128> {
             counters.insert(("Softnet".to_owned(), name.to_owned()), figures.iter().sum());
         }
     }
+    for (file, group) in [
+        ("nf_conntrack", "Conntrack"),
+        ("arp_cache", "ArpCache"),
+        ("ndisc_cache", "NdiscCache"),
+        ("synproxy", "Synproxy"),
+    ] {
+        let text = fs::read_to_string(format!("/proc/net/stat/{file}")).unwrap_or_default();
+        let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let names = lines.next().unwrap_or_default();
+        let rows: Vec<_> = lines.collect();
+        // Since Linux 5.10 these are a 0 that counts nothing.
+        let retired =
+            if names.contains(&"clashres") { &["new", "ignore", "delete", "delete_list"][..] } else { &[] };
+        for (column, name) in names.iter().enumerate().filter(|(_, name)| !retired.contains(name)) {
+            let mut figures = rows.iter().map(|row| i128::from_str_radix(row[column], 16).unwrap());
+            // How many there are of all, in every row.
+            let figure = if *name == "entries" { figures.next_back().unwrap() } else { figures.sum() };
+            counters.insert((group.to_owned(), (*name).to_owned()), figure);
+        }
+    }
+    for line in fs::read_to_string("/proc/net/tls_stat").unwrap_or_default().lines() {
+        let (name, value) = line.split_once(char::is_whitespace).unwrap();
+        counters.insert(("Tls".to_owned(), name.to_owned()), value.trim().parse().unwrap());
+    }
     counters
 }
 

@@ -190,22 +190,22 @@ fn what_the_registry_does_not_know_is_shown_and_said_to_be_unexplained() {
     copy(Path::new(&tree("6.18")), folder.path());
     let netstat = folder.path().join("1/net/netstat");
     let text = fs::read_to_string(&netstat).unwrap();
-    fs::write(&netstat, text + "QuicExt: Drop Nothing\nQuicExt: 7 0\n").unwrap();
+    fs::write(&netstat, text + "QuicExt: Lost Nothing\nQuicExt: 7 0\n").unwrap();
     let root = folder.path().to_str().unwrap();
 
-    let row = format!("{BASE}.1.4.1.3.7.81.117.105.99.69.120.116.4.68.114.111.112");
-    for name in ["QuicExt.Drop", "Drop", "QuicExtDrop", &row] {
+    let row = format!("{BASE}.1.4.1.3.7.81.117.105.99.69.120.116.4.76.111.115.116");
+    for name in ["QuicExt.Lost", "Lost", "QuicExtLost", &row] {
         let (text, status) = on_tree(root, &["explain", name]);
         assert_eq!(status, 0, "{name}: {text}");
-        assert!(text.starts_with("QuicExt.Drop: 7\n") && text.contains(&row), "{name}: {text}");
+        assert!(text.starts_with("QuicExt.Lost: 7\n") && text.contains(&row), "{name}: {text}");
         assert!(text.contains("Not explained") && !text.contains("TcpExt"), "{name}: {text}");
     }
     // As 'get' has it.
-    let (text, _) = on_tree(root, &["get", "lnsCounterValue.\"QuicExt\".\"Drop\""]);
+    let (text, _) = on_tree(root, &["get", "lnsCounterValue.\"QuicExt\".\"Lost\""]);
     assert!(text.starts_with(&row) && text.contains("Counter64: 7"), "{text}");
 
     let (text, _) = on_tree(root, &["explain"]);
-    let line = text.lines().find(|line| line.contains("QuicExt.Drop")).expect("it is not zero");
+    let line = text.lines().find(|line| line.contains("QuicExt.Lost")).expect("it is not zero");
     assert_eq!(line.split_whitespace().next(), Some("7"));
     assert!(text.contains("Not explained") && !text.contains("QuicExt.Nothing"), "{text}");
     let (json, _) = on_tree(root, &["explain", "--json"]);
@@ -213,7 +213,7 @@ fn what_the_registry_does_not_know_is_shown_and_said_to_be_unexplained() {
     let entry = json.as_array().unwrap().iter().find(|entry| entry["group"] == "QuicExt").unwrap();
     assert_eq!(
         (&entry["name"], &entry["value"], &entry["counts"]),
-        (&"Drop".into(), &7.into(), &Value::Null)
+        (&"Lost".into(), &7.into(), &Value::Null)
     );
     // Those of the registry have the same keys.
     let keys = |entry: &Value| entry.as_object().unwrap().keys().cloned().collect::<Vec<_>>();

@@ -45,7 +45,7 @@ pub static TABLE: Group = Group {
                 "lnsCounterName",
                 Syntax::Text(1, 64),
                 "The kernel's name of the counter, without the group in front of it: ListenDrops. Those of \
-                    Sctp and Xfrm keep theirs: XfrmInError.",
+                    Sctp, Xfrm and Tls keep theirs: XfrmInError.",
             ),
         ],
         columns: &Cells::<Counters>::of(&[VALUE]),

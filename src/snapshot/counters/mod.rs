@@ -22,8 +22,7 @@ pub struct Memory {
 
 impl Source for Counters {
     const NAME: &'static str = "counters";
-    const READ_FROM: &'static str =
-        "net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat, net/softnet_stat";
+    const READ_FROM: &'static str = "net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat, net/softnet_stat, net/tls_stat, net/stat";
     type Memory = Memory;
     type Known = ();
 

@@ -27,18 +27,34 @@ enum Form {
     PerCpu(&'static str, Parse),
 }
 
+impl Form {
+    /// The group, if it is counted per CPU.
+    fn per_cpu(self) -> Option<&'static str> {
+        match self {
+            Self::PerCpu(group, _) => Some(group),
+            Self::Pairs | Self::Prefixed | Self::Single(_) => None,
+        }
+    }
+}
+
 /// Parses the CPUs' rows.
 type Parse = fn(&[u8]) -> Result<CpuTable, ParseError>;
 
 /// A file of the source, whether kernels may lack it, and its form.
-const FILES: [(&str, bool, Form); 6] = [
+const FILES: [(&str, bool, Form); 11] = [
     ("snmp", false, Form::Pairs),
     ("netstat", false, Form::Pairs),
-    // No IPv6, no SCTP module, no CONFIG_XFRM_STATISTICS.
+    // No IPv6, no module sctp, tls, nf_conntrack or nf_synproxy_core, no CONFIG_XFRM_STATISTICS or
+    // CONFIG_NF_CONNTRACK_PROCFS; the neighbour caches' files are in the first network namespace only.
     ("snmp6", true, Form::Prefixed),
     ("sctp/snmp", true, Form::Single("Sctp")),
     ("xfrm_stat", true, Form::Single("Xfrm")),
     ("softnet_stat", true, Form::PerCpu("Softnet", per_cpu::softnet)),
+    ("tls_stat", true, Form::Single("Tls")),
+    ("stat/nf_conntrack", true, Form::PerCpu("Conntrack", per_cpu::conntrack)),
+    ("stat/arp_cache", true, Form::PerCpu("ArpCache", per_cpu::neighbours)),
+    ("stat/ndisc_cache", true, Form::PerCpu("NdiscCache", per_cpu::neighbours)),
+    ("stat/synproxy", true, Form::PerCpu("Synproxy", per_cpu::synproxy)),
 ];
 
 /// The groups of net/snmp6; where one begins with another, the longer comes first.
@@ -80,7 +96,7 @@ pub struct PerCpu(BTreeMap<&'static str, Unwrapped>);
 
 /// Whether we add up a group's counts, in 64 bits, whatever width the kernel uses.
 pub(super) fn is_per_cpu(group: &str) -> bool {
-    FILES.iter().any(|(_, _, form)| matches!(form, Form::PerCpu(of, _) if *of == group))
+    FILES.iter().any(|(_, _, form)| form.per_cpu() == Some(group))
 }
 
 /// One reading of the source `counters`.
@@ -91,6 +107,8 @@ pub struct Counters {
     pub(in crate::snapshot) icmp_types: OnceLock<Vec<IcmpType>>,
     /// Per-CPU counts, by group: kept apart from the others until added up.
     per_cpu: Vec<(&'static str, CpuTable)>,
+    /// The groups of per-CPU counts whose file is not there.
+    gone: Vec<&'static str>,
     /// All counters the registry does not know.
     pub unregistered: Vec<Unregistered>,
     /// Whether net/snmp was read without a problem: then a counter it lacks does not exist.
@@ -131,6 +149,7 @@ impl Counters {
             by_name: OnceLock::new(),
             icmp_types: OnceLock::new(),
             per_cpu: Vec::new(),
+            gone: Vec::new(),
             unregistered: Vec::new(),
             ipv4_known: true,
             ipv6_known: true,
@@ -154,6 +173,10 @@ impl Counters {
 
     /// Adds up per-CPU counts, on top of the counts of earlier readings.
     pub(super) fn add_up(&mut self, before: &mut PerCpu) {
+        // Its module may have been unloaded: if it comes back it counts from 0.
+        for group in std::mem::take(&mut self.gone) {
+            before.0.remove(group);
+        }
         for (group, table) in std::mem::take(&mut self.per_cpu) {
             let is_level = |name: &str| {
                 registered(group, name).is_some_and(|(_, entry)| entry.kind == CounterKind::Gauge)
@@ -177,7 +200,7 @@ impl Counters {
             let path = root.net(file);
             match read::whole(&path, &mut buffer) {
                 Ok(()) => this.parse(&path, file, form, &buffer),
-                Err(error) if may_lack && error.is_absent() => {}
+                Err(error) if may_lack && error.is_absent() => this.gone.extend(form.per_cpu()),
                 Err(error) => {
                     this.has_problem(file);
                     this.problems.push(error.into());
@@ -461,6 +484,132 @@ mod tests {
                 ("IcmpMsg", "InType3", 4)
             ]
         );
+    }
+
+    const CONNTRACK: &str = "entries  clashres found insert drop new_one\n\
+        00000007  00000001 00000002 fffffffe 00000000 0000000a\n\
+        00000007  00000002 00000003 00000003 00000000 0000000b\n";
+
+    /// What is in the file at one reading after the other; `None` where it is not there.
+    fn readings(files: &[Option<&str>]) -> Vec<Counters> {
+        let mut before = PerCpu::default();
+        let each = files.iter().map(|contents| {
+            let mut counters = Counters::empty();
+            let (file, _, form) = FILES[7];
+            match contents {
+                Some(contents) => {
+                    counters.parse(Path::new("/net/stat/nf_conntrack"), file, form, contents.as_bytes());
+                }
+                None => counters.gone.extend(form.per_cpu()),
+            }
+            counters.add_up(&mut before);
+            counters
+        });
+        each.collect()
+    }
+
+    fn conntrack(counters: &Counters, name: &str) -> Option<u64> {
+        counters.count(registry::find("Conntrack", name).unwrap())
+    }
+
+    /// `entries` is the whole table's in every row; a column that no registry knows can be had by name, one that the
+    /// kernel does not have has no instance.
+    #[test]
+    fn per_cpu_counts_are_summed_and_the_entries_are_not() {
+        let counters = &readings(&[Some(CONNTRACK)])[0];
+        let of = |name| conntrack(counters, name);
+        assert_eq!((of("entries"), of("clashres"), of("found")), (Some(7), Some(3), Some(5)));
+        assert_eq!((of("insert"), of("drop")), (Some(0x1_0000_0001), Some(0)));
+        assert_eq!((of("search_restart"), of("searched"), of("chainlength")), (None, None, None));
+        assert_eq!((told(counters), counters.notes.len()), (vec![], 0));
+        let rows: Vec<_> = (0..counters.rows()).filter_map(|row| counters.named(row)).collect();
+        let names: Vec<_> = rows.iter().map(|(_, name, count)| (*name, *count)).collect();
+        let expected =
+            [("drop", 0), ("found", 5), ("insert", 0x1_0000_0001), ("new_one", 21), ("clashres", 3)];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_table_that_is_wrong_goes_as_a_whole_and_is_told_once() {
+        for (bad, told_of) in [
+            (CONNTRACK.replace("0000000b\n", "\n"), "line 3: 5 columns, where the header has 6 names"),
+            (
+                CONNTRACK.replace("0000000a", "0000000a 00000001"),
+                "line 2: 7 columns, where the header has 6 names",
+            ),
+            (CONNTRACK.replace("found ", ""), "line 2: 6 columns, where the header has 5 names"),
+            (CONNTRACK.replace("found", "insert"), "line 1: insert stands twice"),
+            (
+                CONNTRACK.replace("fffffffe", "1fffffffe"),
+                "line 2: insert is '1fffffffe', which is no hexadecimal number",
+            ),
+            (
+                CONNTRACK.replace("00000002 fff", "-0000002 fff"),
+                "line 2: found is '-0000002', which is no hexadecimal",
+            ),
+            (CONNTRACK.lines().take(1).collect::<String>() + "\n", "line 0: no row"),
+            (CONNTRACK.split_once('\n').unwrap().1.to_owned(), "line 1: '00000007' is no name"),
+            (String::new(), "line 0: no header"),
+        ] {
+            let counters = readings(&[Some(CONNTRACK), Some(&bad), Some(CONNTRACK)]);
+            assert_eq!(told(&counters[1]).len(), 1, "{bad}");
+            assert!(told(&counters[1])[0].contains(told_of), "{bad}: {:?}", told(&counters[1]));
+            assert!(
+                registry::of_group(15).all(|entry| conntrack(&counters[1], entry.name).is_none()),
+                "{bad}"
+            );
+            assert_eq!(counters[1].rows(), 0, "{bad}");
+            assert_eq!((conntrack(&counters[2], "found"), told(&counters[2])), (Some(5), vec![]), "{bad}");
+        }
+    }
+
+    /// Wraps of 32 bits are added; a CPU's row that is missing leaves the sums, since nobody knows whose it was.
+    #[test]
+    fn conntrack_counts_on_over_a_wrap_and_a_missing_row() {
+        let wrapped = CONNTRACK.replace("fffffffe", "00000001");
+        let short = CONNTRACK.replace("\n00000007  00000002", "\n\n00000007  00000002");
+        let short = short.split_once("\n\n").unwrap().0.to_owned() + "\n";
+        let counters = readings(&[Some(CONNTRACK), Some(&wrapped), Some(&short), Some(&wrapped)]);
+        let inserted: Vec<_> = counters.iter().map(|counters| conntrack(counters, "insert")).collect();
+        assert_eq!(inserted, [0x1_0000_0001, 0x1_0000_0004, 0x1_0000_0004, 0x1_0000_0004].map(Some));
+        assert!(counters.iter().all(|counters| told(counters).is_empty()));
+    }
+
+    /// A module that was unloaded counts from 0 when it is back, however much it had counted.
+    #[test]
+    fn a_file_that_was_gone_counts_anew() {
+        let anew =
+            CONNTRACK.replace("fffffffe", "00000001").replace("00000003 00000003", "00000001 00000000");
+        let counters = readings(&[Some(CONNTRACK), None, Some(&anew)]);
+        let of = |name| counters.iter().map(|counters| conntrack(counters, name)).collect::<Vec<_>>();
+        assert_eq!(of("insert"), [Some(0x1_0000_0001), None, Some(1)]);
+        assert_eq!(of("entries"), [Some(7), None, Some(7)]);
+        assert!(counters.iter().all(|counters| told(counters).is_empty() && counters.notes.is_empty()));
+    }
+
+    /// The kernel has added these up, and prints them in decimal.
+    #[test]
+    fn tls_is_decimal() {
+        let file = "TlsCurrTxSw     \t18446744073709551615\nTlsTxSw         \t10\nTlsNew          \t3\n";
+        let counters = Counters::of(&[("tls_stat", file.as_bytes())]);
+        let count = |name| counters.count(registry::find("Tls", name).unwrap());
+        assert_eq!((count("TlsCurrTxSw"), count("TlsTxSw"), count("TlsRxSw")), (None, Some(10), None));
+        assert_eq!((told(&counters), counters.rows()), (vec![], 2));
+        assert_eq!(counters.notes, [Note::below_zero("Tls TlsCurrTxSw")]);
+        let hexadecimal = Counters::of(&[
+            ("tls_stat", b"TlsTxSw\t0000000a\nTlsRxSw\t11\n"),
+            ("stat/synproxy", b"entries\ta\n0\t5\n"),
+        ]);
+        assert_eq!(
+            (told(&hexadecimal).len(), hexadecimal.count(registry::find("Tls", "TlsRxSw").unwrap())),
+            (1, Some(11))
+        );
+        assert!(
+            told(&hexadecimal)[0].contains("TlsTxSw is '0000000a', which is no number"),
+            "{:?}",
+            told(&hexadecimal)
+        );
+        assert_eq!(hexadecimal.count(registry::find("Tls", "TlsTxSw").unwrap()), None);
     }
 
     #[test]
