@@ -26,10 +26,8 @@ fuzz_target!(|text: &str| {
     for threshold in &config.thresholds {
         assert!((1..=32).contains(&threshold.name.len()) && names.insert(&threshold.name));
         assert!(threshold.warning.is_some() || threshold.critical.is_some());
-        assert!(
-            view.leaves()
-                .iter()
-                .any(|leaf| threshold.oid.strip_prefix(&leaf.oid).is_some_and(|i| threshold.column || !i.is_empty()))
-        );
+        assert!(view.leaves().iter().any(|leaf| {
+            threshold.oid.strip_prefix(&leaf.oid).is_some_and(|i| threshold.column || !i.is_empty())
+        }));
     }
 });
