@@ -49,6 +49,9 @@ _netstat__agentx() {
             netstat__agentx,walk)
                 cmd="netstat__agentx__subcmd__walk"
                 ;;
+            netstat__agentx__subcmd__check,limits)
+                cmd="netstat__agentx__subcmd__check__subcmd__limits"
+                ;;
             netstat__agentx__subcmd__help,check)
                 cmd="netstat__agentx__subcmd__help__subcmd__check"
                 ;;
@@ -81,6 +84,9 @@ _netstat__agentx() {
                 ;;
             netstat__agentx__subcmd__help,walk)
                 cmd="netstat__agentx__subcmd__help__subcmd__walk"
+                ;;
+            netstat__agentx__subcmd__help__subcmd__check,limits)
+                cmd="netstat__agentx__subcmd__help__subcmd__check__subcmd__limits"
                 ;;
             netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance,prepare)
                 cmd="netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance__subcmd__prepare"
@@ -127,7 +133,7 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__check)
-            opts="-w -c -h -V --config --conn-type --type --conn-status --state --warning --critical --help --version"
+            opts="-w -c -h -V --config --conn-type --type --conn-status --state --warning --critical --help --version limits"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -194,6 +200,44 @@ _netstat__agentx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netstat__subcmd__agentx__subcmd__check__subcmd__limits)
+            opts="-w -c -h -V --config --limit --warning --critical --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -W "orphans time_wait tcp_memory udp_memory ipv4_fragments ipv6_fragments conntrack files ipv4_neighbors ipv6_neighbors ephemeral_ports" -- "${cur}"))
+                    return 0
+                    ;;
+                --warning)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --critical)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netstat__subcmd__agentx__subcmd__explain)
             opts="-h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -245,7 +289,7 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__help__subcmd__check)
-            opts=""
+            opts="limits"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -261,6 +305,20 @@ _netstat__agentx() {
         netstat__subcmd__agentx__subcmd__help__subcmd__check__subcmd__config)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__help__subcmd__check__subcmd__limits)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

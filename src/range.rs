@@ -56,6 +56,12 @@ fn negative(end: &str) -> String {
 }
 
 impl Range {
+    /// The range from 0 to this number, as `10` stands for.
+    #[must_use]
+    pub fn up_to(end: u8) -> Self {
+        Self { start: 0.0, end: end.into(), inside: false }
+    }
+
     /// Whether this value alerts. NaN lies inside no range.
     #[must_use]
     pub fn alerts(&self, value: f64) -> bool {
@@ -177,6 +183,11 @@ mod tests {
                 assert!(!range(text).alerts(value), "{text}: {value}");
             }
         }
+    }
+
+    #[test]
+    fn up_to_a_number() {
+        assert_eq!((Range::up_to(10), Range::up_to(0)), (range("10"), range("0")));
     }
 
     #[test]

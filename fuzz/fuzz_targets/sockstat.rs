@@ -1,9 +1,9 @@
-//! net/sockstat and the limits in sys/net/ipv4.
+//! net/sockstat, the limits in sys, and the sizes of the neighbour tables.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use netstat_agentx::proc::figure::Figure;
-use netstat_agentx::proc::sockstat::{figures, numbers};
+use netstat_agentx::proc::sockstat::{figures, neighbors, numbers, numbers_of};
 
 /// A negative level has no value, however it is printed; memory is a long.
 fn level(key: &str, word: &str) -> Option<u64> {
@@ -40,7 +40,20 @@ fuzz_target!(|contents: &[u8]| {
                 Figure::Negative(number) => i128::from(*number),
             });
             assert!(plainly.eq(read));
+            assert_eq!(numbers_of(numbers.len(), contents).as_ref(), Ok(&numbers));
+            assert!(numbers_of(numbers.len() + 1, contents).is_err());
         }
         Err(error) => assert!(!error.fault.to_string().is_empty()),
+    }
+    if let Ok(size) = neighbors(contents) {
+        // The header, and the figure below its word.
+        let text = std::str::from_utf8(contents).unwrap();
+        let mut lines = text.split('\n').filter(|line| !line.is_empty());
+        let words = |line: &'_ str| {
+            line.split([' ', '\t']).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let column = words(lines.next().unwrap()).iter().position(|name| name == "entries").unwrap();
+        let entries = u64::from_str_radix(&words(lines.next().unwrap())[column], 16).unwrap();
+        assert_eq!(size.count(), (entries < 1 << 31).then_some(entries));
     }
 });

@@ -4,7 +4,9 @@
 //! Linuxfabrik's Monitoring Plugins, so that checks and graphs made for it keep working. Where that plugin would miss a
 //! possible alarm, this one differs; HELP says where. The rest follows the Monitoring Plugins Development Guidelines.
 
+mod limits;
 mod pair;
+mod report;
 
 use super::config_argument::ConfigArgument;
 use crate::config::Config;
@@ -17,14 +19,16 @@ use crate::snapshot::udp::{TooSlow, Udp};
 use clap::ValueEnum;
 use clap::error::ErrorKind;
 use pair::{Pair, Sockets, State, Type, name};
+use report::{PluginStatus, Report, finish, shown};
 use std::cmp::Reverse;
-use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = HELP, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     #[command(flatten)]
     config: ConfigArgument,
     /// Type of the sockets, more than once if need be [default: all]
@@ -39,6 +43,14 @@ pub struct Arguments {
     /// Critical if a number of sockets is not in this range
     #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
     critical: Option<Range>,
+}
+
+/// What else can be checked.
+#[derive(clap::Subcommand)]
+enum Other {
+    /// Compare what is in use with its limit, in percent: orphans, memory, tracked connections, open files and others
+    #[command(version)]
+    Limits(limits::Arguments),
 }
 
 const HELP: &str = "\
@@ -68,70 +80,23 @@ could not be read, unless another number is critical.
 Examples:
   netstat-agentx check
   netstat-agentx check --type tcp --state established --warning 200
-  netstat-agentx check --state close_wait --state time_wait -w 500 -c 2000";
+  netstat-agentx check --state close_wait --state time_wait -w 500 -c 2000
+  netstat-agentx check limits";
 
 const USAGE: &str = "usage: netstat-agentx check [--type TYPE]... [--state STATE]... [--warning RANGE] \
     [--critical RANGE] [--config FILE]; see netstat-agentx check --help";
 
-/// From best to worst: what is unknown may be critical, so it is worse than a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum PluginStatus {
-    Ok,
-    Warning,
-    Unknown,
-    Critical,
-}
-
-impl PluginStatus {
-    /// What follows a number in the text.
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Ok => "",
-            Self::Warning => " [WARNING]",
-            Self::Critical => " [CRITICAL]",
-            Self::Unknown => " [UNKNOWN]",
-        }
-    }
-
-    fn exit(self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::Ok => 0,
-            Self::Warning => 1,
-            Self::Critical => 2,
-            Self::Unknown => 3,
-        })
-    }
-}
-
-/// What to print, and the exit status.
-struct Report {
-    status: PluginStatus,
-    text: String,
-    performance: String,
-    /// Problems that do not affect the requested numbers.
-    remarks: Vec<String>,
-}
-
-impl Report {
-    fn unknown(text: String) -> Self {
-        Self {
-            status: PluginStatus::Unknown,
-            text: text + PluginStatus::Unknown.mark(),
-            performance: String::new(),
-            remarks: Vec::new(),
-        }
-    }
-
-    fn of(arguments: &Arguments) -> Self {
-        let pairs = Pair::of(&arguments.types, &arguments.states);
+impl Arguments {
+    fn report(&self) -> Report {
+        let pairs = Pair::of(&self.types, &self.states);
         if pairs.is_empty() {
-            return Self::unknown(
+            return Report::unknown(
                 "there are no such sockets: UDP has the states none and established, TCP all but none".into(),
             );
         }
-        let root = match Config::read(arguments.config.config.as_deref()) {
+        let root = match Config::read(self.config.config.as_deref()) {
             Ok(config) => config.proc_root(),
-            Err(error) => return Self::unknown(error.to_string()),
+            Err(error) => return Report::unknown(error.to_string()),
         };
         let needed = |kind: Type| pairs.iter().any(|pair| pair.kind == kind);
         let tcp = Families { ipv4: needed(Type::Tcp), ipv6: needed(Type::Tcp6) };
@@ -140,23 +105,19 @@ impl Report {
             tcp: Tcp::read(&root, tcp, Detail::Counts),
             udp: Udp::read(&root, udp, Detail::Counts, TooSlow::default()),
         };
-        Self::judge(arguments, &pairs, sockets)
+        self.judge(&pairs, sockets)
     }
 
-    fn judge(arguments: &Arguments, pairs: &[Pair], sockets: Sockets) -> Self {
+    fn judge(&self, pairs: &[Pair], sockets: Sockets) -> Report {
         let mut counted: Vec<(&Pair, u64)> =
             pairs.iter().filter_map(|pair| Some((pair, pair.count(&sockets)?))).collect();
         let whole = counted.len() == pairs.len();
         let problems = sockets.tcp.problems.iter().chain(&sockets.udp.problems);
         let problems: Vec<String> = problems.map(Problem::to_string).collect();
-        let mut performance = String::new();
-        for (pair, count) in &counted {
-            let range = |range: Option<Range>| range.map(|range| range.to_string()).unwrap_or_default();
-            let (warning, critical) = (range(arguments.warning), range(arguments.critical));
-            let separator = if performance.is_empty() { "" } else { " " };
-            // Writing to a String cannot fail.
-            let _ = write!(performance, "{separator}'{}'={count};{warning};{critical};0", pair.label());
-        }
+        let (warning, critical) = (shown(self.warning), shown(self.critical));
+        let figure =
+            |(pair, count): &(&Pair, u64)| format!("'{}'={count};{warning};{critical};0", pair.label());
+        let performance = counted.iter().map(figure).collect();
         counted.retain(|(pair, count)| pair.named || *count > 0);
         counted.sort_by_key(|(_, count)| Reverse(*count));
 
@@ -170,42 +131,19 @@ impl Report {
             part(problems.join("; "), PluginStatus::Unknown);
         }
         for (pair, count) in &counted {
-            part(format!("{}: {count}", pair.label().replace('_', " ")), arguments.status(*count));
+            part(format!("{}: {count}", pair.label().replace('_', " ")), self.status(*count));
         }
         if whole && counted.is_empty() {
-            part(arguments.none_found(), arguments.status(0));
+            part(self.none_found(), self.status(0));
         }
         let text = parts.join(", ");
-        Self { status, text, performance, remarks: if whole { problems } else { Vec::new() } }
+        Report { status, text, performance, remarks: if whole { problems } else { Vec::new() } }
     }
 
-    /// Prints one line, since Nagios shows no other, and remarks below it.
-    fn print(&self, out: &mut impl Write) -> io::Result<ExitCode> {
-        write!(out, "{}", one_line(&self.text))?;
-        if !self.performance.is_empty() {
-            write!(out, " | {}", self.performance)?;
-        }
-        writeln!(out)?;
-        for remark in &self.remarks {
-            writeln!(out, "{}", one_line(remark))?;
-        }
-        out.flush()?;
-        Ok(self.status.exit())
-    }
-}
-
-impl Arguments {
     fn status(&self, count: u64) -> PluginStatus {
         // As a Gauge32: more sockets than that do not fit into any memory.
         let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-        let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(count));
-        if alerts(self.critical) {
-            PluginStatus::Critical
-        } else if alerts(self.warning) {
-            PluginStatus::Warning
-        } else {
-            PluginStatus::Ok
-        }
+        PluginStatus::of(count, self.warning, self.critical)
     }
 
     /// Says that none of the requested sockets exist, in the words of the psutil-based plugin.
@@ -222,14 +160,13 @@ impl Arguments {
     }
 }
 
-/// A text without line ends, and without the bar that would begin performance data.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/")
-}
-
 /// Whether this run of the program is a check, even if its arguments are wrong.
 pub fn is_asked_for() -> bool {
-    std::env::args_os().nth(1).is_some_and(|command| command == "check")
+    argument(1, "check")
+}
+
+fn argument(position: usize, is: &str) -> bool {
+    std::env::args_os().nth(position).is_some_and(|argument| argument == is)
 }
 
 /// Answers arguments that clap refused: on standard output, where Nagios looks, and always with UNKNOWN, help and
@@ -242,17 +179,22 @@ pub fn refuse(error: &clap::Error, out: &mut impl Write) -> ExitCode {
         );
     }
     // clap reports the error first, then, in paragraphs of their own, tips and a usage that ours replaces.
-    let of_clap = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
+    let of_clap = |line: &&str| {
+        // The last is the usage's second line.
+        ["Usage:", "For more information", "netstat-agentx check "]
+            .iter()
+            .any(|begin| line.starts_with(begin))
+    };
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !of_clap(line));
     let problem = lines.map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
-    finish(Report::unknown(format!("{problem}; {USAGE}")).print(out))
+    let usage = if argument(2, "limits") { limits::USAGE } else { USAGE };
+    finish(Report::unknown(format!("{problem}; {usage}")).print(out))
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
-    finish(Report::of(arguments).print(out))
-}
-
-/// An answer that nobody could read counts as UNKNOWN.
-fn finish(printed: io::Result<ExitCode>) -> ExitCode {
-    printed.unwrap_or_else(|_| PluginStatus::Unknown.exit())
+    let report = match &arguments.other {
+        Some(Other::Limits(limits)) => limits::report(limits),
+        None => arguments.report(),
+    };
+    finish(report.print(out))
 }

@@ -6,6 +6,7 @@ mod columns;
 mod config_argument;
 mod explain;
 mod failure;
+mod limits;
 mod local;
 mod log;
 mod mib;
@@ -48,7 +49,7 @@ enum Command {
     Explain(explain::Arguments),
     /// Show which ports reset connections, which way and why, live, most frequent first; needs root, but no snmpd
     Resets(resets::Arguments),
-    /// Compare numbers of sockets with ranges, as a plugin of Nagios or Icinga; needs no snmpd
+    /// Compare numbers of sockets with ranges, or what is in use with its limits, as a plugin of Nagios or Icinga; needs no snmpd
     #[command(version)]
     Check(check::Arguments),
     /// Print the MIB module LINUX-NETSTAT-MIB, or LINUX-NETSTAT-CAPS-MIB

@@ -5,12 +5,12 @@ mod culprits;
 use super::columns::{self, Align, figure};
 use super::config_argument::ConfigArgument;
 use super::failure::Failure;
+use super::limits::{LIMITS, Usage, percent};
 use super::local::Local;
 use crate::mib::context::Context;
 use crate::mib::groups::lns_sockets::{Family, tcp_of_family, udp_of_family};
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
-use crate::snapshot::sockstat::Sockstat;
 use culprits::Culprits;
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -35,28 +35,27 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     local.outcome()
 }
 
-/// A figure of net/sockstat and its limit.
-struct Usage {
-    name: &'static str,
-    used: Option<u64>,
-    limit: Option<u64>,
+/// What is in use of something, and its limit.
+struct InUse {
+    label: &'static str,
     unit: &'static str,
+    usage: Usage,
 }
 
 struct Report {
     tcp: [Option<StateCounts>; 3],
     udp: [Option<UdpCounts>; 3],
-    usage: Vec<Usage>,
+    in_use: Vec<InUse>,
     culprits: Culprits,
 }
 
 impl Report {
     fn of(cx: &Context<'_>) -> Self {
-        let (of_tcp, of_udp, sockstat) = (cx.tcp(), cx.udp(), cx.sockstat());
+        let (of_tcp, of_udp) = (cx.tcp(), cx.udp());
         Self {
             tcp: Family::ALL.map(|family| tcp_of_family(of_tcp?, family)),
             udp: Family::ALL.map(|family| udp_of_family(of_udp?, family)),
-            usage: sockstat.map(usage).unwrap_or_default(),
+            in_use: in_use(cx),
             culprits: Culprits::of(cx),
         }
     }
@@ -81,9 +80,15 @@ impl Report {
 
         writeln!(out)?;
         let mut rows = vec![vec!["In use".into(), "now".into(), "limit".into()]];
-        rows.extend(self.usage.iter().map(|Usage { name, used, limit, unit }| {
-            let shown = limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
-            vec![format!("  {name}"), figure(*used), shown, format!(" {unit}{}", percent(*used, *limit))]
+        rows.extend(self.in_use.iter().map(|InUse { label, unit, usage }| {
+            let limit = usage.limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+            let share = usage.tenths().map(|tenths| format!(", {} %", percent(tenths))).unwrap_or_default();
+            vec![
+                format!("  {label}"),
+                figure(usage.used),
+                limit,
+                format!(" {unit}{}{share}", usage.direction()),
+            ]
         }));
         columns::print(out, &[Align::Left(24), Align::Right(10), Align::Right(10)], &rows)?;
         self.culprits.print(out)
@@ -113,11 +118,11 @@ impl Report {
             })
         };
         let usage: Map<String, Value> = self
-            .usage
+            .in_use
             .iter()
-            .map(|usage| {
-                let figures = json!({"used": usage.used, "limit": usage.limit, "unit": usage.unit});
-                (usage.name.replace(' ', "_"), figures)
+            .map(|InUse { label, unit, usage }| {
+                let figures = json!({"used": usage.used, "limit": usage.limit, "unit": unit});
+                (label.replace(' ', "_"), figures)
             })
             .collect();
         let mut all = json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage});
@@ -138,31 +143,18 @@ const UDP: [UdpFigure; 5] = [
     ("drops of open sockets", |udp| udp.drops),
 ];
 
-fn usage(sockstat: &Sockstat) -> Vec<Usage> {
-    let usage = |name, section, key, limit: Option<(&str, usize)>, unit| Usage {
-        name,
-        used: sockstat.figure(section, key),
-        limit: limit.and_then(|(file, position)| sockstat.limit(file, position)),
-        unit,
+/// What this host lacks is left out; what every host has is not, even if it is not known.
+fn in_use(cx: &Context<'_>) -> Vec<InUse> {
+    let Some(sockstat) = cx.sockstat() else {
+        return Vec::new();
     };
-    vec![
-        usage("sockets", "sockets", "used", None, "sockets"),
-        usage("TCP orphans", "TCP", "orphan", Some(("tcp_max_orphans", 0)), "sockets"),
-        usage("TCP time wait", "TCP", "tw", Some(("tcp_max_tw_buckets", 0)), "sockets"),
-        usage("TCP memory", "TCP", "mem", Some(("tcp_mem", 2)), "pages"),
-        usage("UDP memory", "UDP", "mem", Some(("udp_mem", 2)), "pages"),
-        usage("IPv4 fragments", "FRAG", "memory", None, "octets"),
-        usage("IPv6 fragments", "FRAG6", "memory", None, "octets"),
-    ]
-}
-
-/// The share of a limit in tenths of a percent, in whole numbers.
-fn percent(used: Option<u64>, limit: Option<u64>) -> String {
-    match (used, limit) {
-        (Some(used), Some(limit @ 1..)) => {
-            let tenths = u128::from(used) * 1000 / u128::from(limit);
-            format!(", {}.{} %", tenths / 10, tenths % 10)
+    let all = Usage::new(sockstat.figure("sockets", "used"), None);
+    let mut rows = vec![InUse { label: "sockets", unit: "sockets", usage: all }];
+    for limit in LIMITS {
+        let usage = (limit.usage)(cx);
+        if limit.everywhere || usage != Usage::default() {
+            rows.push(InUse { label: limit.label, unit: limit.unit, usage });
         }
-        _ => String::new(),
     }
+    rows
 }

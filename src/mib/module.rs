@@ -21,7 +21,8 @@ const REVISIONS: [(&str, &str); 2] = [
             for (lnsTcpServiceTable), outgoing connections by destination (lnsDestinationTable), \
             lnsSockstatEphemeralWorstPercent. The worst instance of a threshold on a column: lnsThresholdInstance. \
             Counters of connection tracking, the neighbour tables, kernel TLS and SYNPROXY: lnsConntrackCountersGroup, \
-            lnsArpCacheCountersGroup, lnsNdiscCacheCountersGroup, lnsTlsCountersGroup, lnsSynproxyCountersGroup.",
+            lnsArpCacheCountersGroup, lnsNdiscCacheCountersGroup, lnsTlsCountersGroup, lnsSynproxyCountersGroup. \
+            Open files, tracked connections and neighbors, and more limits: lnsLimitSomaxconn to lnsLimitNeighborsIpv6.",
     ),
     ("202611250000Z", "The first version."),
 ];

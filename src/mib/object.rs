@@ -7,6 +7,7 @@ use super::table::{Instances, Table};
 use crate::proc::counters::Figure;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
+use crate::snapshot::sockstat::Sockstat;
 
 /// Where a group's objects sit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,8 +96,10 @@ pub enum Read {
     Sum(&'static str, &'static str, &'static str),
     /// A figure of net/sockstat, by section and key.
     Sockstat(&'static str, &'static str),
-    /// A limit in sys/net/ipv4, by file and position.
-    Limit(&'static str, usize),
+    /// A number of a file in sys, by file and position.
+    Sysctl(&'static str, usize),
+    /// Anything else of that source.
+    InUse(fn(&Sockstat) -> Option<u64>),
     /// A count that the subagent keeps.
     Count(fn(&Context<'_>) -> u64),
     /// Anything else.
@@ -111,7 +114,8 @@ impl Scalar {
             Read::Counter(group, name) => cx.figure(group, name)?,
             Read::Sum(group, sister, name) => Figure::Count(sum(cx, group, sister, name)?),
             Read::Sockstat(section, key) => Figure::Count(cx.sockstat()?.figure(section, key)?),
-            Read::Limit(file, position) => Figure::Count(cx.sockstat()?.limit(file, position)?),
+            Read::Sysctl(file, position) => Figure::Count(cx.sockstat()?.sysctl(file, position)?),
+            Read::InUse(figure) => Figure::Count(figure(cx.sockstat()?)?),
             Read::Count(count) => Figure::Count(count(cx)),
             Read::With(value) => return value(cx),
         };

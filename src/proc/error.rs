@@ -131,6 +131,14 @@ pub enum Fault {
     /// A file of numbers has none.
     #[error("no number")]
     NoNumbers,
+    /// A file of numbers has more or fewer than every kernel writes into it.
+    #[error("{found} numbers, which must be {expected}")]
+    OtherNumbers {
+        /// How many it has.
+        found: usize,
+        /// How many it must have.
+        expected: usize,
+    },
 
     // Tables with a row for each CPU.
     /// The line with the column names is missing.
@@ -139,6 +147,9 @@ pub enum Fault {
     /// The header has no names.
     #[error("no names")]
     NoNames,
+    /// The header lacks a name that every kernel has there.
+    #[error("no column {0}")]
+    NoColumn(&'static str),
     /// The header has a name twice.
     #[error("{0} stands twice")]
     Repeated(Box<str>),

@@ -54,10 +54,10 @@ impl EphemeralPorts {
         self.ports.contains(port)
     }
 
-    /// How many percent of them so many ports are, rounded down; `None` if there are none at all.
+    /// How many there are.
     #[must_use]
-    pub fn percent(&self, ports: u32) -> Option<u64> {
-        (u64::from(ports) * 100).checked_div(self.number.into())
+    pub fn number(&self) -> u32 {
+        self.number
     }
 }
 
@@ -134,9 +134,9 @@ mod tests {
         let ports = EphemeralPorts::new(range, &reserved(b"999-1001,1009-2000\n").unwrap());
         let within: Vec<u16> = (0..=u16::MAX).filter(|port| ports.contains(*port)).collect();
         assert_eq!(within, [1002, 1003, 1004, 1005, 1006, 1007, 1008]);
-        assert_eq!([0, 1, 3, 6, 7].map(|used| ports.percent(used)), [0, 14, 42, 85, 100].map(Some));
+        assert_eq!(ports.number(), 7);
         let whole = EphemeralPorts::new((0, u16::MAX), &PortSet::default());
-        assert_eq!((whole.percent(65_535), whole.percent(65_536)), (Some(99), Some(100)));
-        assert_eq!(EphemeralPorts::new(range, &reserved(b"0-65535\n").unwrap()).percent(0), None);
+        assert_eq!(whole.number(), 65_536);
+        assert_eq!(EphemeralPorts::new(range, &reserved(b"0-65535\n").unwrap()).number(), 0);
     }
 }

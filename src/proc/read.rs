@@ -118,11 +118,12 @@ impl ProcRoot {
         file.strip_suffix('6').is_some_and(|ipv4| self.net(ipv4).exists())
     }
 
-    /// A file of ROOT/sys/net/ipv4, or `None` if it would show another network namespace than [`Self::net`]:
-    /// `/proc/sys/net` always shows the reader's own, whatever root it is read through.
+    /// A file of ROOT/sys, such as `net/ipv4/tcp_mem`; `None` if it is one of `net` and would show another network
+    /// namespace than [`Self::net`]: `/proc/sys/net` always shows the reader's own, whatever root it is read through.
     #[must_use]
-    pub fn sysctl_ipv4(&self, file: &str) -> Option<PathBuf> {
-        self.is_of_own_namespace().then(|| self.root.join("sys/net/ipv4").join(file))
+    pub fn sysctl(&self, file: &str) -> Option<PathBuf> {
+        let elsewhere = file.starts_with("net/") && !self.is_of_own_namespace();
+        (!elsewhere).then(|| self.root.join("sys").join(file))
     }
 
     /// Whether [`Self::net`] shows this process's own network namespace, as sysctls and netlink do.
@@ -474,7 +475,10 @@ mod tests {
     fn another_root_is_that_of_its_process_1() {
         assert_eq!(ProcRoot::new("/proc").net("tcp"), Path::new("/proc/net/tcp"));
         assert_eq!(ProcRoot::new("/host/proc").net("tcp"), Path::new("/host/proc/1/net/tcp"));
-        assert_eq!(ProcRoot::new("/host/proc").sysctl_ipv4("tcp_mem"), None);
-        assert!(ProcRoot::new("/proc").sysctl_ipv4("tcp_mem").is_some());
+        let sysctl = |root: &str, file| ProcRoot::new(root).sysctl(file);
+        assert_eq!(sysctl("/host/proc", "net/ipv4/tcp_mem"), None);
+        assert_eq!(sysctl("/proc", "net/ipv4/tcp_mem").unwrap(), Path::new("/proc/sys/net/ipv4/tcp_mem"));
+        // Files are the whole system's, whatever namespace asks.
+        assert_eq!(sysctl("/host/proc", "fs/file-nr").unwrap(), Path::new("/host/proc/sys/fs/file-nr"));
     }
 }

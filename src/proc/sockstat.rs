@@ -1,7 +1,9 @@
-//! net/sockstat and net/sockstat6 (`TCP: inuse 5 orphan 0 …`), and the lists of numbers in sys/net/ipv4.
+//! net/sockstat and net/sockstat6 (`TCP: inuse 5 orphan 0 …`), the numbers in the files of sys, and the sizes of the
+//! neighbour tables.
 
 use super::error::{Excerpt, Fault, ParseError};
 use super::figure::{Figure as Number, Width};
+use super::per_cpu::{self, Columns};
 use super::words;
 
 /// One figure of net/sockstat: its section, its key, its value.
@@ -79,6 +81,40 @@ pub fn numbers(contents: &[u8]) -> Result<Vec<Number>, ParseError> {
     Ok(numbers)
 }
 
+/// The numbers of such a file, of which there must be so many.
+///
+/// # Errors
+/// As [`numbers`], and if there are more or fewer.
+pub fn numbers_of(count: usize, contents: &[u8]) -> Result<Vec<Number>, ParseError> {
+    let numbers = numbers(contents)?;
+    if numbers.len() == count {
+        Ok(numbers)
+    } else {
+        Err(ParseError::new(1, Fault::OtherNumbers { found: numbers.len(), expected: count }))
+    }
+}
+
+/// The size of a neighbour table, which net/stat/arp_cache and net/stat/ndisc_cache repeat for each CPU
+/// (`neigh_stat_seq_show` in net/core/neighbour.c): the first row's, since the table changes while they are printed.
+///
+/// # Errors
+/// As [`per_cpu::table`], and if there is no such column or its figure is none of 32 bits.
+pub fn neighbors(contents: &[u8]) -> Result<Number, ParseError> {
+    // Its neighbours in the row are an unsigned long.
+    let table = per_cpu::table(contents, Columns::Header, Width::Long)?;
+    let column = table.names.iter().position(|name| name == ENTRIES);
+    let column = column.ok_or_else(|| ParseError::new(1, Fault::NoColumn(ENTRIES)))?;
+    let entries = table.rows.first().and_then(|row| row.figures.get(column));
+    let entries = *entries.ok_or_else(|| ParseError::new(0, Fault::NoRow))?;
+    if u32::try_from(entries).is_err() {
+        let found = Excerpt::of(format!("{entries:x}").as_bytes());
+        return Err(ParseError::new(2, Fault::NoHexadecimal { column: ENTRIES.into(), found, bits: 32 }));
+    }
+    Ok(Number::Count(entries).as_level(Width::Int))
+}
+
+const ENTRIES: &str = "entries";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +161,46 @@ mod tests {
         assert_eq!(read(b"1 -2 3\n").unwrap(), [Some(1), None, Some(3)]);
         assert!(numbers(b"\n").is_err());
         assert!(numbers(b"1 x 3\n").is_err());
+    }
+
+    #[test]
+    fn a_sysctl_has_as_many_numbers_as_every_kernel_writes() {
+        let count = |count, contents| numbers_of(count, contents).map(|numbers| numbers.len());
+        assert_eq!((count(1, b"4096\n"), count(3, b"679\t0\t9223372036854775807\n")), (Ok(1), Ok(3)));
+        let told = |expected, contents| numbers_of(expected, contents).unwrap_err().to_string();
+        assert_eq!(told(1, b"4096\t1\n"), "line 1: 2 numbers, which must be 1");
+        assert_eq!(told(2, b"32768\n"), "line 1: 1 numbers, which must be 2");
+        assert_eq!(told(1, b"0x10\n"), "line 1: '0x10' is no number");
+        assert_eq!(told(1, b"1000\n1000\n"), "line 1: '1000\\n1000' is no number");
+        assert_eq!(told(1, b" \n"), "line 1: no number");
+    }
+
+    /// As Linux 6.18 prints it, and with its columns in another order.
+    #[test]
+    fn the_size_of_a_neighbour_table() {
+        let new = "entries  allocs   destroys hash_grows lookups  hits     res_failed\n\
+                   00000012 000000b8 000000b3 00000000   00000174 00000011 00000000  \n\
+                   00000013 1000000bf 000000c2 00000000   000002af 000000dc 00000000  \n";
+        assert_eq!(neighbors(new.as_bytes()), Ok(Number::Count(18)));
+        assert_eq!(neighbors(b"allocs entries\n7 1f\n"), Ok(Number::Count(31)));
+        // An atomic_t that is below zero for a moment.
+        assert_eq!(neighbors(b"entries allocs\nfffffffe 1\n"), Ok(Number::Negative(-2)));
+        for (contents, told) in [
+            (
+                &b"entries allocs\n100000000 1\n"[..],
+                "line 2: entries is '100000000', which is no hexadecimal number of 32 bits",
+            ),
+            (
+                b"entries allocs\n0000000g 1\n",
+                "line 2: entries is '0000000g', which is no hexadecimal number of 64 bits",
+            ),
+            (b"entries allocs\n-1 1\n", "line 2: entries is '-1', which is no hexadecimal number of 64 bits"),
+            (b"entries allocs\n1\n", "line 2: 1 columns, where the header has 2 names"),
+            (b"entries allocs\n1 1\n1\n", "line 3: 1 columns, where the header has 2 names"),
+            (b"allocs\n1\n", "line 1: no column entries"),
+            (b"entries allocs\n", "line 0: no row"),
+        ] {
+            assert_eq!(neighbors(contents).unwrap_err().to_string(), told);
+        }
     }
 }

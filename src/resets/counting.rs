@@ -79,7 +79,7 @@ impl Counting {
 /// the kernel's default if the root shows another namespace.
 #[must_use]
 pub fn ephemeral(root: &ProcRoot) -> RangeInclusive<u16> {
-    let path = root.sysctl_ipv4("ip_local_port_range");
+    let path = root.sysctl("net/ipv4/ip_local_port_range");
     let read = path.and_then(|path| read::parsed(&path, &mut Vec::new(), numbers).ok());
     let port = |number: u64| u16::try_from(number).ok();
     match read.as_deref() {

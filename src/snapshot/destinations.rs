@@ -35,7 +35,24 @@ pub struct Destination {
     pub time_wait: u64,
     /// The share of the ephemeral ports in use by the local address that uses most of them towards this destination;
     /// `None` if it is not known which ports these are.
-    pub ephemeral_percent: Option<u64>,
+    pub ephemeral: Option<Share>,
+}
+
+/// How many of the ephemeral ports are in use, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// In use.
+    pub used: u64,
+    /// All of them.
+    pub of: u64,
+}
+
+impl Share {
+    /// In whole percent, rounded down; `None` if there are no ports.
+    #[must_use]
+    pub fn percent(self) -> Option<u64> {
+        (self.used * 100).checked_div(self.of)
+    }
 }
 
 /// The destinations with the most sockets.
@@ -43,14 +60,18 @@ pub struct Destination {
 pub struct Destinations {
     /// At most [`ROWS`], in the order of their index.
     pub rows: Vec<Destination>,
+    /// How many ephemeral ports there are, if that is known.
+    pub ports: Option<u64>,
 }
 
 impl Destinations {
-    /// The largest share of the ephemeral ports that one destination uses; 0 if there are no outgoing connections,
-    /// `None` if it is not known which ports these are.
+    /// How many of the ephemeral ports are in use towards one destination at most, and which that is; 0 towards none if
+    /// there are no outgoing connections. `None` if it is not known which ports these are.
     #[must_use]
-    pub fn worst_percent(&self) -> Option<u64> {
-        self.rows.iter().try_fold(0, |worst, row| Some(row.ephemeral_percent?.max(worst)))
+    pub fn worst(&self) -> Option<(Option<SocketAddr>, Share)> {
+        let shares = self.rows.iter().filter_map(|row| Some((Some(row.endpoint), row.ephemeral?)));
+        let worst = shares.max_by_key(|(_, share)| share.used);
+        worst.or(Some((None, Share { used: 0, of: self.ports? })))
     }
 }
 
@@ -152,6 +173,7 @@ impl Counting {
         pairs.try_reserve_exact(self.pairs.len()).map_err(|_| NoMemory)?;
         pairs.extend(self.pairs);
         pairs.sort_unstable_by_key(|(pair, _)| *pair);
+        let ports = self.ports.as_ref().map(|ports| ports.number().into());
         let mut rows = Vec::new();
         for of_one in pairs.chunk_by(|(a, _), (b, _)| (a.remote, a.port) == (b.remote, b.port)) {
             let Some((pair, _)) = of_one.first() else { continue };
@@ -170,7 +192,7 @@ impl Counting {
                 syn_sent: sum(|figures| figures.syn_sent),
                 close_wait: sum(|figures| figures.close_wait),
                 time_wait: sum(|figures| figures.time_wait),
-                ephemeral_percent: self.ports.as_ref().and_then(|ports| ports.percent(busiest)),
+                ephemeral: ports.map(|of| Share { used: busiest.into(), of }),
             });
             if rows.len() == 2 * ROWS {
                 keep_largest(&mut rows);
@@ -179,7 +201,7 @@ impl Counting {
         keep_largest(&mut rows);
         rows.sort_unstable_by_key(|row| row.endpoint);
         rows.shrink_to_fit();
-        Ok(Destinations { rows })
+        Ok(Destinations { rows, ports })
     }
 }
 
@@ -225,14 +247,16 @@ mod tests {
             syn_sent: figures[2],
             close_wait: figures[3],
             time_wait: figures[4],
-            ephemeral_percent: Some(percent),
+            ephemeral: Some(Share { used: percent, of: 100 }),
         };
         assert_eq!(destinations.rows, [row(80, [1, 0, 0, 1, 0], 1), row(443, [71, 40, 1, 0, 30], 40)]);
-        assert_eq!(destinations.worst_percent(), Some(40));
-        assert_eq!(Counting::new(ports()).largest().unwrap().worst_percent(), Some(0));
+        let worst = (Some(([0, 0, 0, 9], 443).into()), Share { used: 40, of: 100 });
+        assert_eq!(destinations.worst(), Some(worst));
+        let none = Share { used: 0, of: 100 };
+        assert_eq!(Counting::new(ports()).largest().unwrap().worst(), Some((None, none)));
         let mut unknown = Counting::new(None);
         unknown.add(pair(9, 443, 1), 1000, TcpState::Established).unwrap();
-        assert_eq!(unknown.largest().unwrap().worst_percent(), None);
+        assert_eq!(unknown.largest().unwrap().worst(), None);
     }
 
     #[test]

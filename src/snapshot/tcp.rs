@@ -133,7 +133,7 @@ impl Tcp {
     /// The ports that connect(2) chooses from; `None` where the kernel does not say.
     fn ephemeral_ports(&mut self, root: &ProcRoot) -> Option<EphemeralPorts> {
         let (range, reserved) =
-            (root.sysctl_ipv4("ip_local_port_range")?, root.sysctl_ipv4("ip_local_reserved_ports")?);
+            (root.sysctl("net/ipv4/ip_local_port_range")?, root.sysctl("net/ipv4/ip_local_reserved_ports")?);
         let mut buffer = Vec::new();
         let range = read::sysctl(&range, &mut buffer, port_set::range);
         // Linux 2.6.35 is the first that has reserved ports.
@@ -410,7 +410,7 @@ mod tests {
             panic!("{:?}", sockets.destinations)
         };
         assert_eq!((row.endpoint.to_string().as_str(), row.sockets), ("127.0.0.2:443", 2));
-        assert_eq!((row.syn_sent, row.close_wait, row.ephemeral_percent), (1, 1, None));
+        assert_eq!((row.syn_sent, row.close_wait, row.ephemeral), (1, 1, None));
         assert_eq!(Tcp::read(&root, Families::BOTH, Detail::Counts).destinations, None);
         // Half of the sockets would be a wrong number.
         std::fs::write(tree.path().join("1/net/tcp6"), "cut").unwrap();

@@ -217,7 +217,7 @@ impl Udp {
 
     /// Returns empty rows, not `None`: there are none to get, so nothing is read again for them.
     fn by_sockstat(root: &ProcRoot, families: Families, detail: Detail) -> Self {
-        let sockstat = Sockstat::read(root);
+        let sockstat = Sockstat::sockets(root);
         let family = |wanted: bool, section: &str, file: &str| {
             let lacks = || root.lacks_ipv6(file) && !root.has_net(file);
             let sockets = sockstat.figure(section, "inuse").or_else(|| lacks().then_some(0));
@@ -246,7 +246,7 @@ impl TooSlow {
 
 /// How many sockets both families have, which costs next to nothing.
 fn in_use(root: &ProcRoot) -> Option<u64> {
-    let sockstat = Sockstat::read(root);
+    let sockstat = Sockstat::sockets(root);
     let figure = |section| sockstat.figure(section, "inuse");
     Some(figure("UDP")? + figure("UDP6").unwrap_or(0))
 }

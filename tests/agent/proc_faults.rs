@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const BASE: &str = "1.3.6.1.4.1.8072.9999.9999.2741";
 
 /// Each file with an instance that is made from it alone.
-const FILES: [(&str, &str); 21] = [
+const FILES: [(&str, &str); 33] = [
     ("1/net/snmp", "1.3.6.1.2.1.6.5.0"),
     ("1/net/netstat", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.6.24.0"),
     ("1/net/snmp6", "1.3.6.1.4.1.8072.9999.9999.2741.1.3.9.1.0"),
@@ -36,16 +36,24 @@ const FILES: [(&str, &str); 21] = [
     ("sys/net/ipv4/udp_mem", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.22.0"),
     ("sys/net/ipv4/tcp_max_orphans", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.25.0"),
     ("sys/net/ipv4/tcp_max_tw_buckets", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.26.0"),
+    ("sys/net/core/somaxconn", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.27.0"),
+    ("sys/net/ipv4/tcp_max_syn_backlog", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.28.0"),
+    ("sys/net/ipv4/ip_local_port_range", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.29.0"),
+    ("sys/net/core/netdev_max_backlog", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.31.0"),
+    ("sys/net/ipv4/ipfrag_high_thresh", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.32.0"),
+    ("sys/net/ipv6/ip6frag_high_thresh", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.33.0"),
+    ("sys/fs/file-nr", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.34.0"),
+    ("sys/fs/file-max", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.35.0"),
+    ("sys/net/netfilter/nf_conntrack_count", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.37.0"),
+    ("sys/net/netfilter/nf_conntrack_max", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.38.0"),
+    ("sys/net/ipv4/neigh/default/gc_thresh3", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.41.0"),
+    ("sys/net/ipv6/neigh/default/gc_thresh3", "1.3.6.1.4.1.8072.9999.9999.2741.1.2.42.0"),
 ];
 
-/// The last six of them, which the captured tree does not have: no SCTP there, no TLS, and the captor's own namespace.
-const ADDED: [(&str, &str); 6] = [
+/// Those of them that the captured tree does not have: no SCTP and no TLS there.
+const ADDED: [(&str, &str); 2] = [
     ("1/net/sctp/snmp", "SctpCurrEstab                   \t7\nSctpActiveEstabs                \t12\n"),
     ("1/net/tls_stat", "TlsCurrTxSw                     \t7\nTlsTxSw                         \t12\n"),
-    ("sys/net/ipv4/tcp_mem", "287832\t383779\t575664\n"),
-    ("sys/net/ipv4/udp_mem", "575667\t767559\t1151334\n"),
-    ("sys/net/ipv4/tcp_max_orphans", "131072\n"),
-    ("sys/net/ipv4/tcp_max_tw_buckets", "131071\n"),
 ];
 
 /// Whether its counts are added up from its readings, each on top of the one before.

@@ -200,6 +200,40 @@ fn udp_sockstat_and_agent() {
 }
 
 #[test]
+fn limits_are_those_of_sysctl() {
+    if !in_namespace(this_test!()) {
+        return;
+    }
+    let sysctl = |file: &str| std::fs::read_to_string(format!("/proc/sys/{file}")).ok();
+    let number = |file: &str, position| -> Option<u64> {
+        Some(sysctl(file)?.split_whitespace().nth(position).unwrap().parse().unwrap())
+    };
+    for (file, value) in [
+        ("net/core/somaxconn", "4711"),
+        ("net/ipv4/tcp_max_syn_backlog", "815"),
+        ("net/ipv4/ip_local_port_range", "20000 30001"),
+        ("net/ipv4/ipfrag_high_thresh", "8589934592"),
+        ("net/ipv6/ip6frag_high_thresh", "5000000"),
+    ] {
+        std::fs::write(format!("/proc/sys/{file}"), value).unwrap();
+    }
+    let snmpd = Snmpd::start("");
+    let _agent = Agent::at(&snmpd, "");
+    let rows: BTreeMap<_, _> = snmpd.walk(&format!("{BASE}.1.2")).into_iter().collect();
+    let value = |number: u32| rows.get(&format!("{BASE}.1.2.{number}.0")).map(|value| gauge(value));
+    assert_eq!([27, 28, 29, 30].map(value), [Some(4711), Some(815), Some(20000), Some(30001)]);
+    assert_eq!([32, 33].map(value), [Some(u32::MAX.into()), Some(5_000_000)], "a gauge stays at its maximum");
+    // Of the whole host.
+    assert_eq!(value(35), number("fs/file-max", 0).map(|most| most.min(u32::MAX.into())));
+    assert!(value(34).is_some_and(|open| open > 0));
+    // The module may not be loaded.
+    assert_eq!(value(37).is_some(), sysctl("net/netfilter/nf_conntrack_count").is_some());
+    assert_eq!(value(38), number("net/netfilter/nf_conntrack_max", 0));
+    // Not there in a namespace other than the first.
+    assert_eq!([31, 39, 40, 41, 42].map(value), [None; 5]);
+}
+
+#[test]
 fn absences_errors_and_sets() {
     if !in_namespace(this_test!()) {
         return;

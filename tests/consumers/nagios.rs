@@ -128,7 +128,7 @@ fn the_commands_of_nrpe_are_good_checks() {
     let file = configured(&tree("6.18"));
     let commands = shipped("nrpe.cfg");
     let commands: Vec<_> = commands.lines().filter_map(|line| line.split_once("]=")).collect();
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 5);
     for (name, command) in commands {
         let ours = command.strip_prefix(INSTALLED).unwrap_or_else(|| panic!("{command}"));
         let output = crate::common::program()
@@ -257,6 +257,7 @@ fn watch(
     monitor.await_service("TCP CLOSE_WAIT", 0, "SNMP OK - closeWait 7");
     monitor.await_service("netstat-agentx", 0, env!("CARGO_PKG_VERSION"));
     monitor.await_service("sockets", 0, "tcp CLOSE WAIT: 7");
+    monitor.await_service("limits", 0, "limits within their ranges, the highest: ");
     monitor.await_service("TCP TIME_WAIT", 0, "SNMP OK - timeWait 0 limit ");
     // Not in a network namespace of its own: UNKNOWN, which check_snmp says only where there is a range.
     monitor.await_service("TCP orphans", 3, "No Such Instance");
@@ -308,6 +309,7 @@ fn nagios_checks_and_alerts() {
             "define host {{\n use linux-server,netstat-agentx\n host_name web1\n address 127.0.0.1\n\
              hostgroups netstat-agentx\n _SNMP_PORT {}\n}}\n\
              define service {{\n use netstat-local\n host_name web1\n}}\n\
+             define service {{\n use netstat-local-limits\n host_name web1\n}}\n\
              define service {{\n use netstat-nrpe\n host_name web1\n service_description by NRPE\n\
              active_checks_enabled 0\n}}\n",
             snmpd.port
@@ -398,7 +400,7 @@ fn icinga_checks_and_alerts() {
     for main in [&debian, &quick] {
         let output = icinga(main).arg("-C").output().unwrap();
         let said = text_of(&output);
-        assert!(output.status.success() && said.contains("Instantiated 11 Services"), "{said}");
+        assert!(output.status.success() && said.contains("Instantiated 12 Services"), "{said}");
         assert!(said.contains("Instantiated 9 Dependencies") && !said.contains("warning/"), "{said}");
     }
     watch(

@@ -1,4 +1,5 @@
-//! `check` on damaged `/proc` trees, and by all the names that its arguments have. Its texts are in `tests/commands/`.
+//! `check` and `check limits` on damaged `/proc` trees, and by all the names that arguments have. Their texts are in
+//! `tests/commands/`.
 
 use crate::common::{configured, copy, program, tree};
 use std::path::Path;
@@ -8,12 +9,9 @@ use tempfile::TempDir;
 /// What a check on a tree prints on standard output, and its exit status; it prints nothing else.
 fn check_on(root: &Path, arguments: &str) -> (String, i32) {
     let file = configured(root.to_str().unwrap());
-    let output = program()
-        .args(["check", "--config"])
-        .arg(file.path())
-        .args(arguments.split_whitespace())
-        .output()
-        .unwrap();
+    let mut program = program();
+    program.arg("check").args(arguments.split_whitespace());
+    let output = program.arg("--config").arg(file.path()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments}");
     (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
 }
@@ -27,6 +25,29 @@ fn copied() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(Path::new(&tree("6.18")), folder.path());
     folder
+}
+
+/// A tree with limits, which are shown where process 1 is in our network namespace.
+fn limited() -> TempDir {
+    let folder = copied();
+    let namespace = std::fs::read_link("/proc/self/ns/net").unwrap();
+    std::fs::create_dir_all(folder.path().join("1/ns")).unwrap();
+    std::os::unix::fs::symlink(namespace, folder.path().join("1/ns/net")).unwrap();
+    let neighbors = |table: &str, entries: &str| write(&folder, &format!("1/net/stat/{table}"), entries);
+    neighbors("arp_cache", "entries allocs\n00000100 0\n");
+    neighbors("ndisc_cache", "entries allocs\n00000005 0\n");
+    folder
+}
+
+fn write(folder: &TempDir, file: &str, contents: &str) {
+    let path = folder.path().join(file);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, contents).unwrap();
+}
+
+/// What `check limits` prints on a tree, and its exit status.
+fn limits_on(folder: &TempDir, arguments: &str) -> (String, i32) {
+    check_on(folder.path(), &format!("limits {arguments}"))
 }
 
 /// Zeros too, so that graphs have no holes.
@@ -219,4 +240,126 @@ fn a_closed_output_is_unknown() {
     let status =
         program().args(["check", "--config"]).arg(file.path()).stdout(Stdio::from(full)).status().unwrap();
     assert_eq!(status.code(), Some(3));
+}
+
+#[test]
+fn limits_that_are_far_are_one_line_with_the_highest() {
+    let folder = limited();
+    let (text, status) = limits_on(&folder, "");
+    let (text, performance) = text.split_once(" | ").unwrap();
+    assert_eq!(
+        (text, status),
+        ("11 limits within their ranges, the highest: IPv4 neighbors: 25.0 % (256 of 1024 entries)", 0)
+    );
+    assert_eq!(
+        performance,
+        "'orphans'=0.0%;25;50;0;100 'orphans_used'=0;;;0;131072 \
+         'time_wait'=0.0%;90;;0;100 'time_wait_used'=3;;;0;131072 \
+         'tcp_memory'=0.0%;66;90;0;100 'tcp_memory_used'=125;;;0;575802 \
+         'udp_memory'=0.0%;80;90;0;100 'udp_memory_used'=0;;;0;1151604 \
+         'ipv4_fragments'=0.0%;80;90;0;100 'ipv4_fragments_used'=0B;;;0;4194304 \
+         'ipv6_fragments'=0.0%;80;90;0;100 'ipv6_fragments_used'=0B;;;0;4194304 \
+         'conntrack'=0.0%;80;90;0;100 'conntrack_used'=0;;;0;262144 \
+         'files'=0.0%;80;90;0;100 'files_used'=1110;;;0;2466177 \
+         'ipv4_neighbors'=25.0%;80;90;0;100 'ipv4_neighbors_used'=256;;;0;1024 \
+         'ipv6_neighbors'=0.4%;80;90;0;100 'ipv6_neighbors_used'=5;;;0;1024 \
+         'ephemeral_ports'=0.0%;80;90;0;100 'ephemeral_ports_used'=2;;;0;28232\n"
+    );
+}
+
+#[test]
+fn limits_that_are_near_come_with_the_worst_first() {
+    let folder = limited();
+    let text_of = |arguments: &str| {
+        let (text, status) = limits_on(&folder, arguments);
+        (text.split(" | ").next().unwrap().to_owned(), status)
+    };
+    // Exactly at the end of the range, above it by less than is shown, and by a tenth.
+    for (count, expected) in [(8000, 0), (8009, 0), (8010, 1), (9000, 1), (9010, 2)] {
+        write(&folder, "sys/net/netfilter/nf_conntrack_max", "10000\n");
+        write(&folder, "sys/net/netfilter/nf_conntrack_count", &format!("{count}\n"));
+        assert_eq!(text_of("").1, expected, "{count}");
+    }
+    write(&folder, "sys/fs/file-nr", "859\t0\t1000\n");
+    write(&folder, "sys/fs/file-max", "1000\n");
+    let critical = "tracked connections: 90.1 % (9010 of 10000 connections) [CRITICAL]";
+    let warning = "open files: 85.9 % (859 of 1000 files) [WARNING]";
+    assert_eq!(text_of(""), (format!("{critical}, {warning}"), 2));
+    // What was named is told, whether well or not, and nothing else; how it is written does not matter.
+    assert_eq!(
+        text_of("--limit Files --limit IPV4_NEIGHBORS --limit files"),
+        (format!("{warning}, IPv4 neighbors: 25.0 % (256 of 1024 entries)"), 1)
+    );
+    let (text, _) = limits_on(&folder, "--limit files -c 85");
+    let performance = "'files'=85.9%;80;85;0;100 'files_used'=859;;;0;1000\n";
+    assert_eq!(text, format!("{} | {performance}", warning.replace("WARNING", "CRITICAL")));
+    // TIME_WAIT at its limit is a warning; more than the limit is as it is.
+    write(&folder, "sys/net/ipv4/tcp_max_tw_buckets", "2\n");
+    assert_eq!(
+        text_of("--limit time_wait"),
+        ("TCP time wait: 150.0 % (3 of 2 sockets) [WARNING]".to_owned(), 1)
+    );
+    assert_eq!(text_of("--limit time_wait --critical 99").1, 2);
+    // systemd's limit of files is none.
+    write(&folder, "sys/fs/file-max", "9223372036854775807\n");
+    let none = "open files: 0.0 % (859 of 9223372036854775807 files)";
+    assert_eq!(text_of("--limit files"), (none.to_owned(), 0));
+}
+
+#[test]
+fn a_limit_that_the_host_does_not_have_is_missed_only_by_its_name() {
+    let folder = limited();
+    for file in ["nf_conntrack_count", "nf_conntrack_max"] {
+        std::fs::remove_file(folder.path().join("sys/net/netfilter").join(file)).unwrap();
+    }
+    let (text, status) = limits_on(&folder, "");
+    assert!(text.starts_with("10 limits within") && !text.contains("conntrack") && status == 0, "{text}");
+    let (text, status) = limits_on(&folder, "--limit conntrack --limit ipv6_neighbors");
+    let missing = "tracked connections: this host has no net.netfilter.nf_conntrack_max [UNKNOWN]";
+    let rest = "IPv6 neighbors: 0.4 % (5 of 1024 entries)";
+    assert!(text.starts_with(&format!("{missing}, {rest} | 'ipv6_")) && status == 3, "{text}");
+    // A critical one is worse than one that is unknown.
+    assert_eq!(limits_on(&folder, "--limit conntrack --limit ipv6_neighbors -c 0").1, 2);
+    write(&folder, "sys/net/netfilter/nf_conntrack_max", "0\n");
+    let (text, status) = limits_on(&folder, "--limit conntrack");
+    let zero =
+        "tracked connections: net.netfilter.nf_conntrack_max is 0, of which there is no percentage [UNKNOWN]";
+    assert_eq!((text, status), (zero.to_owned() + "\n", 3));
+    write(&folder, "sys/net/netfilter/nf_conntrack_max", "9\n");
+    let (text, status) = limits_on(&folder, "--limit conntrack");
+    let unknown = "tracked connections: this host does not say how many are in use [UNKNOWN]\n";
+    assert_eq!((text.as_str(), status), (unknown, 3));
+    let (text, status) = check_on(Path::new("/nonexistent"), "limits");
+    assert!(text.starts_with("/nonexistent/1/net/sockstat: not there; ") && status == 3, "{text}");
+}
+
+/// A figure that is gone because of a damaged file is missed; one that nobody asked for is a remark.
+#[test]
+fn a_damaged_limit_is_unknown_and_no_zero() {
+    let folder = limited();
+    write(&folder, "sys/fs/file-max", "many\n");
+    let problem = format!("{}, line 1: 'many' is no number", folder.path().join("sys/fs/file-max").display());
+    for arguments in ["", "--limit files"] {
+        let (text, status) = limits_on(&folder, arguments);
+        assert!(text.starts_with(&format!("{problem} [UNKNOWN]")) && status == 3, "{text}");
+    }
+    let (text, status) = limits_on(&folder, "--limit orphans");
+    let orphans = "TCP orphans: 0.0 % (0 of 131072 sockets)";
+    let performance = "'orphans'=0.0%;25;50;0;100 'orphans_used'=0;;;0;131072";
+    assert_eq!((text, status), (format!("{orphans} | {performance}\n{problem}\n"), 0));
+}
+
+#[test]
+fn mistakes_in_a_check_of_limits_are_unknown() {
+    for arguments in
+        ["limits --limit disk", "limits --warning ten", "limits --type tcp", "limits x", "--type tcp limits"]
+    {
+        let (text, status) = check(arguments);
+        assert_eq!((status, text.lines().count()), (3, 1), "{text}");
+        assert!(text.contains("usage: netstat-agentx check ") && text.ends_with(" [UNKNOWN]\n"), "{text}");
+    }
+    let (text, status) = check("limits --help");
+    assert!(text.contains("  conntrack ") && text.contains("tcp_max_orphans") && status == 3, "{text}");
+    let version = format!("netstat-agentx-check-limits {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(check("limits --version"), (version, 3));
 }

@@ -3,7 +3,7 @@
 use crate::cli::columns::{self, Align, figure};
 use crate::mib::context::Context;
 use crate::mib::groups::sockets::{ListenerRow, UdpEndpointRow};
-use crate::snapshot::destinations::Destination;
+use crate::snapshot::destinations::{Destination, Share};
 use crate::snapshot::services::Service;
 use crate::snapshot::tcp::Tcp;
 use crate::snapshot::udp::Udp;
@@ -87,7 +87,7 @@ impl Culprits {
             let counts = [row.sockets, row.established, row.syn_sent, row.close_wait, row.time_wait];
             let mut cells = vec![row.endpoint.to_string()];
             cells.extend(counts.map(|count| count.to_string()));
-            cells.push(figure(row.ephemeral_percent) + " %");
+            cells.push(figure(row.ephemeral.and_then(Share::percent)) + " %");
             cells
         })
     }
@@ -110,7 +110,7 @@ impl Culprits {
         let destinations = self.destinations.iter().map(|row| {
             json!({"endpoint": row.endpoint, "sockets": row.sockets, "established": row.established,
                 "syn_sent": row.syn_sent, "close_wait": row.close_wait, "time_wait": row.time_wait,
-                "ephemeral_percent": row.ephemeral_percent})
+                "ephemeral_percent": row.ephemeral.and_then(Share::percent)})
         });
         json!({"listeners": listeners.collect::<Vec<_>>(), "udp_endpoints": udp_endpoints.collect::<Vec<_>>(),
             "services": services.collect::<Vec<_>>(), "destinations": destinations.collect::<Vec<_>>()})
@@ -179,6 +179,6 @@ fn waits(row: &Service) -> bool {
 
 /// The destinations, those with the most sockets first.
 fn busiest_first(mut rows: Vec<Destination>) -> Vec<Destination> {
-    rows.sort_by_key(|row| Reverse((row.sockets, row.ephemeral_percent)));
+    rows.sort_by_key(|row| Reverse((row.sockets, row.ephemeral.map(|share| share.used))));
     rows
 }

@@ -75,7 +75,7 @@ pub const TABLE: Object = Object::Table(Table {
              use towards this destination, in whole percent, rounded down: by the local address that uses most of them, \
              since each local address has all of them for each destination. At 100 further connections fail with \
              EADDRNOTAVAIL.",
-            |row, _| row.ephemeral_percent.map(Value::gauge32),
+            |row, _| row.ephemeral?.percent().map(Value::gauge32),
         ),
         column(
             10,

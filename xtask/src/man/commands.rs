@@ -56,10 +56,22 @@ fn describe(out: &mut String, arg: &Arg) {
     }
 }
 
+/// The commands, each followed by its own.
+fn all(parent: &Command) -> Vec<&Command> {
+    let shown = parent.get_subcommands().filter(|command| !command.is_hide_set());
+    shown.flat_map(|command| [vec![command], all(command)].concat()).collect()
+}
+
+/// A command as it is typed behind the program's name.
+fn name(command: &Command) -> &str {
+    let name = command.get_bin_name().unwrap();
+    name.split_once(' ').map_or(name, |(_, name)| name)
+}
+
 /// The commands with their arguments; arguments that several share come last.
 pub fn written() -> String {
     let root = &root();
-    let commands: Vec<_> = root.get_subcommands().filter(|command| !command.is_hide_set()).collect();
+    let commands = all(root);
     let is_common = |arg: &Arg| {
         let same = |other: &&Arg| {
             other.get_id() == arg.get_id()
@@ -69,7 +81,7 @@ pub fn written() -> String {
     };
     let mut out = String::from(".Bl -tag -width Ds\n");
     for command in &commands {
-        writeln!(out, ".It Xo\n.Cm {}", command.get_name()).unwrap();
+        writeln!(out, ".It Xo\n.Cm {}", name(command)).unwrap();
         for arg in shown(command) {
             let more = if repeats(arg) { " ..." } else { "" };
             let optional = if arg.is_required_set() { "." } else { ".Op " };
@@ -102,11 +114,11 @@ pub fn written() -> String {
 #[test]
 fn the_manual_names_every_command_and_argument() {
     let written = written();
-    for command in root().get_subcommands().filter(|command| !command.is_hide_set()) {
-        assert!(written.contains(&format!("\n.Cm {}\n", command.get_name())), "{}", command.get_name());
+    for command in all(&root()) {
+        assert!(written.contains(&format!("\n.Cm {}\n", name(command))), "{}", name(command));
         for arg in shown(command) {
             let described = |line: &str| line.starts_with(".It ") && line.ends_with(&typed(arg));
-            assert!(written.lines().any(described), "{} {}", command.get_name(), typed(arg));
+            assert!(written.lines().any(described), "{} {}", name(command), typed(arg));
         }
     }
 }
