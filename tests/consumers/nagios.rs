@@ -100,7 +100,7 @@ fn every_object_has_a_label_and_two_ranges() {
         .filter(|command| command.contains("check_netstat_snmp"))
         .map(|command| command.trim().split('!').collect())
         .collect();
-    assert_eq!(checks.len(), 9);
+    assert_eq!(checks.len(), 10);
     for check in checks {
         let [_, oids, labels, warning, critical] = check[..] else { panic!("{check:?}") };
         assert!([labels, warning, critical].iter().all(|list| count(list) == count(oids)), "{check:?}");
@@ -259,6 +259,7 @@ fn watch(
     monitor.await_service("sockets", 0, "tcp CLOSE WAIT: 7");
     monitor.await_service("limits", 0, "limits within their ranges, the highest: ");
     monitor.await_service("TCP TIME_WAIT", 0, "SNMP OK - timeWait 0 limit ");
+    monitor.await_service("TCP ephemeral ports", 0, "SNMP OK - percent 0");
     // Not in a network namespace of its own: UNKNOWN, which check_snmp says only where there is a range.
     monitor.await_service("TCP orphans", 3, "No Such Instance");
     monitor.await_service("TCP memory", 3, "No Such Instance");
@@ -400,8 +401,8 @@ fn icinga_checks_and_alerts() {
     for main in [&debian, &quick] {
         let output = icinga(main).arg("-C").output().unwrap();
         let said = text_of(&output);
-        assert!(output.status.success() && said.contains("Instantiated 12 Services"), "{said}");
-        assert!(said.contains("Instantiated 9 Dependencies") && !said.contains("warning/"), "{said}");
+        assert!(output.status.success() && said.contains("Instantiated 13 Services"), "{said}");
+        assert!(said.contains("Instantiated 10 Dependencies") && !said.contains("warning/"), "{said}");
     }
     watch(
         &mut monitor,

@@ -138,6 +138,12 @@ fn scraped_figures_equal_ss_and_proc() {
     let _more = unequal();
     let full = "127.0.0.53:53";
     let _full = crate::common::sockets::full_udp_socket(full);
+    // A service that does not read.
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    let deaf_at = deaf.local_addr().unwrap();
+    let mut heard = TcpStream::connect(deaf_at).unwrap();
+    let _accepted = deaf.accept().unwrap();
+    heard.write_all(&[0; 5000]).unwrap();
     let agent = Agent::at(&snmpd, "[refresh]\nsockets-max-age = \"100ms\"\ncounters-max-age = \"100ms\"");
     let forms = forms();
     let _exporters = forms.each_ref().map(Form::exporter);
@@ -202,6 +208,13 @@ fn scraped_figures_equal_ss_and_proc() {
         let listening =
             format!("lnsTcpPortSockets{{lnsTcpPort=\"{}\",lnsTcpPortState=\"listen\"}}", form.port);
         assert_eq!(ports[&listening], 1.0);
+        let unread = format!("lnsTcpServiceUnreadOctets{{lnsTcpServicePort=\"{}\"}}", deaf_at.port());
+        assert_eq!(samples[&unread], 5000.0);
+        let destinations = form.scrape("linux_netstat_destinations", &snmpd, || ());
+        let to_deaf = |metric: &str| destinations[&format!("{metric}{{lnsDestinationText=\"{deaf_at}\"}}")];
+        assert_eq!(["lnsDestinationSockets", "lnsDestinationEstablished"].map(to_deaf), [1.0, 1.0]);
+        assert_eq!(to_deaf("lnsDestinationEphemeralPercent"), 0.0);
+        assert_eq!(to_deaf("lnsDestinationCloseWait"), 0.0);
         let by_name = form.scrape("linux_netstat_counters", &snmpd, || ());
         let drops = "lnsCounterValue{lnsCounterGroup=\"TcpExt\",lnsCounterName=\"ListenDrops\"}";
         assert!(by_name[drops] >= samples["lnsTcpExtListenDrops"] && by_name.len() > 350);
@@ -301,8 +314,8 @@ fn prometheus(folder: &Path, port: u16) -> Guard {
         .replace("          - 127.0.0.1\n", &format!("          - 127.0.0.1:{port}\n"))
         .replace("interval: 15s", "interval: 1s")
         .replace("interval: 60s", "interval: 1s");
-    assert_eq!(faster.matches(&format!("127.0.0.1:{port}")).count(), 2, "{faster}");
-    assert_eq!(faster.matches("interval: 1s").count(), 3, "{faster}");
+    assert_eq!(faster.matches(&format!("127.0.0.1:{port}")).count(), 3, "{faster}");
+    assert_eq!(faster.matches("interval: 1s").count(), 4, "{faster}");
     fs::write(folder.join("prometheus.yml"), faster).unwrap();
     let rules = fs::read_to_string(shipped("rules.yml")).unwrap();
     let faster = rules.replace("[1m]", "[4s]").replace("for: 1m", "for: 2s").replace("for: 2m", "for: 2s");
@@ -354,7 +367,10 @@ fn the_dashboard_has_data_and_an_alert_fires() {
     let _prometheus = prometheus(snmpd.folder.path(), snmpd.port);
     let instance = format!("127.0.0.1:{}", snmpd.port);
     until(Duration::from_secs(30), "a rate over some scrapes", || {
-        !query("rate(lnsTcpOutSegs[4s]) + on () group(lnsTcpPortSockets)").is_empty()
+        !query(
+            "rate(lnsTcpOutSegs[4s]) + on () group(lnsTcpPortSockets) + on () group(lnsDestinationSockets)",
+        )
+        .is_empty()
     });
 
     let scraped: BTreeSet<_> = api("label/__name__/values")

@@ -267,7 +267,7 @@ impl Sockets {
 
     fn udp(&self, all: &mut Instances) {
         let mut endpoints = BTreeMap::new();
-        for socket in self.udp4.iter().chain(&self.udp6) {
+        for socket in as_listed(&self.udp4).chain(as_listed(&self.udp6)) {
             endpoints.insert((socket.local, socket.remote, socket.inode as u32), socket.state);
         }
         for ((local, remote, instance), state) in endpoints {

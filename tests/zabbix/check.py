@@ -7,12 +7,13 @@ of the process --namespace, when it reads `ready` here, and a line on standard i
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import time
 
-from monitored import ADDRESS, USER, Host, Namespace, Tree
+from monitored import ADDRESS, EPHEMERAL, USER, Host, Namespace, Socket, Tree
 from stack import Zabbix, until
 
 TEMPLATE = "Linux netstat by SNMP"
@@ -39,6 +40,8 @@ MILD = {
     "TCP connection attempts fail", "Many TCP segments are retransmitted",
     "UDP datagrams lost to full receive buffers", "UDP datagrams lost to full send buffers",
     "UDP datagrams over IPv6 lost to full receive buffers", "UDP datagrams over IPv6 lost to full send buffers",
+    "Packets dropped at a full backlog queue of a CPU", "UDP 0.0.0.0:9000 drops datagrams", "Port 80: data unread",
+    "Port 80: stalled connections", "192.0.2.7:5432 uses up the ephemeral ports",
 }
 SEVERE = {
     "Many TCP sockets in CLOSE_WAIT", "TIME_WAIT is near its limit", "Very many orphaned TCP sockets",
@@ -47,8 +50,12 @@ SEVERE = {
     "SYN cookies sent for a full SYN queue: many", "Surge of TCP resets sent",
     "Surge of established TCP connections reset", "Surge of failed TCP connection attempts",
     "netstat-agentx answers from old figures", "Port 80: many sockets in CLOSE_WAIT",
-    "Listener 127.0.0.1:80: connections wait to be accepted",
+    "Listener 127.0.0.1:80: connections wait to be accepted", "Packets dropped at a full backlog queue of a CPU: many",
+    "Ephemeral ports towards a destination are nearly used up",
 }
+# What a person reads of those that are about something discovered, at mild load.
+NAMED = (r"UDP 0\.0\.0\.0:9000 drops \d+ datagrams/s", r"Port 80: 2 MB unread", r"Port 80: 25 stalled connections",
+         r"192\.0\.2\.7:5432 uses 85 % of the ephemeral ports")
 DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "tcp", "udp", "resets")}
 SILENT = {"SNMP agent (snmpd) does not answer", "netstat-agentx does not answer"}
 # Items that have a value only where resets are traced.
@@ -67,6 +74,10 @@ while True:
 """
 
 
+# Of the UDP endpoint 0.0.0.0:9000, by its address in net/udp.
+UDP_DROPS = ("udp", "drops", "00000000:2328")
+
+
 def load(listen, fails, resets, segments, udp):
     """Rates of the counters that triggers look at."""
     tcp_ext = ("ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPReqQFullDoCookies")
@@ -77,7 +88,7 @@ def load(listen, fails, resets, segments, udp):
               ("snmp", "Tcp", "RetransSegs"): segments / 10}
     for name in ("RcvbufErrors", "SndbufErrors"):
         rates |= {("snmp", "Udp", name): udp, ("snmp6", "Udp6", name): udp}
-    return rates
+    return rates | {("softnet_stat", "Softnet", "Dropped"): listen, UDP_DROPS: udp}
 
 
 def sockstat(orphans, time_wait, tcp_memory, udp_memory):
@@ -86,15 +97,20 @@ def sockstat(orphans, time_wait, tcp_memory, udp_memory):
             f"UDP: inuse 5 mem {udp_memory}\nUDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n")
 
 
-def rows(close_wait, syn_recv, queue, others=0):
-    """Sockets of one listener, port 80."""
-    return [("0A", 80, queue), *[("08", 80, 0)] * close_wait, *[("03", 80, 0)] * syn_recv, *[("01", 80, 0)] * others]
+def rows(close_wait, syn_recv, queue, outgoing, others=0, unread=0, stalled=0):
+    """Sockets of one listener, port 80, and outgoing ones: to a destination that is watched and to one with too few."""
+    few, many = ([Socket("01", EPHEMERAL + number, peer=f"070200C0:{port:04X}") for number in range(count)]
+                 for port, count in ((389, 49), (5432, outgoing)))
+    return [Socket("0A", 80, queue), *[Socket("08", 80)] * close_wait, *[Socket("03", 80)] * syn_recv,
+            *[Socket("01", 80)] * others, Socket("01", 80, unread), *[Socket("01", 80, retransmits=5)] * stalled,
+            *few, *many]
 
 
-CALM_LOAD = (load(0, 0, 0, 200, 0) | {("snmp", "Tcp", "RetransSegs"): 0}, rows(2, 0, 0), sockstat(0, 10, 5, 5))
-MILD_LOAD = (load(3, 4, 1, 200, 50), rows(30, 250, 3), sockstat(300, 850, 2500, 5))
+CALM_LOAD = (load(0, 0, 0, 200, 0) | {("snmp", "Tcp", "RetransSegs"): 0}, rows(2, 0, 0, 60), sockstat(0, 10, 5, 5))
+MILD_LOAD = (load(3, 4, 1, 200, 50), rows(30, 250, 3, 850, unread=2 << 20, stalled=25), sockstat(300, 850, 2500, 5))
 # So many rows take longer to read than a millisecond.
-SEVERE_LOAD = (load(30, 120, 120, 200, 50), rows(600, 250, 90, 60_000), sockstat(600, 990, 3900, 3900))
+SEVERE_LOAD = (load(30, 120, 120, 200, 50), rows(600, 250, 90, 960, others=60_000, unread=2 << 20, stalled=25),
+               sockstat(600, 990, 3900, 3900))
 
 
 class Check:
@@ -269,10 +285,8 @@ class Check:
         name = f"TCP resets sent, local port {KNOCKED}, NO_SOCKET"
         knocking = subprocess.Popen([*self.namespace.prefix, "python3", "-B", "-c", KNOCK])
 
-        def events():
-            return {problem["name"] for problem in self.api("problem.get", hostids=host, output=["name"])}
         try:
-            until("the port that resets is a problem", lambda: f"{name}, last peer 127.0.0.1" in events(), 60)
+            until("the port that resets is a problem", lambda: f"{name}, last peer 127.0.0.1" in self.names(host), 60)
         finally:
             knocking.kill()
             knocking.wait()
@@ -280,7 +294,7 @@ class Check:
         of = f"sent,local,{KNOCKED},NO_SOCKET]"
         rate = float(got[f"netstat.resets[{of}"])
         assert 1 < rate < 8 and got[f"netstat.resets.peer[{of}"] == "127.0.0.1", got
-        until("it is over", lambda: not any(name in problem for problem in events()), 40)
+        until("it is over", lambda: not any(name in problem for problem in self.names(host)), 40)
         self.say(f"resets: a problem '{name}, last peer 127.0.0.1' at {rate:.1f}/s, over when nobody knocks")
 
     def threshold(self, host, name, value):
@@ -326,11 +340,14 @@ class Check:
             """A little more in CLOSE_WAIT every time."""
             rates, sockets, lines = MILD_LOAD
             more = min(100, int(time.monotonic() - begun))
-            tree.set(rates, sockets + [("08", 80, 0)] * more, lines)
+            tree.set(rates, sockets + [Socket("08", 80)] * more, lines)
         self.await_problems(host, MILD, "mild load", leaking)
         early = self.problems(host) & SEVERE
         assert not early, f"too early: {early}"
         self.figures(host)
+        names = self.names(host)
+        lacking = [name for name in NAMED if not any(re.fullmatch(name, each) for each in names)]
+        assert not lacking, f"no problem is called {lacking}: {names}"
         self.say(f"mild load: {len(MILD)} triggers in problem state, figures as set")
         machine.reconfigure(self.on_tree + 'answer-within = "1ms"\n')
         tree.set(*SEVERE_LOAD)
@@ -338,6 +355,7 @@ class Check:
         self.shown(host)
         self.say(f"severe load: {len(MILD | SEVERE)} triggers in problem state")
         machine.reconfigure(self.on_tree)
+        self.gone(host, tree)
         tree.set(*CALM_LOAD)
         until("all problems are over", lambda: not self.problems(host), 60)
         unknown = self.api("trigger.get", hostids=host, filter={"state": 1}, output=["description", "error"])
@@ -358,6 +376,25 @@ class Check:
         until("they are read again", lambda: not self.problems(host), 60)
         self.say("damaged files and no tracefs: four sources in problem state, over when repaired and not wanted")
 
+    def gone(self, host, tree):
+        """A destination without connections has no row any more, a UDP endpoint whose sockets are closed and opened anew
+        begins at 0: neither stays a problem, and no rate is below zero."""
+        rates, _, lines = CALM_LOAD
+        tree.set(rates, rows(2, 0, 0, 0), lines)
+        with tree.lock:
+            tree.counts[UDP_DROPS] = 0
+        of_these = lambda: {problem for problem in self.problems(host) if problem.startswith(("192.0.2.7", "UDP 0.0.0.0"))}
+        until("the problems of what is gone are over", lambda: not of_these(), 100)
+        item = self.api("item.get", hostids=host, filter={"key_": 'netstat.udp["0.0.0.0:9000",drops]'},
+                        output=["state"])[0]
+        values = [float(each["value"]) for each in self.api("history.get", itemids=item["itemid"], history=0)]
+        assert item["state"] == "0" and min(values) == 0 < max(values), (item, values)
+        self.say("a destination that is gone and a UDP socket opened anew are no problems, and no drops are below 0")
+
+    def names(self, host):
+        """Names of the problems, with the figures in them."""
+        return {problem["name"] for problem in self.api("problem.get", hostids=host, output=["name"])}
+
     def figures(self, host):
         """Rates and percentages, as the load of MILD_LOAD makes them."""
         got = self.values(host)
@@ -365,12 +402,17 @@ class Check:
                  "netstat.percent[lnsSockstatTcpMem]": 62.5, "netstat.percent[lnsSockstatTcpMem.pressure]": 125,
                  "netstat.percent[lnsSockstatUdpMem]": 0.125, "netstat.state[lnsSockstatTcpMem]": 1,
                  'netstat.listener["127.0.0.1:80",queue]': 3, "netstat.port[80,synReceived]": 250,
-                 "netstat[tcpRtoAlgorithm]": 1}
+                 "netstat[tcpRtoAlgorithm]": 1, "netstat.port[80,unread]": 2 << 20, "netstat.port[80,stalled]": 25,
+                 'netstat.destination["192.0.2.7:5432",sockets]': 850,
+                 'netstat.destination["192.0.2.7:5432",percent]': 85, "netstat[lnsSockstatEphemeralWorstPercent]": 85}
         wrong = {key: (got.get(key), value) for key, value in exact.items() if float(got.get(key, "nan")) != value}
         assert not wrong, f"(Zabbix, as set): {wrong}"
+        few = [key for key in got if "192.0.2.7:389" in key]
+        assert not few, f"fewer than 50 connections are not watched: {few}"
         # The reading of a counter that runs is up to a quarter of a second off at both ends of two seconds.
         rates = {"netstat.rate[lnsTcpExtListenDrops]": 3, "netstat.rate[tcpHCOutSegs]": 200,
-                 "netstat.rate[tcpRetransSegs]": 20, "netstat.rate[lnsUdp6RcvbufErrors]": 50}
+                 "netstat.rate[tcpRetransSegs]": 20, "netstat.rate[lnsUdp6RcvbufErrors]": 50,
+                 'netstat.udp["0.0.0.0:9000",drops]': 50}
         wrong = {key: (got[key], rate) for key, rate in rates.items() if abs(float(got[key]) - rate) > rate / 2}
         assert not wrong, f"(Zabbix, as set): {wrong}"
         started = int(got["netstat[lnsAgentStartTime]"])
@@ -463,7 +505,7 @@ class Check:
         v3 = {"version": 3, "securityname": USER["name"], "securitylevel": 2, "authprotocol": 3,
               "authpassphrase": USER["authentication"], "privprotocol": 1, "privpassphrase": USER["privacy"]}
         real_host = self.host("sockets", 20161, v2, **{"RESETS.PORT.MATCHES": f"^{KNOCKED}$", "RESETS.MIN": "1"})
-        counters_host = self.host("counters", 20162, v3)
+        counters_host = self.host("counters", 20162, v3, **{"UDP_ENDPOINT.MATCHES": "^0\\.0\\.0\\.0:9000$"})
         late_host = self.host("late", 20163, v2)
         ancient_host = self.host("ancient", 20164, v2)
         self.zabbix.reload()

@@ -7,14 +7,35 @@ import shutil
 import signal
 import subprocess
 import threading
+import typing
 
 from stack import Processes, until
 
 ADDRESS = "192.0.2.1"
 """Of the namespace that is watched; 192.0.2.2 is the one that Zabbix runs in."""
 
+EPHEMERAL = 32768
+"""The first of a thousand ephemeral ports that a Tree has."""
+
 USER = {"name": "watcher", "authentication": "authentication-1", "privacy": "privacy-12"}
 """For SNMPv3."""
+
+
+class Socket(typing.NamedTuple):
+    """A row of net/tcp: state, local port, receive queue, and where it needs them the peer, as the kernel writes it, and
+    how often it sent something again."""
+
+    state: str
+    port: int
+    queue: int = 0
+    peer: str = ""
+    retransmits: int = 0
+
+    def line(self, number):
+        peer = self.peer or ("00000000:0000" if self.state == "0A" else "020200C0:%04X" % (1024 + number % 60000))
+        timer = f"{1 if self.retransmits else 0:02X}:00000000 {self.retransmits:08X}"
+        return (f"{number:4}: 0100007F:{self.port:04X} {peer} {self.state} 00000000:{self.queue:08X} {timer}"
+                f"     0        0 {1000 + number} 1 0000000000000000 100 0 0 10 0")
 
 
 class Namespace:
@@ -88,13 +109,14 @@ class Tree:
         shutil.copytree(source, root)
         self.root = pathlib.Path(root)
         self.net = self.root / "1/net"
-        # The limits count only where the root is of the reader's own namespace.
+        # The limits, and the range of ports, count only where the root is of the reader's own namespace.
         (self.root / "1/ns").mkdir()
         os.symlink(os.readlink(f"/proc/{namespace_of}/ns/net"), self.root / "1/ns/net")
         self.limits = self.root / "sys/net/ipv4"
         self.limits.mkdir(parents=True)
         for name, text in (("tcp_mem", "1000\t2000\t4000"), ("udp_mem", "1000\t2000\t4000"),
-                           ("tcp_max_orphans", "1000"), ("tcp_max_tw_buckets", "1000")):
+                           ("tcp_max_orphans", "1000"), ("tcp_max_tw_buckets", "1000"),
+                           ("ip_local_port_range", f"{EPHEMERAL}\t{EPHEMERAL + 999}"), ("ip_local_reserved_ports", "")):
             (self.limits / name).write_text(f"{text}\n")
         # The sockets are those that are set, over IPv4.
         (self.net / "tcp6").write_text((self.net / "tcp6").read_text().splitlines()[0] + "\n")
@@ -126,12 +148,9 @@ class Tree:
         fresh.rename(self.net / file)
 
     def set(self, rates, tcp, sockstat):
-        """`rates` by file, group and name; `tcp` rows by state, local port and receive queue; `sockstat` lines."""
+        """`rates` by file, group and name; `tcp` a Socket for each row; `sockstat` lines."""
         rows = ["  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"]
-        for number, (state, port, queue) in enumerate(tcp):
-            peer = "00000000:0000" if state == "0A" else "020200C0:%04X" % (1024 + number % 60000)
-            rows.append(f"{number:4}: 0100007F:{port:04X} {peer} {state} 00000000:{queue:08X} 00:00000000 00000000"
-                        f"     0        0 {1000 + number} 1 0000000000000000 100 0 0 10 0")
+        rows += [socket.line(number) for number, socket in enumerate(tcp)]
         with self.lock:
             self.rates = dict(rates)
             for name in rates:
@@ -146,9 +165,17 @@ class Tree:
 
 
 def set_counter(lines, group, name, count):
-    """In the lines of snmp or netstat (a line of names, then one of figures) or of snmp6 (a name and a figure)."""
+    """In the lines of snmp or netstat (a line of names, then one of figures) or of snmp6 (a name and a figure); drops of
+    the first CPU in softnet_stat (no names), and of the first UDP socket at an address in udp (the last column)."""
+    if group == "Softnet":
+        processed, _, rest = lines[0].split(" ", 2)
+        lines[0] = f"{processed} {count:08x} {rest}"
+        return
     for number, line in enumerate(lines):
         names = line.split()
+        if group == "drops" and names[1] == name:
+            lines[number] = f"{line.rstrip().rsplit(' ', 1)[0]} {count}"
+            return
         if names[0] == f"{group}{name}":
             lines[number] = f"{names[0]:<32}\t{count}"
             return

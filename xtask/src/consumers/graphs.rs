@@ -175,6 +175,15 @@ pub const GRAPHS: &[Graph] = &[
         ],
     },
     Graph {
+        name: "tcp_ephemeral",
+        title: "Ephemeral ports in use towards one destination",
+        unit: "percent",
+        stacked: false,
+        about: "How much of the range of ephemeral ports outgoing connections use towards the destination where it is most. \
+            At 100 none can be opened to it any more.",
+        lines: &[("lnsSockstatEphemeralWorstPercent", "worst destination")],
+    },
+    Graph {
         name: "sockets",
         title: "Sockets in use",
         unit: "sockets",
@@ -189,6 +198,15 @@ pub const GRAPHS: &[Graph] = &[
             ("lnsSockstatTcpTimeWait", "TCP TIME_WAIT"),
             ("lnsSockstatSocketsUsed", "all kinds"),
         ],
+    },
+    Graph {
+        name: "softnet",
+        title: "Backlog queues of the CPUs",
+        unit: "events",
+        stacked: false,
+        about: "Packets dropped because the backlog queue of a CPU was full, and how often a CPU broke off receiving because \
+            its budget was used up, which loses nothing by itself.",
+        lines: &[("lnsSoftnetDropped", "dropped"), ("lnsSoftnetTimeSqueeze", "budget used up")],
     },
     Graph {
         name: "udp_datagrams",

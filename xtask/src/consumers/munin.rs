@@ -9,19 +9,22 @@ const THRESHOLDS: &[(&str, Threshold)] = &[
     ("lnsSockstatTcpTimeWait", Threshold::Percent("lnsLimitTcpMaxTwBuckets", 80, 95)),
     ("lnsSockstatTcpOrphan", Threshold::Percent("lnsLimitTcpMaxOrphans", 25, 50)),
     ("lnsSockstatTcpMem", Threshold::Percent("lnsLimitTcpMemHigh", 70, 90)),
-    ("lnsTcpExtListenOverflows", Threshold::PerSecond(1, Some(5))),
-    ("lnsTcpExtListenDrops", Threshold::PerSecond(1, Some(5))),
-    ("lnsTcpExtTCPReqQFullDrop", Threshold::PerSecond(1, Some(5))),
-    ("lnsTcpExtTCPReqQFullDoCookies", Threshold::PerSecond(1, Some(5))),
-    ("lnsUdpRcvbufErrors", Threshold::PerSecond(10, None)),
-    ("lnsUdpSndbufErrors", Threshold::PerSecond(10, None)),
-    ("lnsUdp6RcvbufErrors", Threshold::PerSecond(10, None)),
-    ("lnsUdp6SndbufErrors", Threshold::PerSecond(10, None)),
+    ("lnsSockstatEphemeralWorstPercent", Threshold::Figure(80, Some(95))),
+    ("lnsTcpExtListenOverflows", Threshold::Figure(1, Some(5))),
+    ("lnsTcpExtListenDrops", Threshold::Figure(1, Some(5))),
+    ("lnsTcpExtTCPReqQFullDrop", Threshold::Figure(1, Some(5))),
+    ("lnsTcpExtTCPReqQFullDoCookies", Threshold::Figure(1, Some(5))),
+    ("lnsSoftnetDropped", Threshold::Figure(1, Some(5))),
+    ("lnsUdpRcvbufErrors", Threshold::Figure(10, None)),
+    ("lnsUdpSndbufErrors", Threshold::Figure(10, None)),
+    ("lnsUdp6RcvbufErrors", Threshold::Figure(10, None)),
+    ("lnsUdp6SndbufErrors", Threshold::Figure(10, None)),
 ];
 
 /// Warning and critical.
 enum Threshold {
-    PerSecond(u32, Option<u32>),
+    /// Of a counter, per second.
+    Figure(u32, Option<u32>),
     /// Of a limit that the host itself reports.
     Percent(&'static str, u32, u32),
 }
@@ -95,7 +98,7 @@ fn line(out: &mut String, object: &Object, label: &str) {
     );
     match THRESHOLDS.iter().find(|(name, _)| *name == object.name).map(|(_, threshold)| threshold) {
         None => {}
-        Some(Threshold::PerSecond(warning, critical)) => {
+        Some(Threshold::Figure(warning, critical)) => {
             let _ = writeln!(out, "            warning  => {warning},");
             if let Some(critical) = critical {
                 let _ = writeln!(out, "            critical => {critical},");

@@ -80,7 +80,7 @@ const FIGURES: [Figure; 8] = [
 /// Panels that only Prometheus can draw: title, axis, description, and expressions with their legends.
 type Extra = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const SERVICES: [Extra; 3] = [
+const SERVICES: [Extra; 9] = [
     (
         "Accept queue of each listener",
         "connections",
@@ -98,6 +98,48 @@ const SERVICES: [Extra; 3] = [
         "sockets",
         "Which service leaves its connections open. Needs the module linux_netstat_ports.",
         &[("topk(20, lnsTcpPortSockets{INSTANCE,lnsTcpPortState=\"closeWait\"} > 0)", "{{lnsTcpPort}}")],
+    ),
+    (
+        "Data unread at each port",
+        "octets",
+        "What connections have received and the program has not read. What stays high is a program that hangs or is too slow.",
+        &[("topk(20, lnsTcpServiceUnreadOctets{INSTANCE} > 0)", "{{lnsTcpServicePort}}")],
+    ),
+    (
+        "Connections of each port in trouble",
+        "connections",
+        "Those that get no answer from their peer, and those whose peer does not read.",
+        &[
+            ("topk(10, lnsTcpServiceStalledSockets{INSTANCE})", "{{lnsTcpServicePort}} stalled"),
+            ("topk(10, lnsTcpServiceZeroWindowSockets{INSTANCE})", "{{lnsTcpServicePort}} peer has no room"),
+        ],
+    ),
+    (
+        "Datagrams dropped at each UDP endpoint",
+        "datagrams per second",
+        "Which service does not read its UDP socket fast enough. The figure falls when a socket closes; that is not drawn.",
+        &[(
+            "topk(20, clamp_min(deriv(lnsUdpEndpointDropsOfOpenSockets{INSTANCE}[$__rate_interval]), 0))",
+            "{{lnsUdpEndpointText}}",
+        )],
+    ),
+    (
+        "Outgoing connections of each destination",
+        "sockets",
+        "Where this host connects to, in whatever state. Needs the module linux_netstat_destinations.",
+        &[("topk(20, lnsDestinationSockets{INSTANCE})", "{{lnsDestinationText}}")],
+    ),
+    (
+        "Ephemeral ports in use by each destination",
+        "percent",
+        "At 100 connections to it fail with EADDRNOTAVAIL. Needs the module linux_netstat_destinations.",
+        &[("topk(20, lnsDestinationEphemeralPercent{INSTANCE})", "{{lnsDestinationText}}")],
+    ),
+    (
+        "Destinations that do not answer",
+        "sockets",
+        "Outgoing connections in SYN_SENT. Needs the module linux_netstat_destinations.",
+        &[("topk(20, lnsDestinationSynSent{INSTANCE} > 0)", "{{lnsDestinationText}}")],
     ),
 ];
 
@@ -176,7 +218,7 @@ pub fn file() -> String {
             }
         }
     }
-    for (title, panels) in [("Services", SERVICES), ("Monitoring itself", ITSELF)] {
+    for (title, panels) in [("Services", &SERVICES[..]), ("Monitoring itself", &ITSELF[..])] {
         grid.title(title);
         for (title, axis, about, lines) in panels {
             let lines: Vec<_> =

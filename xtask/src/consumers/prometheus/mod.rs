@@ -28,16 +28,18 @@ struct Module {
     max_repetitions: u8,
 }
 
-const MODULES: [Module; 4] = [
+const MODULES: [Module; 5] = [
     Module {
         name: "linux_netstat",
-        about: "Sockets by state, listeners with their accept queues, UDP endpoints with their drops, sockets in use against limits, every counter \
-            of the kernel by its descriptor, the subagent itself.",
+        about: "Sockets by state, listeners with their accept queues, UDP endpoints with their drops, what the connections \
+            of every listening port wait for, sockets in use against limits, every counter of the kernel by its descriptor, \
+            the subagent itself.",
         walk: &[
             "lnsTcpStateTable",
             "lnsUdpTable",
             "lnsListenerTable",
             "lnsUdpEndpointTable",
+            "lnsTcpServiceTable",
             "lnsSockstat",
             "lnsCounters",
             "lnsAgent",
@@ -49,6 +51,12 @@ const MODULES: [Module; 4] = [
         about: "The sockets of every listening port by state: eleven samples a port.",
         walk: &["lnsTcpPortTable"],
         max_repetitions: 40,
+    },
+    Module {
+        name: "linux_netstat_destinations",
+        about: "The 256 destinations with the most outgoing connections: labels that come and go with them.",
+        walk: &["lnsDestinationTable"],
+        max_repetitions: 25,
     },
     Module {
         name: "linux_netstat_counters",
@@ -65,8 +73,9 @@ const MODULES: [Module; 4] = [
 ];
 
 /// The label of a row, if one of the agent's texts says it better than the index.
-pub const LOOKUPS: [(&str, &str, &str); 2] = [
+pub const LOOKUPS: [(&str, &str, &str); 3] = [
     ("lnsListenerTable", "[lnsListenerAddress, lnsListenerPort]", "lnsListenerEndpoint"),
+    ("lnsDestinationTable", "[lnsDestinationAddress, lnsDestinationPort]", "lnsDestinationText"),
     ("lnsUdpEndpointTable", "[lnsUdpEndpointAddress, lnsUdpEndpointPort]", "lnsUdpEndpointText"),
 ];
 

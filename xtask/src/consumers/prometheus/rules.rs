@@ -22,6 +22,8 @@ struct Alert {
 
 const OVERFLOWS: &[(&str, &str)] = &[("warning", "1"), ("critical", "5")];
 
+const EPHEMERAL: &[(&str, &str)] = &[("warning", "80"), ("critical", "95")];
+
 /// Rates are over one minute: four samples at a scrape every 15 seconds.
 const ALERTS: &[Alert] = &[
     Alert {
@@ -213,6 +215,48 @@ const ALERTS: &[Alert] = &[
         summary: "the neighbour table of IPv6 is full: {{ $value | humanize }} neighbours a second get no entry",
         about: "",
         object: "lnsNdiscCacheTableFulls",
+    },
+    Alert {
+        name: "NetstatDataUnread",
+        expr: "min_over_time(lnsTcpServiceUnreadOctets[3m]) > LIMIT",
+        levels: &[("warning", "1048576")],
+        lasts: "1m",
+        summary: "the program on port {{ $labels.lnsTcpServicePort }} leaves {{ $value | humanize1024 }}B unread",
+        about: "'ss -tn' on the host shows the connections, in the column Recv-Q.",
+        object: "lnsTcpServiceUnreadOctets.80",
+    },
+    Alert {
+        name: "NetstatStalledConnections",
+        expr: "lnsTcpServiceStalledSockets > LIMIT",
+        levels: &[("warning", "20")],
+        lasts: "3m",
+        summary: "{{ $value }} connections of port {{ $labels.lnsTcpServicePort }} get no answer any more",
+        about: "Many at once are a dead path, or a firewall that has forgotten its connections; 'ss -tno' on the host shows \
+            them. On the Internet some are normal: raise the threshold there.",
+        object: "lnsTcpServiceStalledSockets.80",
+    },
+    Alert {
+        name: "NetstatDestinationPorts",
+        expr: "lnsDestinationEphemeralPercent > LIMIT",
+        levels: EPHEMERAL,
+        lasts: "1m",
+        summary: "{{ $labels.lnsDestinationText }} uses {{ $value }} % of the ephemeral ports",
+        about: "Keep connections open and reuse them, above all if most are in TIME_WAIT (lnsDestinationTimeWait), or widen \
+            net.ipv4.ip_local_port_range.",
+        object: "lnsDestinationEphemeralPercent.ipv4.4.192.0.2.7.5432",
+    },
+    Alert {
+        name: "NetstatEphemeralPorts",
+        // Only where the alert above cannot name the destination.
+        expr: "lnsSockstatEphemeralWorstPercent > LIMIT unless on (instance) lnsDestinationEphemeralPercent > LIMIT",
+        levels: EPHEMERAL,
+        // So that a scrape of the destinations, which are asked for less often, comes first.
+        lasts: "3m",
+        summary: "a destination uses {{ $value }} % of the ephemeral ports",
+        about: "'netstat-agentx show' on the host names it; so does NetstatDestinationPorts where the module \
+            linux_netstat_destinations is scraped. Keep connections open and reuse them, or widen \
+            net.ipv4.ip_local_port_range.",
+        object: "lnsSockstatEphemeralWorstPercent",
     },
     Alert {
         name: "NetstatUdpReceiveBufferErrors",

@@ -84,6 +84,13 @@ pub fn lasting(key: &str, threshold: &str) -> (String, String) {
     )
 }
 
+/// For a row of a table: over as well when there is no such row any more, so that nothing comes. Zabbix looks at how a
+/// problem is over only where it can evaluate how it begins, which it cannot without values: hence `nodata` in both.
+pub fn or_gone((fires, recovers): (String, String), key: &str) -> (String, String) {
+    let nothing = format!("nodata({},{})", at(key), m("NODATA"));
+    (format!("{fires} and {nothing}=0"), format!("{recovers} or {nothing}=1"))
+}
+
 /// A problem as soon as a rate, the mean since the previous reading, is above its threshold.
 pub fn at_once(key: &str, threshold: &str) -> (String, String) {
     let item = at(key);

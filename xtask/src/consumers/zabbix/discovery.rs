@@ -1,17 +1,17 @@
 //! Low-level discovery: listeners with their accept queues, and the sockets of every listening port by state.
 
-use super::alarm::{Alarm, lasting};
+use super::alarm::{Alarm, lasting, or_gone};
 use super::export::{Rule, uuid};
 use super::graphs::{graph, lines};
 use super::item::{column, state_word, step};
 use super::macros::m_of;
 use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, LISTENER_GRAPH, PORT_GRAPH, filter, prototype};
-use super::resets;
+use super::{destinations, resets, services, udp_endpoints};
 use crate::consumers::graphs::GRAPHS;
 use netstat_agentx::mib::groups::lns_sockets::TCP_STATE;
 
 pub fn rules() -> Vec<Rule> {
-    vec![listeners(), ports(), resets::rule()]
+    vec![destinations::rule(), listeners(), ports(), resets::rule(), udp_endpoints::rule()]
 }
 
 fn listeners() -> Rule {
@@ -26,7 +26,8 @@ fn listeners() -> Rule {
         "Connections that are established and wait for the program to accept them. Near 0 on a healthy host; at the \
          backlog of listen(2), at most net.core.somaxconn, further ones are dropped.",
     );
-    let (fires, recovers) = lasting(&queue.key, &m_of("ACCEPT_QUEUE.MAX", "{#ENDPOINT}"));
+    let (fires, recovers) =
+        or_gone(lasting(&queue.key, &m_of("ACCEPT_QUEUE.MAX", "{#ENDPOINT}")), &queue.key);
     let name = "Listener {#ENDPOINT}: connections wait to be accepted";
     let alarm = Alarm::new("accept-queue", name, "WARNING", fires, recovers).about(
         "The program does not accept connections as fast as they come. When the queue is full, further ones are \
@@ -68,7 +69,8 @@ fn ports() -> Rule {
         );
         item.units = "!sockets".into();
         if state == "closeWait" {
-            let (fires, recovers) = lasting(&item.key, &m_of("PORT.CLOSE_WAIT.MAX", "{#PORT}"));
+            let (fires, recovers) =
+                or_gone(lasting(&item.key, &m_of("PORT.CLOSE_WAIT.MAX", "{#PORT}")), &item.key);
             let name = "Port {#PORT}: many sockets in CLOSE_WAIT";
             let alarm = Alarm::new("port-close-wait", name, "WARNING", fires, recovers)
                 .about("The service on this port does not close connections that its clients have closed.");
@@ -76,7 +78,7 @@ fn ports() -> Rule {
         }
         item
     };
-    let mut item_prototypes: Vec<_> = TCP_STATE.labels.iter().map(item).collect();
+    let mut item_prototypes: Vec<_> = TCP_STATE.labels.iter().map(item).chain(services::items()).collect();
     item_prototypes.sort_by(|a, b| a.key.cmp(&b.key));
     // In the order and colours of the graph of all sockets.
     let states = GRAPHS.iter().find(|graph| graph.name == "tcp_states").unwrap().lines;
@@ -90,10 +92,10 @@ fn ports() -> Rule {
         delay: DISCOVERY_INTERVAL,
         filter: filter("{#PORT}", "PORT"),
         lifetime: LIFETIME,
-        description: "Every local port that has a listener, with its sockets by state (lnsTcpPortTable). The ports are \
-            taken from the index of lnsListenerTable, which is shorter.",
+        description: "Every local port that has a listener, with its sockets by state (lnsTcpPortTable) and what its \
+            connections wait for (lnsTcpServiceTable). The ports are taken from the index of lnsListenerTable.",
         item_prototypes,
-        graph_prototypes: vec![graph(PORT_GRAPH, true, lines(keys))],
+        graph_prototypes: vec![graph(PORT_GRAPH, true, lines(keys)), services::graph()],
         preprocessing: vec![step("JAVASCRIPT", include_str!("ports.js"))],
     }
 }

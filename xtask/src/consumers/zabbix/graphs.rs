@@ -4,7 +4,7 @@ use super::export::{
     Dashboard, Field, FieldValue, Graph, GraphItem, Page, Reference, TEMPLATE, Widget, uuid,
 };
 use super::keys::{percent_key, rate_key, value_key};
-use super::prototype::{LISTENER_GRAPH, PORT_GRAPH};
+use super::prototype::{DESTINATION_GRAPH, LISTENER_GRAPH, PORT_GRAPH, SERVICE_GRAPH, UDP_GRAPH};
 use crate::consumers::graphs::GRAPHS;
 
 /// In the order of the lines; the TCP states get the colours one expects: green is good, red is not.
@@ -78,10 +78,10 @@ pub fn dashboard() -> Dashboard {
     let graphs = |names: &[&str]| names.iter().map(|name| titled(name)).collect::<Vec<_>>();
     let mut errors = graphs(&["tcp_handshake", "tcp_errors", "tcp_aborts", "tcp_listen", "tcp_syn_queue"]);
     errors.push(RETRANSMITTED.into());
-    errors.extend(graphs(&["tcp_out_of_order", "tcp_pressure", "tcp_memory"]));
+    errors.extend(graphs(&["tcp_out_of_order", "tcp_pressure", "tcp_memory", "tcp_ephemeral"]));
     let mut udp = graphs(&["udp_datagrams", "udp_errors"]);
     udp.push(UDP_QUEUES.into());
-    udp.extend(graphs(&["icmp_in", "icmp_out"]));
+    udp.extend(graphs(&["icmp_in", "icmp_out", "softnet"]));
     udp.push(AGENT.into());
     Dashboard {
         uuid: uuid("dashboard", "sockets"),
@@ -93,7 +93,15 @@ pub fn dashboard() -> Dashboard {
             Page { name: "UDP and ICMP", widgets: tiles(&udp, 0, 6) },
             Page {
                 name: "Listeners and ports",
-                widgets: vec![prototypes(LISTENER_GRAPH, 0, 8), prototypes(PORT_GRAPH, 8, 14)],
+                widgets: vec![
+                    prototypes(LISTENER_GRAPH, 0, 8),
+                    prototypes(PORT_GRAPH, 8, 14),
+                    prototypes(SERVICE_GRAPH, 22, 8),
+                ],
+            },
+            Page {
+                name: "UDP endpoints and destinations",
+                widgets: vec![prototypes(UDP_GRAPH, 0, 8), prototypes(DESTINATION_GRAPH, 8, 8)],
             },
         ],
     }

@@ -31,6 +31,7 @@ pub fn gauge(name: &'static str, shown: String, component: &str) -> Item {
     let units = match object.units {
         "" => String::new(),
         "octets" => "B".into(),
+        "percent" => "%".into(),
         units => format!("!{units}"),
     };
     Item { units, ..asked(&object, value_key(name), shown, component) }

@@ -20,6 +20,12 @@ pub fn percent_key(name: &str) -> String {
     format!("netstat.percent[{name}]")
 }
 
+/// The latest value of an item in the name of an event, without units; `function` shapes it unless it is empty.
+pub fn latest(key: &str, function: &str) -> String {
+    let value = format!("{{?last(/{{HOST.HOST}}/{key})}}");
+    if function.is_empty() { value } else { format!("{{{value}.{function}}}") }
+}
+
 /// An item as written in an expression.
 pub fn at(key: &str) -> String {
     format!("/{TEMPLATE}/{key}")

@@ -5,10 +5,23 @@ use super::export::Macro;
 /// Name without its prefix, default, purpose.
 pub const MACROS: &[(&str, &str, &str)] = &[
     ("INTERVAL", "1m", "How often the figures are asked for."),
-    ("DISCOVERY.INTERVAL", "10m", "How often listeners and ports are looked for."),
-    ("LIFETIME", "1d", "How long the items of a listener or port that is gone are kept."),
+    (
+        "DISCOVERY.INTERVAL",
+        "10m",
+        "How often listeners, ports, UDP endpoints and destinations are looked for.",
+    ),
+    (
+        "LIFETIME",
+        "1d",
+        "How long the items of a listener, port, UDP endpoint or destination that is gone are kept.",
+    ),
     ("HEARTBEAT", "1h", "How often a figure that does not change is stored all the same."),
-    ("NODATA", "5m", "How long nothing may come from the subagent or from snmpd; several times INTERVAL."),
+    (
+        "NODATA",
+        "5m",
+        "How long nothing may come from the subagent or from snmpd, and after which a row that is gone is no problem \
+            any more; several times INTERVAL.",
+    ),
     ("PERIOD", "3m", "How long a figure must be over its threshold; several times INTERVAL."),
     ("RECOVERY", "5m", "How long a figure must be below its threshold again before a problem is over."),
     ("BASELINE", "1h", "The past that surges are compared with, before PERIOD."),
@@ -24,6 +37,42 @@ pub const MACROS: &[(&str, &str, &str)] = &[
         "Listening TCP ports whose sockets are counted by state: a regular expression on the port.",
     ),
     ("PORT.NOT_MATCHES", "^$", "Ports to leave out, likewise."),
+    (
+        "UNREAD.MAX",
+        "1M",
+        "Octets that the program of a listening port leaves unread that are too many; context: the port.",
+    ),
+    (
+        "STALLED.MAX",
+        "20",
+        "Connections of a listening port without an answer that are too many; context: the port.",
+    ),
+    (
+        "UDP_ENDPOINT.MATCHES",
+        ".*",
+        "UDP endpoints to watch: a regular expression on the endpoint, such as 127.0.0.53:53.",
+    ),
+    ("UDP_ENDPOINT.NOT_MATCHES", "^$", "UDP endpoints to leave out, likewise."),
+    ("UDP_ENDPOINT.ROWS", "50", "How many UDP endpoints are watched at most."),
+    (
+        "UDP_DROPS.MAX",
+        "10",
+        "Datagrams per second that one UDP endpoint drops that are too many; context: the endpoint.",
+    ),
+    (
+        "DESTINATION.MATCHES",
+        ".*",
+        "Destinations to watch: a regular expression on address and port, such as 192.0.2.7:5432.",
+    ),
+    ("DESTINATION.NOT_MATCHES", "^$", "Destinations to leave out, likewise."),
+    ("DESTINATION.MIN", "50", "Destinations with fewer outgoing connections are not watched."),
+    ("DESTINATION.ROWS", "50", "How many destinations are watched at most."),
+    (
+        "EPHEMERAL.MAX",
+        "80",
+        "Ephemeral ports in use towards a destination that is watched, in percent: warning; context: the destination.",
+    ),
+    ("EPHEMERAL.CRIT", "95", "Ephemeral ports in use towards any destination, in percent: high."),
     (
         "RESETS.MAX",
         "1",
@@ -58,6 +107,8 @@ pub const MACROS: &[(&str, &str, &str)] = &[
     ("LISTEN.CRIT", "5", "Listen overflows or drops per second: high."),
     ("SYN_QUEUE.WARN", "1", "SYNs per second that met a full SYN queue: warning."),
     ("SYN_QUEUE.CRIT", "5", "SYNs per second that met a full SYN queue: high."),
+    ("BACKLOG.WARN", "1", "Packets per second dropped at the backlog queues of the CPUs: warning."),
+    ("BACKLOG.CRIT", "5", "Packets per second dropped at the backlog queues of the CPUs: high."),
     ("SURGE.FACTOR", "10", "Resets and failures are a surge at so many times their own past."),
     ("SURGE.FLOOR", "5", "The least past per second that a surge is measured against."),
     ("ATTEMPT_FAILS.MAX", "2", "Failed connection attempts per second worth a note on a quiet host."),

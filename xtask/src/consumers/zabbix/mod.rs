@@ -3,6 +3,7 @@
 mod agent;
 mod alarm;
 mod calculated;
+mod destinations;
 mod discovery;
 mod export;
 mod graphs;
@@ -13,7 +14,9 @@ mod macros;
 mod prototype;
 mod readme;
 mod resets;
+mod services;
 mod triggers;
+mod udp_endpoints;
 
 use calculated::MEMORY_STATE;
 use export::{Export, File, Group, Item, Mapping, TEMPLATE, Template, Trigger, VERSION, ValueMap, tag, uuid};
@@ -47,7 +50,7 @@ fn made() -> File {
         uuid: uuid("template", "netstat-agentx"),
         template: TEMPLATE,
         name: TEMPLATE,
-        description: "Sockets by state, listeners, limits and kernel counters of a Linux host, served by the SNMP \
+        description: "Sockets by state, listeners, services, destinations, limits and kernel counters of a Linux host, served by the SNMP \
             AgentX subagent netstat-agentx. Needs an SNMP interface (SNMPv2c or SNMPv3, bulk requests on) and nothing \
             else on the host. Thresholds are user macros.\n\nMIB: LINUX-NETSTAT-MIB, TCP-MIB, UDP-MIB, IP-MIB"
             .into(),

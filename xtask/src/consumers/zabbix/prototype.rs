@@ -9,6 +9,9 @@ pub const LIFETIME: &str = "{$NETSTAT.LIFETIME}";
 
 pub const LISTENER_GRAPH: &str = "Listener {#ENDPOINT}: accept queue";
 pub const PORT_GRAPH: &str = "Port {#PORT}: TCP sockets by state";
+pub const SERVICE_GRAPH: &str = "Port {#PORT}: data that waits";
+pub const UDP_GRAPH: &str = "UDP {#ENDPOINT}: datagrams dropped";
+pub const DESTINATION_GRAPH: &str = "{#DESTINATION}: outgoing connections";
 
 pub fn filter(name: &'static str, macros: &str) -> Filter {
     let condition = |operator, formulaid, suffix: &str| Condition {

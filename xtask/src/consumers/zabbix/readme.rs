@@ -19,7 +19,8 @@ const USE: &str = "
    updates what there is; items keep their history, since their UUIDs stay the same.
 2. Give the host an SNMP interface: SNMPv2c or SNMPv3, \"Use bulk requests\" on. SNMPv1 has no 64-bit counters: the items
    that need them are not supported there.
-3. Link the template. Values come after a minute, listeners and ports with the first discovery.
+3. Link the template. Values come after a minute, listeners, ports, UDP endpoints and destinations with the first
+   discovery.
 
 snmpd must let the community or user see what is asked: [../snmpd](../snmpd/README.md) has a view to begin with. If you
 moved the private module to a number of your own (`base-oid`), move the template too:
@@ -29,6 +30,13 @@ moved the private module to a number of your own (`base-oid`), move the template
 Everything is plain OIDs in GETs of many variable bindings, which `walk[]` items of later versions would not make cheaper.
 What a kernel does not have (SCTP, IPv6, a counter of a newer version; limits in a container) is discarded, not an
 error. To poll more slowly, or to watch some ports only, set a macro on the host.
+
+Problems of what is discovered name the culprit and the figure: \"UDP 127.0.0.53:53 drops 12 datagrams/s\", \"Port 5432: 8 MB
+unread\", \"192.0.2.7:5432 uses 85 % of the ephemeral ports\". They are also over when the listener, port, endpoint or
+destination is gone. Of destinations the 50 with the most connections are watched (`DESTINATION.ROWS`), and none with fewer
+than 50 (`DESTINATION.MIN`), so that a proxy does not fill the server with items. That the ports towards any destination
+are nearly used up is a trigger of its own, which needs no discovery. Of UDP endpoints those that have dropped datagrams
+come first, then the lowest ports (`UDP_ENDPOINT.ROWS`).
 
 Ports with TCP resets are discovered where the subagent traces resets, which is off by default (`[resets]`, drop-in
 `resets.conf` of the systemd unit). The problem then names the culprit: \"TCP resets sent, local port 7211, NO_SOCKET,
@@ -40,8 +48,10 @@ pub fn page(export: &Export) -> String {
     let mut out = String::from(HEAD);
     let _ = writeln!(
         out,
-        "It has {} items, {} discovery rules (listeners with their accept queue, listening ports by state, ports \
-         with TCP resets), {} triggers and\n{} trigger prototypes, {} graphs and a dashboard. Items are described by the same texts as\n`netstat-agentx explain`.",
+        "It has {} items, {} discovery rules (listeners with their accept queue, listening ports by state and with what their\n\
+         connections wait for, UDP endpoints with their drops, destinations of outgoing connections, ports with TCP resets),\n\
+         {} triggers and {} trigger prototypes, {} graphs and a dashboard. Items are described by the same texts as\n\
+         `netstat-agentx explain`.",
         template.items.len(),
         template.discovery_rules.len(),
         triggers(export).len(),

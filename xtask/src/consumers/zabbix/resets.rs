@@ -3,6 +3,7 @@
 use super::alarm::{Alarm, lasting};
 use super::export::{Item, Named, Rule, Step, tag, uuid};
 use super::item::{column, gauge, heartbeat, rate, step};
+use super::keys;
 use super::macros::m_of;
 use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, filter, prototype};
 use crate::consumers::object::Object;
@@ -54,7 +55,7 @@ pub fn rule() -> Rule {
          'netstat-agentx resets' on the host shows them as they come, with the process where it is local.",
     );
     alarm.trigger.event_name =
-        format!("TCP resets {WHICH}, last peer {{?last(/{{HOST.HOST}}/{})}}", key("resets.peer"));
+        format!("TCP resets {WHICH}, last peer {}", keys::latest(&key("resets.peer"), ""));
     resets.trigger_prototypes.push(alarm.trigger);
     Rule {
         uuid: uuid("rule", "resets"),

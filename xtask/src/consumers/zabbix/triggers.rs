@@ -130,6 +130,7 @@ fn limits() -> Vec<Alarm> {
     let memory = "Above the pressure limit TCP holds its buffers small; above the high limit it drops. 'ss -tm' shows \
         which connections hold it; the limits are net.ipv4.tcp_mem.";
     let overflow = at_once(&rate_key("lnsTcpExtTCPTimeWaitOverflow"), "0");
+    let ephemeral = lasting(&value_key("lnsSockstatEphemeralWorstPercent"), &m("EPHEMERAL.CRIT"));
     let no_memory = at_once(&rate_key("lnsTcpExtTCPAbortOnMemory"), "0");
     vec![
         percent(
@@ -193,6 +194,19 @@ fn limits() -> Vec<Alarm> {
         )
         .behind("tcp-memory-crit"),
         Alarm::new(
+            "ephemeral-crit",
+            "Ephemeral ports towards a destination are nearly used up",
+            "HIGH",
+            ephemeral.0,
+            ephemeral.1,
+        )
+        .about(
+            "Soon connections to it fail with EADDRNOTAVAIL. Which one it is, the problems of the discovered destinations \
+            tell, or 'netstat-agentx show' on the host. Keep connections open and reuse them, or widen \
+            net.ipv4.ip_local_port_range.",
+        )
+        .scope("capacity"),
+        Alarm::new(
             "tcp-abort-memory",
             "TCP connections were reset for lack of memory",
             "AVERAGE",
@@ -219,11 +233,15 @@ fn queues() -> Vec<Alarm> {
         small. The items of the listeners show which accept queue is full; so does 'ss -tln'.";
     let syn = "Half-open connections pile up at a listener: a SYN flood, a path that loses packets, or a backlog that \
         is too small. 'ss -tan state syn-recv' shows them.";
+    let backlog = "Packets that no protocol has seen: the queue of a CPU (net.core.netdev_max_backlog) is full, mostly \
+        because that CPU is busy with receiving ('mpstat -P ALL', %soft). Spread the work: rps_cpus of the device's \
+        receive queues, more queues, affinity of interrupts.";
     let counters = [
         ("lnsTcpExtListenOverflows", "Accept queue overflows", "LISTEN", accept),
         ("lnsTcpExtListenDrops", "Connections dropped at listeners", "LISTEN", accept),
         ("lnsTcpExtTCPReqQFullDrop", "SYNs dropped at a full SYN queue", "SYN_QUEUE", syn),
         ("lnsTcpExtTCPReqQFullDoCookies", "SYN cookies sent for a full SYN queue", "SYN_QUEUE", syn),
+        ("lnsSoftnetDropped", "Packets dropped at a full backlog queue of a CPU", "BACKLOG", backlog),
     ];
     let mut alarms = Vec::new();
     for (counter, name, threshold, about) in counters {
