@@ -286,4 +286,22 @@ mod tests {
         let iso = moved("1.2.3");
         assert!(iso.contains("::= { iso 2 3 }") && !iso.contains("enterprises"));
     }
+
+    #[test]
+    fn a_base_begins_with_the_last_well_known_node_above_it() {
+        for (base, above, rest) in [
+            ("1.3.6.1.4.1.5", "enterprises", "5"),
+            ("1.3.6.1.3.7.8", "experimental", "7 8"),
+            ("1.3.6.1.4.1", "iso", "3 6 1 4 1"),
+            ("1.3.6.1.3", "iso", "3 6 1 3"),
+            ("2.1", "", "2 1"),
+        ] {
+            assert_eq!(root(&base.parse().unwrap()), (above, rest.to_owned()), "{base}");
+        }
+    }
+
+    #[test]
+    fn the_subagent_names_itself_below_the_base() {
+        assert_eq!(subagent_id(&"1.3.6.1.4.1.5".parse().unwrap()).to_string(), "1.3.6.1.4.1.5.4");
+    }
 }

@@ -137,3 +137,35 @@ fn sum(cx: &Context<'_>, group: &str, sister: &str, name: &str) -> Option<u64> {
 pub const fn standard(subid: u32, name: &'static str, syntax: Syntax, read: Read) -> Object {
     Object::Scalar(Scalar { subid, name, syntax, units: "", description: "", read })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::proc::read::ProcRoot;
+    use crate::snapshot::{Snapshot, SourceId, Touched};
+    use std::time::Instant;
+
+    /// What udpNoPorts is where net/snmp has one datagram of IPv4 and net/snmp6 holds this.
+    fn no_ports(net_snmp6: Option<&str>) -> Option<Value> {
+        let folder = tempfile::tempdir().unwrap();
+        let root = ProcRoot::new(folder.path());
+        std::fs::create_dir_all(root.net("")).unwrap();
+        std::fs::write(root.net("snmp"), "Udp: InDatagrams NoPorts\nUdp: 7 1\n").unwrap();
+        if let Some(contents) = net_snmp6 {
+            std::fs::write(root.net("snmp6"), contents).unwrap();
+        }
+        let mut snapshot = Snapshot::new(Config::default().max_ages());
+        snapshot.refresh_now(Touched::default().with(SourceId::Counters), &root);
+        let read = Read::Sum("Udp", "Udp6", "NoPorts");
+        let Object::Scalar(scalar) = standard(2, "udpNoPorts", Syntax::Counter32, read) else { return None };
+        scalar.value(&Context::new(&snapshot, Instant::now()))
+    }
+
+    #[test]
+    fn a_sum_is_of_both_families_or_there_is_none() {
+        assert_eq!(no_ports(Some("Udp6NoPorts 41\n")), Some(Value::Counter32(42)));
+        assert_eq!(no_ports(None), Some(Value::Counter32(1)), "no IPv6");
+        assert_eq!(no_ports(Some("Udp6NoPorts x\n")), None, "nobody knows that of IPv6");
+    }
+}

@@ -148,4 +148,26 @@ mod tests {
         assert_eq!(typed(Syntax::Unsigned32, Figure::Negative(-1)), None);
         assert_eq!(typed(Syntax::Gauge32, Figure::Count(most + 1)), Some(Value::Gauge32(u32::MAX)));
     }
+
+    #[test]
+    fn a_figure_is_a_value_of_its_type() {
+        assert_eq!(typed(Syntax::Counter32, Figure::Count(1 << 32 | 5)), Some(Value::Counter32(5)));
+        for syntax in [Syntax::Integer32, Syntax::Range(-1, 9)] {
+            assert_eq!(typed(syntax, Figure::Count(5)), Some(Value::Integer(5)));
+            assert_eq!(typed(syntax, Figure::Negative(-1)), Some(Value::Integer(-1)));
+        }
+    }
+
+    #[test]
+    fn a_type_admits_its_own_values_and_no_others() {
+        let labels = Syntax::Enumeration(&[(1, "on"), (2, "off")]);
+        assert!(labels.admits(&Value::Integer(1)) && labels.admits(&Value::Integer(2)));
+        assert!(!labels.admits(&Value::Integer(3)) && !labels.admits(&Value::Gauge32(1)));
+        let range = Syntax::Range(0, 100);
+        assert!(range.admits(&Value::Integer(100)) && !range.admits(&Value::Integer(101)));
+        assert!(Syntax::Gauge32.admits(&Value::Gauge32(5)) && !Syntax::Counter32.admits(&Value::Gauge32(5)));
+        let text = Syntax::Text(1, 3);
+        assert!(text.admits(&Value::text("abc")) && !text.admits(&Value::text("")));
+        assert!(!text.admits(&Value::text("abcd")));
+    }
 }

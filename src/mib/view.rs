@@ -391,6 +391,23 @@ mod tests {
         assert_eq!(rows(3000), rows(30));
     }
 
+    #[test]
+    fn a_socket_has_the_process_that_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("1/net")).unwrap();
+        let listener =
+            "  1: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 5592 2 0 0\n";
+        let table = format!("  sl  local_address rem_address   st\n{listener}");
+        std::fs::write(folder.path().join("1/net/tcp"), table).unwrap();
+        std::fs::create_dir_all(folder.path().join("10/fd")).unwrap();
+        std::os::unix::fs::symlink("socket:[5592]", folder.path().join("10/fd/3")).unwrap();
+        let (view, snapshot) = (view(), snapshot_of(&ProcRoot::new(folder.path())));
+        let cx = Context::new(&snapshot, Instant::now());
+        let process = "1.3.6.1.2.1.6.20.1.4.1.4.127.0.0.1.22".parse().unwrap();
+        assert_eq!(view.get(&cx, &process), Ok(Value::Gauge32(10)));
+        assert_eq!(view.next(&cx, &process, true, None), Some((process, Value::Gauge32(10))), "a walk");
+    }
+
     /// The first of several UDP sockets on an endpoint may be in the middle of connect(2): a state but no peer yet.
     #[test]
     fn get_finds_what_getnext_finds_where_indexes_are_equal() {

@@ -244,6 +244,26 @@ mod tests {
         );
     }
 
+    /// As gVisor writes them: each is told for what it is, and none is taken for the values of the one before.
+    #[test]
+    fn names_without_values_are_told_one_by_one() {
+        let (counters, problems) = of_pairs("Ip: A\nTcp: B\nUdp: C\nUdp: 3\n");
+        assert_eq!(counters, [("Udp.C".to_owned(), Figure::Count(3))]);
+        let alone = |line: usize| format!("line {line}: no line of values follows the names");
+        assert_eq!(problems, [alone(1), alone(2)]);
+    }
+
+    #[test]
+    fn a_name_may_begin_with_a_digit_and_a_value_with_a_sign() {
+        assert_eq!(
+            of_pairs("Tcp: 2MSL\nTcp: 5\n"),
+            (vec![("Tcp.2MSL".to_owned(), Figure::Count(5))], vec![])
+        );
+        let (counters, problems) = of_pairs("Tcp: -1\nUdp: C\nUdp: 3\n");
+        assert_eq!(counters, [("Udp.C".to_owned(), Figure::Count(3))]);
+        assert_eq!(problems, ["line 1: no line of names stands before the values"]);
+    }
+
     #[test]
     fn lines_of_name_and_value() {
         let (counters, problems) = of_lines("Ip6InReceives   \t5\nbad x\nXfrmInError \t0\nfew\nto many 1\n");

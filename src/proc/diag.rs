@@ -224,7 +224,7 @@ fn socket<A: Address>(payload: &[u8]) -> Result<DumpedSocket<A>, MessageFault> {
 
 /// struct inet_diag_msg; `None` if it is incomplete or of another family.
 fn header<A: Address>(octets: &[u8]) -> Option<DumpedSocket<A>> {
-    if octets.len() < SOCKET || *octets.first()? != family::<A>() {
+    if *octets.first()? != family::<A>() {
         return None;
     }
     let number = |at| word(octets, at).map(u32::from_ne_bytes);
@@ -239,6 +239,7 @@ fn header<A: Address>(octets: &[u8]) -> Option<DumpedSocket<A>> {
         state: *octets.get(1)?,
         receive_queue: number(56)?,
         transmit_queue: number(60)?,
+        // The last field: whatever is shorter has no such number.
         inode: number(68)?,
         drops: None,
     })
@@ -382,6 +383,11 @@ mod tests {
         let mut other = whole;
         other[16] = AF_INET6;
         assert!(matches!(read(&other), Err(DiagError::Malformed { .. })), "an address of another family");
+        // Without an attribute a socket is whole; without its last octet it is none.
+        let alone = |length: usize| read(&message(SOCK_DIAG_BY_FAMILY, 2, ASKED, &of_socket(9)[..length]));
+        assert_eq!(alone(SOCKET).unwrap().0.len(), 1);
+        let fault = MessageFault::NoSocket;
+        assert_eq!(alone(SOCKET - 1), Err(DiagError::Malformed { message: 1, fault }));
     }
 
     #[test]

@@ -255,5 +255,6 @@ mod tests {
         assert_eq!(shown(&[b'a'; 40]), format!("'{}'", "a".repeat(40)));
         assert_eq!(shown(&[b'a'; 41]), format!("'{}...'", "a".repeat(40)));
         assert_eq!(shown(&[b'a'; 1 << 20]), format!("'{}...'", "a".repeat(40)));
+        assert_eq!(format!("{:?}", Excerpt::of(b"a\n")), r"'a\n'");
     }
 }

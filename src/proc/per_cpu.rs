@@ -375,6 +375,8 @@ mod tests {
         assert_eq!(figures(15), (13, all.clone()));
         // A future kernel.
         assert_eq!(figures(17), (13, all));
+        // The index is the thirteenth.
+        assert_eq!((of(12).indexed, of(13).indexed), (false, true));
     }
 
     #[test]
@@ -475,6 +477,7 @@ mod tests {
         );
         assert_eq!(problem(String::new()), "line 0: no row");
         assert!(problem("0 ".repeat(600)).starts_with("line 1: a line of 1200 bytes"));
+        assert!(softnet("0 ".repeat(LONGEST_LINE / 2).as_bytes()).is_ok(), "the longest line");
         let most: String = (0..MOST_CPUS).map(|cpu| row("0", &format!("{cpu:x}"))).collect();
         assert_eq!(softnet(most.as_bytes()).unwrap().rows.len(), MOST_CPUS);
         assert!(problem(most + &row("0", "2000")).starts_with("line 8193: more than 8192 rows"));

@@ -488,6 +488,26 @@ mod tests {
         assert_eq!(owners.search(&tree.root(), &[100]).unwrap().of(100), Some(10));
     }
 
+    /// Of processes in which sockets were found before, the last is read first.
+    #[test]
+    fn a_search_ends_with_the_last_socket_that_it_finds() {
+        let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[(3, 101)]), (30, &[(3, 102)])]);
+        let owners = Owners::default().search(&tree.root(), &[100, 101, 102]).unwrap();
+        tree.open(30, 4, 7);
+        tree.open(20, 4, 100);
+        let owners = owners.search(&tree.root(), &[100, 101, 102, 7]).unwrap();
+        assert_eq!((owners.of(7), owners.of(100)), (Some(30), Some(10)), "20 is not read");
+    }
+
+    #[test]
+    fn a_fifo_in_place_of_the_descriptors_does_not_hang() {
+        let tree = Tree::new(&[(10, &[(3, 100)])]);
+        std::fs::create_dir(tree.0.path().join("20")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(tree.fd(20)).status().unwrap().success());
+        let owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        assert_eq!((owners.of(100), owners.is_complete()), (Some(10), true));
+    }
+
     /// A search that may look at its clock `looks` times; a turn of 64 links takes one or two.
     fn search(before: &Owners, tree: &Tree, wanted: &[u64], looks: u64) -> (Owners, u64) {
         let looked = Cell::new(0);
@@ -507,6 +527,66 @@ mod tests {
 
     fn many(first: u64, number: u64) -> Vec<(i32, u64)> {
         (0..number).map(|at| (3 + i32::try_from(at).unwrap(), first + at)).collect()
+    }
+
+    /// A search whose clock stands at `now`.
+    fn search_at(now: Duration, before: &Owners, tree: &Tree, wanted: &[u64]) -> Owners {
+        let budget = Budget { spent: &|| now, asking: ASKING, all: SEARCH, turn: TURN };
+        before.search_within(&budget, &tree.root(), wanted).unwrap()
+    }
+
+    /// In the middle of a process's turn, too.
+    #[test]
+    fn a_search_stops_when_its_time_is_over() {
+        let sockets = many(1_000, 1_000);
+        let tree = Tree::new(&[(10, &sockets[..])]);
+        let wanted: Vec<u64> = sockets.iter().map(|(_, inode)| *inode).collect();
+        let over = search_at(SEARCH, &Owners::default(), &tree, &wanted);
+        let found = over.holders.len();
+        assert!(!over.is_complete() && (1..=LINKS).contains(&found), "{found}");
+        let in_time = search_at(SEARCH - Duration::from_nanos(1), &Owners::default(), &tree, &wanted);
+        assert!(in_time.is_complete() && in_time.holders.len() == wanted.len());
+    }
+
+    #[test]
+    fn no_holder_is_asked_when_the_time_for_it_is_over() {
+        let tree = Tree::new(&[(10, &[(3, 100), (4, 101)])]);
+        let owners = Owners::default().search(&tree.root(), &[100, 101]).unwrap();
+        let owners = owners.search(&tree.root(), &[100, 101]).unwrap();
+        tree.close(10, 3);
+        let over = search_at(ASKING, &owners, &tree, &[100, 101]);
+        assert_eq!(over.of(100), Some(10), "taken to be there still");
+        assert_eq!((owners.asked, over.asked), (101, 101), "nor does the next search begin anew");
+        let in_time = search_at(ASKING - Duration::from_nanos(1), &owners, &tree, &[100, 101]);
+        assert_eq!(in_time.of(100), None);
+    }
+
+    /// Sockets of a process that takes several turns, and is the first to be looked into.
+    #[test]
+    fn a_search_that_has_time_goes_to_its_end_and_one_that_has_none_says_so() {
+        let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[])]);
+        let owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        let opened: Vec<(i32, u64)> = many(1_000, 500).iter().map(|(fd, inode)| (fd + 1, *inode)).collect();
+        opened.iter().for_each(|(fd, inode)| tree.open(10, *fd, *inode));
+        let wanted: Vec<u64> = opened.iter().map(|(_, inode)| *inode).chain([100]).collect();
+        let (whole, _) = search(&owners, &tree, &wanted, 1_000);
+        assert!(whole.is_complete() && whole.holders.len() == wanted.len());
+        let (part, _) = search(&owners, &tree, &wanted, 2);
+        assert!(!part.is_complete() && part.holders.len() < wanted.len());
+    }
+
+    /// Otherwise sockets that come faster than they are found would keep it from beginning.
+    #[test]
+    fn everything_is_read_again_though_a_search_is_under_way() {
+        let sockets = many(1_000, 200);
+        let tree = Tree::new(&(10..20).map(|process| (process, &sockets[..])).collect::<Vec<_>>());
+        let owners = Owners::default().search(&tree.root(), &[]).unwrap();
+        let (mut owners, _) = search(&owners, &tree, &[7], 4);
+        assert!(owners.sweep.as_ref().is_some_and(|sweep| !sweep.must), "looks for one that nobody holds");
+        let long_ago = Instant::now().checked_sub(READ_ALL_AFTER).unwrap();
+        owners.read_all = Some(long_ago);
+        let (owners, _) = search(&owners, &tree, &[7], 4);
+        assert!(owners.read_all > Some(long_ago) && owners.sweep.is_some_and(|sweep| sweep.must));
     }
 
     #[test]
@@ -635,6 +715,20 @@ mod tests {
             .collect();
         assert!(held[0] > 0 && held.is_sorted_by(|before, after| before >= after), "{held:?}");
         assert_eq!(held[7], 0, "{held:?}");
+    }
+
+    /// Those that were asked are not asked again before the others.
+    #[test]
+    fn a_holder_is_asked_though_the_ones_before_it_stay() {
+        let sockets = many(1_000, 1_000);
+        let tree = Tree::new(&[(10, &sockets[..])]);
+        let wanted: Vec<u64> = sockets.iter().map(|(_, inode)| *inode).collect();
+        let mut owners = Owners::default().search(&tree.root(), &wanted).unwrap();
+        tree.close(10, 3 + 999);
+        for _ in 0..8 {
+            (owners, _) = search(&owners, &tree, &wanted, 10);
+        }
+        assert_eq!((owners.of(1_998), owners.of(1_999)), (Some(10), None));
     }
 
     #[test]

@@ -430,6 +430,34 @@ mod tests {
             end(25 * 150, CHUNK) == End::Here && end(rustix::param::page_size() - 256, CHUNK) == End::Perhaps
         );
         assert!(end(CHUNK, CHUNK) == End::No);
+        // The kernel leaves at least an octet of its page free.
+        assert!(end(rustix::param::page_size(), CHUNK) == End::No);
+    }
+
+    /// The first read fails with this, and the others bring a row.
+    struct Fails(Option<ErrorKind>, Reads);
+
+    impl Read for Fails {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0.take().map_or_else(|| self.1.read(buffer), |kind| Err(kind.into()))
+        }
+    }
+
+    #[test]
+    fn a_read_that_a_signal_interrupts_is_made_again_and_no_other() {
+        let read = |kind| {
+            let (mut rows, file) = (0, Fails(Some(kind), Reads(vec![b"row\n".to_vec()])));
+            let count = |_: usize, _: &[u8]| {
+                rows += 1;
+                Ok(())
+            };
+            stream(Path::new("tcp"), file, LARGEST_STREAM, whole_line, count).map(|()| rows)
+        };
+        assert_eq!(read(ErrorKind::Interrupted).unwrap(), 1);
+        let other = read(ErrorKind::PermissionDenied);
+        assert!(
+            matches!(other, Err(ReadError::Io { cause, .. }) if cause.kind() == ErrorKind::PermissionDenied)
+        );
     }
 
     /// Only the kernel's pages repeat rows: equal lines of an ordinary file all count.
@@ -460,6 +488,7 @@ mod tests {
         assert!(cut.ends_with("line 2: cut short"), "{cut}");
         assert!(whole(Path::new("/dev/zero"), &mut buffer).unwrap_err().to_string().contains("larger than"));
         assert!(whole(file_with(b"").path(), &mut buffer).is_err());
+        assert!(whole(file_with(&[b'\n'; LARGEST_WHOLE]).path(), &mut buffer).is_ok(), "the largest");
     }
 
     #[test]
@@ -480,5 +509,19 @@ mod tests {
         assert_eq!(sysctl("/proc", "net/ipv4/tcp_mem").unwrap(), Path::new("/proc/sys/net/ipv4/tcp_mem"));
         // Files are the whole system's, whatever namespace asks.
         assert_eq!(sysctl("/host/proc", "fs/file-nr").unwrap(), Path::new("/host/proc/sys/fs/file-nr"));
+    }
+
+    #[test]
+    fn ipv6_lacks_where_its_sister_stands_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = ProcRoot::new(folder.path());
+        std::fs::create_dir_all(root.net("")).unwrap();
+        assert_eq!((root.has_net("udp"), root.lacks_ipv6("udp6")), (false, false), "no proc at all");
+        std::fs::write(root.net("udp"), "").unwrap();
+        assert_eq!((root.has_net("udp"), root.has_net("udp6")), (true, false));
+        assert_eq!(
+            (root.lacks_ipv6("udp6"), root.lacks_ipv6("tcp6"), root.lacks_ipv6("udp")),
+            (true, false, false)
+        );
     }
 }

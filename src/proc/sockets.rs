@@ -20,8 +20,6 @@ pub trait Address: Copy + Ord + std::hash::Hash + std::fmt::Debug + Send + Sync 
     const TYPE: AddressType;
     /// Parses hex digits into octets in network order.
     fn parse(digits: &[u8]) -> Option<Self>;
-    /// The octets in network order.
-    fn octets(&self) -> &[u8];
     /// The standard library's address, for printing.
     fn ip(&self) -> std::net::IpAddr;
     /// From octets in network order, ignoring extra ones; `None` if there are too few.
@@ -39,10 +37,6 @@ impl Address for V4 {
 
     fn parse(digits: &[u8]) -> Option<Self> {
         hex(digits).map(u32::to_ne_bytes)
-    }
-
-    fn octets(&self) -> &[u8] {
-        self
     }
 
     fn ip(&self) -> std::net::IpAddr {
@@ -64,10 +58,6 @@ impl Address for V6 {
             word.copy_from_slice(&V4::parse(digits)?);
         }
         Some(octets)
-    }
-
-    fn octets(&self) -> &[u8] {
-        self
     }
 
     fn ip(&self) -> std::net::IpAddr {
@@ -373,6 +363,9 @@ mod tests {
             // A timer of a hundred days.
             ("00:00000000 00000000", "02:100000000 00000001", true),
             ("    0        0 5592 2 ", "4294967295        0 5592 3 ", true),
+            // A timer, and retransmissions, of more digits than any kernel prints: a space stands where one always does.
+            ("00:00000000 00000000", "00:00000000000000000 00000000", true),
+            ("00:00000000 00000000", "00:00000000 000000000", true),
             ("5592", "5593", false),
             (" 01 ", " 06 ", false),
             (":80AE", ":80AF", false),
@@ -446,6 +439,14 @@ mod tests {
         for bad in [&b""[..], b"g", b"123456789", b" 1", b"-1"] {
             assert_eq!(hex(bad), None);
         }
+    }
+
+    #[test]
+    fn an_address_has_all_of_its_octets() {
+        let octets: [u8; 17] = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        assert_eq!((V4::from_octets(&octets), V4::from_octets(&octets[..3])), (Some([0, 1, 2, 3]), None));
+        assert_eq!(V6::from_octets(&octets).as_ref().map(|address| &address[..]), octets.get(..16));
+        assert_eq!(V6::from_octets(&octets[..15]), None);
     }
 
     #[test]

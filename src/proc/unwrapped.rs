@@ -232,6 +232,7 @@ mod tests {
             assert_eq!(step(RANGE - 1, RANGE + 4), Some(5));
             assert_eq!(step(5, 4), None);
             assert_eq!(step(u64::MAX, 1), Some(2));
+            assert_eq!(step(1, RANGE + 1), Some(RANGE));
         }
         assert_eq!(since(RANGE - 1, 4, Width::Int), Some(5));
         assert_eq!(since(4, RANGE - 1, Width::Int), None);

@@ -212,9 +212,10 @@ fn shortened(text: &str, octets: usize) -> &str {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::mib::view::View;
     use crate::proc::read::ProcRoot;
     use crate::snapshot::{Snapshot, Touched};
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn every_source_is_described() {
@@ -253,6 +254,21 @@ mod tests {
         };
         assert_eq!(of(SourceId::Sockstat), (None, 1, 0));
         assert_eq!(of(SourceId::Counters), (None, 1, 1));
+    }
+
+    #[test]
+    fn ages_are_in_hundredths_of_a_second() {
+        let mut snapshot = Snapshot::new(Config::default().max_ages());
+        let begun = Instant::now();
+        snapshot.refresh_now(Touched::default().with(SourceId::Sockstat), &ProcRoot::new("/proc"));
+        let ended = Instant::now();
+        let now = ended + Duration::from_secs(100);
+        let view = View::new(Config::default().served());
+        let column: Oid = "1.3.6.1.4.1.8072.9999.9999.2741.1.5.8.1.2".parse().unwrap();
+        let (_, value) = view.next(&Context::new(&snapshot, now), &column, false, None).unwrap();
+        let Value::TimeTicks(age) = value else { panic!("{value:?}") };
+        let most = u32::try_from((now - begun).as_millis() / 10).unwrap();
+        assert!((10_000..=most).contains(&age), "{age}");
     }
 
     #[test]

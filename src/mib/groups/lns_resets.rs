@@ -214,6 +214,7 @@ mod tests {
             let (mut name, mut all) = (subtree.clone(), Vec::new());
             while let Some((next, value)) = view.next(&cx, &name, false, None) {
                 let Some(rest) = next.strip_prefix(subtree.as_slice()) else { break };
+                assert_eq!(view.get(&cx, &next).as_ref(), Ok(&value), "{next}");
                 let rest: Vec<_> = rest.iter().map(ToString::to_string).collect();
                 all.push(format!("{} = {value}", rest.join(".")));
                 name = next;

@@ -296,3 +296,24 @@ impl Rows for Ports {
         name.push(state.number().into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_families_are_the_sum_of_both_or_not_known() {
+        let all = |ipv4, ipv6| Family::ALL.map(|family| of_family(family, ipv4, ipv6));
+        assert_eq!(all(Some(3), Some(4)), [Some(7), Some(3), Some(4)]);
+        assert_eq!(all(Some(3), None), [None, Some(3), None]);
+        assert_eq!(all(None, Some(4)), [None, None, Some(4)]);
+    }
+
+    #[test]
+    fn each_row_has_every_state_in_turn() {
+        let rows: Vec<_> = (0..).map_while(|position| by_state(&["a", "b"], position)).collect();
+        let states = TcpState::ALL.map(|(state, _)| state);
+        let expected = [&"a", &"b"].into_iter().flat_map(|row| states.map(|state| (row, state)));
+        assert_eq!(rows, expected.collect::<Vec<_>>());
+    }
+}

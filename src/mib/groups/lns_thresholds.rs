@@ -163,3 +163,65 @@ pub fn change<'a>(base: &Oid, cx: &Context<'a>, watch: &'a Watch) -> Vec<(Oid, V
     varbinds.extend(objects);
     varbinds
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::mib::view::View;
+    use crate::snapshot::{Readings, Snapshot};
+    use crate::subagent::Subagent;
+    use std::time::Instant;
+
+    const BASE: &str = "1.3.6.1.4.1.8072.9999.9999.2741";
+
+    fn config() -> Config {
+        let one = |name: char| {
+            format!("[[threshold]]\nname = \"{name}\"\nobject = \"tcpOutRsts.0\"\ncritical = \"9\"\n")
+        };
+        Config::parse(&['a', 'b', 'c'].map(one).concat()).unwrap()
+    }
+
+    /// A subagent that watches them, and has seen the first at 10.
+    fn subagent(config: &Config) -> Subagent {
+        let (mut subagent, now) = (Subagent::default(), Instant::now());
+        subagent.thresholds.configure(&config.thresholds, now);
+        let watch = &subagent.thresholds.all()[0];
+        let mut scan = watch.look(now, Readings::default());
+        watch.add(&mut scan, watch.threshold.oid.clone(), &Value::Gauge32(10), None);
+        subagent.thresholds.judge(0, now, *scan, true, |_| String::new());
+        subagent
+    }
+
+    #[test]
+    fn every_threshold_has_its_row() {
+        let config = config();
+        let (subagent, snapshot) = (subagent(&config), Snapshot::new(config.max_ages()));
+        let (cx, view) = (Context::of(&snapshot, &subagent, Instant::now()), View::new(config.served()));
+        for (name, status) in [('a', Status::Critical), ('b', Status::Unknown), ('c', Status::Unknown)] {
+            let instance = format!("{BASE}.1.7.1.1.4.1.{}", u32::from(name)).parse().unwrap();
+            assert_eq!(view.get(&cx, &instance), Ok(Value::Integer(status as i32)), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_notification_carries_object_value_and_status_of_its_threshold() {
+        let config = config();
+        let (subagent, snapshot) = (subagent(&config), Snapshot::new(config.max_ages()));
+        let cx = Context::of(&snapshot, &subagent, Instant::now());
+        let bindings = change(&BASE.parse().unwrap(), &cx, &subagent.thresholds.all()[0]);
+        let shown: Vec<_> = bindings.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let row = |column: u32| format!("{BASE}.1.7.1.1.{column}.1.97");
+        assert_eq!(
+            shown,
+            [
+                format!("1.3.6.1.6.3.1.1.4.1.0 = OID: .{BASE}.0.1"),
+                format!("{} = OID: .1.3.6.1.2.1.6.15.0", row(2)),
+                format!("{} = STRING: \"10\"", row(3)),
+                format!("{} = INTEGER: {}", row(4), Status::Critical as i32),
+                // Of a threshold on a scalar.
+                format!("{} = \"\"", row(6)),
+            ]
+        );
+    }
+}
