@@ -417,6 +417,27 @@ mod tests {
         assert_eq!(Tcp::read(&root, Families::BOTH, Detail::Rows).destinations, None);
     }
 
+    /// Nor does it look like a dead path: its requests are sent again and again.
+    #[test]
+    fn a_scan_from_sixty_thousand_addresses_is_no_destination() {
+        let (tree, root) = tcp(&[(LOCAL, NOBODY, 10, 0, 5)]);
+        let mut file = std::fs::read_to_string(tree.path().join("1/net/tcp")).unwrap();
+        for peer in 0..60_000_u32 {
+            file += &format!(
+                "{:4}: {LOCAL} {peer:08X}:C000 03 00000000:00000000 01:00000064 00000005     0        0 0 1 0\n",
+                peer + 1
+            );
+        }
+        std::fs::write(tree.path().join("1/net/tcp"), file).unwrap();
+        let sockets = Tcp::read(&root, Families::BOTH, Detail::Peers);
+        assert_eq!(sockets.destinations.unwrap().rows, []);
+        let [service] = sockets.services[..] else { panic!("{:?}", sockets.services) };
+        assert_eq!(
+            (service.connections(), service.load.retransmitting, service.load.stalled),
+            (60_000, 0, 0)
+        );
+    }
+
     /// A queue below zero affects only the sum that it is part of.
     #[test]
     fn a_queue_below_zero_goes_alone() {

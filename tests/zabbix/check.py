@@ -42,6 +42,7 @@ MILD = {
     "UDP datagrams over IPv6 lost to full receive buffers", "UDP datagrams over IPv6 lost to full send buffers",
     "Packets dropped at a full backlog queue of a CPU", "UDP 0.0.0.0:9000 drops datagrams", "Port 80: data unread",
     "Port 80: stalled connections", "192.0.2.7:5432 uses up the ephemeral ports",
+    "Many tracked connections (conntrack)", "The ARP table overflows", "The neighbor table of IPv6 overflows",
 }
 SEVERE = {
     "Many TCP sockets in CLOSE_WAIT", "TIME_WAIT is near its limit", "Very many orphaned TCP sockets",
@@ -51,7 +52,7 @@ SEVERE = {
     "Surge of established TCP connections reset", "Surge of failed TCP connection attempts",
     "netstat-agentx answers from old figures", "Port 80: many sockets in CLOSE_WAIT",
     "Listener 127.0.0.1:80: connections wait to be accepted", "Packets dropped at a full backlog queue of a CPU: many",
-    "Ephemeral ports towards a destination are nearly used up",
+    "Ephemeral ports towards a destination are nearly used up", "Connection tracking is near its limit",
 }
 # What a person reads of those that are about something discovered, at mild load.
 NAMED = (r"UDP 0\.0\.0\.0:9000 drops \d+ datagrams/s", r"Port 80: 2 MB unread", r"Port 80: 25 stalled connections",
@@ -88,6 +89,7 @@ def load(listen, fails, resets, segments, udp):
               ("snmp", "Tcp", "RetransSegs"): segments / 10}
     for name in ("RcvbufErrors", "SndbufErrors"):
         rates |= {("snmp", "Udp", name): udp, ("snmp6", "Udp6", name): udp}
+    rates |= {(f"stat/{table}", "stat", "table_fulls"): listen for table in ("arp_cache", "ndisc_cache")}
     return rates | {("softnet_stat", "Softnet", "Dropped"): listen, UDP_DROPS: udp}
 
 

@@ -113,7 +113,10 @@ class Tree:
         (self.root / "1/ns").mkdir()
         os.symlink(os.readlink(f"/proc/{namespace_of}/ns/net"), self.root / "1/ns/net")
         self.limits = self.root / "sys/net/ipv4"
-        self.limits.mkdir(parents=True)
+        self.limits.mkdir(parents=True, exist_ok=True)
+        self.tracked = self.root / "sys/net/netfilter"
+        self.tracked.mkdir(exist_ok=True)
+        (self.tracked / "nf_conntrack_max").write_text("1000\n")
         for name, text in (("tcp_mem", "1000\t2000\t4000"), ("udp_mem", "1000\t2000\t4000"),
                            ("tcp_max_orphans", "1000"), ("tcp_max_tw_buckets", "1000"),
                            ("ip_local_port_range", f"{EPHEMERAL}\t{EPHEMERAL + 999}"), ("ip_local_reserved_ports", "")):
@@ -148,7 +151,8 @@ class Tree:
         fresh.rename(self.net / file)
 
     def set(self, rates, tcp, sockstat):
-        """`rates` by file, group and name; `tcp` a Socket for each row; `sockstat` lines."""
+        """`rates` by file, group and name; `tcp` a Socket for each row; `sockstat` lines. As many connections are tracked
+        as there are in TIME_WAIT."""
         rows = ["  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"]
         rows += [socket.line(number) for number, socket in enumerate(tcp)]
         with self.lock:
@@ -157,6 +161,7 @@ class Tree:
                 self.counts.setdefault(name, 0)
             self.write("tcp", "\n".join(rows) + "\n")
             self.write("sockstat", sockstat)
+            (self.tracked / "nf_conntrack_count").write_text(sockstat.split(" tw ")[1].split()[0] + "\n")
 
     def stop(self):
         self.ended.set()
@@ -166,10 +171,16 @@ class Tree:
 
 def set_counter(lines, group, name, count):
     """In the lines of snmp or netstat (a line of names, then one of figures) or of snmp6 (a name and a figure); drops of
-    the first CPU in softnet_stat (no names), and of the first UDP socket at an address in udp (the last column)."""
+    the first CPU in softnet_stat (no names), and of the first UDP socket at an address in udp (the last column); of the
+    first CPU in a file of stat (names, then hexadecimal figures)."""
     if group == "Softnet":
         processed, _, rest = lines[0].split(" ", 2)
         lines[0] = f"{processed} {count:08x} {rest}"
+        return
+    if group == "stat":
+        figures = lines[1].split()
+        figures[lines[0].split().index(name)] = f"{count:08x}"
+        lines[1] = " ".join(figures)
         return
     for number, line in enumerate(lines):
         names = line.split()

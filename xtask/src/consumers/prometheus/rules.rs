@@ -181,6 +181,16 @@ const ALERTS: &[Alert] = &[
         object: "lnsConntrackDrop",
     },
     Alert {
+        name: "NetstatConntrackNearLimit",
+        expr: "lnsSockstatConntrackEntries / (lnsLimitConntrackEntries > 0) > LIMIT",
+        levels: &[("warning", "0.8"), ("critical", "0.95")],
+        lasts: "1m",
+        summary: "{{ $value | humanizePercentage }} of nf_conntrack_max connections are tracked",
+        about: "'conntrack -L' on the host shows whose they are. Raise net.netfilter.nf_conntrack_max, shorten its timeouts, or \
+            exempt busy services from tracking.",
+        object: "lnsSockstatConntrackEntries",
+    },
+    Alert {
         name: "NetstatConntrackEarlyDrops",
         expr: "rate(lnsConntrackEarlyDrop[1m]) > LIMIT",
         levels: OVERFLOWS,

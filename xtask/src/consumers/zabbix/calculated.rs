@@ -66,6 +66,14 @@ pub fn items() -> Vec<Item> {
              container, which does not see the limit.",
         ),
         item(
+            percent_key("lnsSockstatConntrackEntries"),
+            "Tracked connections in percent of nf_conntrack_max",
+            of("lnsSockstatConntrackEntries", "lnsLimitConntrackEntries"),
+            "sockstat",
+            "At 100 percent each new connection takes the place of one that is not established yet, or is dropped. Without \
+             a value where nothing is tracked.",
+        ),
+        item(
             percent_key("tcpRetransSegs"),
             "TCP segments retransmitted in percent of those sent",
             format!("100*{}/({sent}+({sent}=0))", last(rate_key("tcpRetransSegs"))),

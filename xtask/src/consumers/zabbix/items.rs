@@ -12,7 +12,20 @@ use std::collections::BTreeMap;
 
 /// Counter groups that nearly every Linux host has. The others (MPTcpExt, Sctp, Xfrm, UdpLite) are useful to few, who
 /// will want all of them.
-const COMMON: [&str; 9] = ["Ip", "Icmp", "Tcp", "Udp", "TcpExt", "IpExt", "Ip6", "Icmp6", "Udp6"];
+const COMMON: [&str; 12] = [
+    "Ip",
+    "Icmp",
+    "Tcp",
+    "Udp",
+    "TcpExt",
+    "IpExt",
+    "Ip6",
+    "Icmp6",
+    "Udp6",
+    "Conntrack",
+    "ArpCache",
+    "NdiscCache",
+];
 
 /// All items by key. Triggers and graphs look at the keys in `watched`; other items are stored only when they change.
 pub fn items(watched: &dyn Fn(&str) -> bool) -> Vec<Item> {

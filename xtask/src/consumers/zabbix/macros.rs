@@ -101,6 +101,8 @@ pub const MACROS: &[(&str, &str, &str)] = &[
     ("ORPHANS.CRIT", "50", "Orphans in percent of tcp_max_orphans: high."),
     ("TCP_MEM.WARN", "100", "TCP memory in percent of the pressure limit of tcp_mem: warning."),
     ("TCP_MEM.CRIT", "90", "TCP memory in percent of the high limit of tcp_mem: high."),
+    ("CONNTRACK.WARN", "80", "Tracked connections in percent of nf_conntrack_max: warning."),
+    ("CONNTRACK.CRIT", "95", "Tracked connections in percent of nf_conntrack_max: high."),
     ("UDP_MEM.CRIT", "90", "UDP memory in percent of the high limit of udp_mem: high."),
     ("ACCEPT_QUEUE.MAX", "50", "Connections that wait for accept(2) at one listener; context: the endpoint."),
     ("LISTEN.WARN", "1", "Listen overflows or drops per second: warning."),

@@ -129,6 +129,17 @@ fn limits() -> Vec<Alarm> {
         that do not read or do not answer, or an attack.";
     let memory = "Above the pressure limit TCP holds its buffers small; above the high limit it drops. 'ss -tm' shows \
         which connections hold it; the limits are net.ipv4.tcp_mem.";
+    let conntrack = "At nf_conntrack_max new connections are dropped, of whatever program; the kernel's log says 'nf_conntrack: \
+        table full'. 'conntrack -L' shows whose they are. Raise net.netfilter.nf_conntrack_max, shorten its timeouts, or \
+        exempt busy services from tracking (NOTRACK).";
+    let overflows = |id: &str, name: &str, counter: &str, family: &str| {
+        let (fires, recovers) = at_once(&rate_key(counter), "0");
+        let about = format!(
+            "Neighbors got no entry and could not be reached. Raise net.{family}.neigh.default.gc_thresh3, or look for a scan \
+             of a directly connected network, which makes an entry for each address."
+        );
+        Alarm::new(id, name, "HIGH", fires, recovers).about(&about).scope("capacity")
+    };
     let overflow = at_once(&rate_key("lnsTcpExtTCPTimeWaitOverflow"), "0");
     let ephemeral = lasting(&value_key("lnsSockstatEphemeralWorstPercent"), &m("EPHEMERAL.CRIT"));
     let no_memory = at_once(&rate_key("lnsTcpExtTCPAbortOnMemory"), "0");
@@ -193,6 +204,25 @@ fn limits() -> Vec<Alarm> {
             memory,
         )
         .behind("tcp-memory-crit"),
+        percent(
+            "conntrack-crit",
+            "Connection tracking is near its limit",
+            "lnsSockstatConntrackEntries",
+            "CONNTRACK.CRIT",
+            "HIGH",
+            conntrack,
+        ),
+        percent(
+            "conntrack-warn",
+            "Many tracked connections (conntrack)",
+            "lnsSockstatConntrackEntries",
+            "CONNTRACK.WARN",
+            "WARNING",
+            conntrack,
+        )
+        .behind("conntrack-crit"),
+        overflows("arp-full", "The ARP table overflows", "lnsArpCacheTableFulls", "ipv4"),
+        overflows("neighbor-full", "The neighbor table of IPv6 overflows", "lnsNdiscCacheTableFulls", "ipv6"),
         Alarm::new(
             "ephemeral-crit",
             "Ephemeral ports towards a destination are nearly used up",
