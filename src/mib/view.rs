@@ -392,6 +392,13 @@ mod tests {
     }
 
     #[test]
+    fn an_index_is_of_the_column_that_an_instance_is_in() {
+        let index = |name: &str| view().index(&name.parse().unwrap());
+        assert_eq!(index("1.3.6.1.2.1.6.20.1.4.1.4.127.0.0.1.22"), "127.0.0.1:22");
+        assert_eq!((index("1.3.6.1.2.1.6.9.0"), index("1.3.6.1.2.1.6")), (String::new(), String::new()));
+    }
+
+    #[test]
     fn a_socket_has_the_process_that_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("1/net")).unwrap();
