@@ -92,8 +92,8 @@ ipv4_fragments\t'IPv4 fragments'
 ipv6_fragments\t'IPv6 fragments'
 conntrack\t'tracked connections'
 files\t'open files'
-ipv4_neighbors\t'IPv4 neighbors'
-ipv6_neighbors\t'IPv6 neighbors'
+ipv4_neighbors\t'IPv4 neighbours'
+ipv6_neighbors\t'IPv6 neighbours'
 ephemeral_ports\t'ephemeral ports'"
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -s w -l warning -d 'Warn if a percentage is not in this range [default: by limit]' -r
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -s c -l critical -d 'Critical if a percentage is not in this range [default: by limit]' -r

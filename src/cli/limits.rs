@@ -108,7 +108,7 @@ pub(super) static LIMITS: &[Limit] = &[
         from: "net.netfilter.nf_conntrack_max",
         everywhere: false,
         warning: 80,
-        critical: Some(90),
+        critical: Some(95),
         usage: |cx| {
             Usage::new(
                 sysctl(cx, "net/netfilter/nf_conntrack_count"),
@@ -126,24 +126,25 @@ pub(super) static LIMITS: &[Limit] = &[
         critical: Some(90),
         usage: |cx| Usage::new(cx.sockstat().and_then(Sockstat::open_files), sysctl(cx, "fs/file-max")),
     },
+    // What is permanent or learned elsewhere is among them, but not what the limit holds for.
     Limit {
         name: "ipv4_neighbors",
-        label: "IPv4 neighbors",
+        label: "IPv4 neighbours",
         unit: "entries",
         from: "net.ipv4.neigh.default.gc_thresh3",
         everywhere: false,
         warning: 80,
-        critical: Some(90),
+        critical: None,
         usage: |cx| neighbors(cx, "arp_cache", "net/ipv4/neigh/default/gc_thresh3"),
     },
     Limit {
         name: "ipv6_neighbors",
-        label: "IPv6 neighbors",
+        label: "IPv6 neighbours",
         unit: "entries",
         from: "net.ipv6.neigh.default.gc_thresh3",
         everywhere: false,
         warning: 80,
-        critical: Some(90),
+        critical: None,
         usage: |cx| neighbors(cx, "ndisc_cache", "net/ipv6/neigh/default/gc_thresh3"),
     },
     // Used up for each local address and destination, never as a whole.
@@ -154,7 +155,7 @@ pub(super) static LIMITS: &[Limit] = &[
         from: "net.ipv4.ip_local_port_range",
         everywhere: false,
         warning: 80,
-        critical: Some(90),
+        critical: Some(95),
         usage: ephemeral_ports,
     },
 ];

@@ -484,7 +484,7 @@ mod tests {
         assert_eq!(instances("1.3.6.1.2.1.7.5.1.1"), 1, "udpTable has one row for each local endpoint");
     }
 
-    /// One GetNext used to look at all 482 of them, and one PDU may have seven hundred ranges.
+    /// One GetNext used to look at all of them, and one PDU may have seven hundred ranges.
     #[test]
     fn counters_that_cannot_be_read_are_passed_at_once() {
         let (view, snapshot) = (view(), Snapshot::new(crate::config::Config::default().max_ages()));

@@ -165,7 +165,7 @@ impl Kind {
 
 impl Source for Sockstat {
     const NAME: &'static str = "sockstat";
-    const READ_FROM: &'static str = "net/sockstat, the sizes of the neighbor tables, and sysctls";
+    const READ_FROM: &'static str = "net/sockstat, the sizes of the neighbour tables, and sysctls";
     type Memory = ();
     type Known = ();
 

@@ -249,7 +249,7 @@ fn limits_that_are_far_are_one_line_with_the_highest() {
     let (text, performance) = text.split_once(" | ").unwrap();
     assert_eq!(
         (text, status),
-        ("11 limits within their ranges, the highest: IPv4 neighbors: 25.0 % (256 of 1024 entries)", 0)
+        ("11 limits within their ranges, the highest: IPv4 neighbours: 25.0 % (256 of 1024 entries)", 0)
     );
     assert_eq!(
         performance,
@@ -259,11 +259,11 @@ fn limits_that_are_far_are_one_line_with_the_highest() {
          'udp_memory'=0.0%;80;90;0;100 'udp_memory_used'=0;;;0;1151604 \
          'ipv4_fragments'=0.0%;80;90;0;100 'ipv4_fragments_used'=0B;;;0;4194304 \
          'ipv6_fragments'=0.0%;80;90;0;100 'ipv6_fragments_used'=0B;;;0;4194304 \
-         'conntrack'=0.0%;80;90;0;100 'conntrack_used'=0;;;0;262144 \
+         'conntrack'=0.0%;80;95;0;100 'conntrack_used'=0;;;0;262144 \
          'files'=0.0%;80;90;0;100 'files_used'=1110;;;0;2466177 \
-         'ipv4_neighbors'=25.0%;80;90;0;100 'ipv4_neighbors_used'=256;;;0;1024 \
-         'ipv6_neighbors'=0.4%;80;90;0;100 'ipv6_neighbors_used'=5;;;0;1024 \
-         'ephemeral_ports'=0.0%;80;90;0;100 'ephemeral_ports_used'=2;;;0;28232\n"
+         'ipv4_neighbors'=25.0%;80;;0;100 'ipv4_neighbors_used'=256;;;0;1024 \
+         'ipv6_neighbors'=0.4%;80;;0;100 'ipv6_neighbors_used'=5;;;0;1024 \
+         'ephemeral_ports'=0.0%;80;95;0;100 'ephemeral_ports_used'=2;;;0;28232\n"
     );
 }
 
@@ -275,20 +275,20 @@ fn limits_that_are_near_come_with_the_worst_first() {
         (text.split(" | ").next().unwrap().to_owned(), status)
     };
     // Exactly at the end of the range, above it by less than is shown, and by a tenth.
-    for (count, expected) in [(8000, 0), (8009, 0), (8010, 1), (9000, 1), (9010, 2)] {
+    for (count, expected) in [(8000, 0), (8009, 0), (8010, 1), (9500, 1), (9510, 2)] {
         write(&folder, "sys/net/netfilter/nf_conntrack_max", "10000\n");
         write(&folder, "sys/net/netfilter/nf_conntrack_count", &format!("{count}\n"));
         assert_eq!(text_of("").1, expected, "{count}");
     }
     write(&folder, "sys/fs/file-nr", "859\t0\t1000\n");
     write(&folder, "sys/fs/file-max", "1000\n");
-    let critical = "tracked connections: 90.1 % (9010 of 10000 connections) [CRITICAL]";
+    let critical = "tracked connections: 95.1 % (9510 of 10000 connections) [CRITICAL]";
     let warning = "open files: 85.9 % (859 of 1000 files) [WARNING]";
     assert_eq!(text_of(""), (format!("{critical}, {warning}"), 2));
     // What was named is told, whether well or not, and nothing else; how it is written does not matter.
     assert_eq!(
         text_of("--limit Files --limit IPV4_NEIGHBORS --limit files"),
-        (format!("{warning}, IPv4 neighbors: 25.0 % (256 of 1024 entries)"), 1)
+        (format!("{warning}, IPv4 neighbours: 25.0 % (256 of 1024 entries)"), 1)
     );
     let (text, _) = limits_on(&folder, "--limit files -c 85");
     let performance = "'files'=85.9%;80;85;0;100 'files_used'=859;;;0;1000\n";
@@ -316,7 +316,7 @@ fn a_limit_that_the_host_does_not_have_is_missed_only_by_its_name() {
     assert!(text.starts_with("10 limits within") && !text.contains("conntrack") && status == 0, "{text}");
     let (text, status) = limits_on(&folder, "--limit conntrack --limit ipv6_neighbors");
     let missing = "tracked connections: this host has no net.netfilter.nf_conntrack_max [UNKNOWN]";
-    let rest = "IPv6 neighbors: 0.4 % (5 of 1024 entries)";
+    let rest = "IPv6 neighbours: 0.4 % (5 of 1024 entries)";
     assert!(text.starts_with(&format!("{missing}, {rest} | 'ipv6_")) && status == 3, "{text}");
     // A critical one is worse than one that is unknown.
     assert_eq!(limits_on(&folder, "--limit conntrack --limit ipv6_neighbors -c 0").1, 2);

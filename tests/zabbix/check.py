@@ -42,7 +42,7 @@ MILD = {
     "UDP datagrams over IPv6 lost to full receive buffers", "UDP datagrams over IPv6 lost to full send buffers",
     "Packets dropped at a full backlog queue of a CPU", "UDP 0.0.0.0:9000 drops datagrams", "Port 80: data unread",
     "Port 80: stalled connections", "192.0.2.7:5432 uses up the ephemeral ports",
-    "Many tracked connections (conntrack)", "The ARP table overflows", "The neighbor table of IPv6 overflows",
+    "Many tracked connections (conntrack)", "The ARP table overflows", "The neighbour table of IPv6 overflows",
 }
 SEVERE = {
     "Many TCP sockets in CLOSE_WAIT", "TIME_WAIT is near its limit", "Very many orphaned TCP sockets",
@@ -53,9 +53,10 @@ SEVERE = {
     "netstat-agentx answers from old figures", "Port 80: many sockets in CLOSE_WAIT",
     "Listener 127.0.0.1:80: connections wait to be accepted", "Packets dropped at a full backlog queue of a CPU: many",
     "Ephemeral ports towards a destination are nearly used up", "Connection tracking is near its limit",
+    "192.0.2.7:5432 has nearly used up the ephemeral ports",
 }
 # What a person reads of those that are about something discovered, at mild load.
-NAMED = (r"UDP 0\.0\.0\.0:9000 drops \d+ datagrams/s", r"Port 80: 2 MB unread", r"Port 80: 25 stalled connections",
+NAMED = (r"UDP 0\.0\.0\.0:9000 drops \d+ datagrams/s", r"Port 80: 32 MB unread", r"Port 80: 25 stalled connections",
          r"192\.0\.2\.7:5432 uses 85 % of the ephemeral ports")
 DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "tcp", "udp", "resets")}
 SILENT = {"SNMP agent (snmpd) does not answer", "netstat-agentx does not answer"}
@@ -109,9 +110,9 @@ def rows(close_wait, syn_recv, queue, outgoing, others=0, unread=0, stalled=0):
 
 
 CALM_LOAD = (load(0, 0, 0, 200, 0) | {("snmp", "Tcp", "RetransSegs"): 0}, rows(2, 0, 0, 60), sockstat(0, 10, 5, 5))
-MILD_LOAD = (load(3, 4, 1, 200, 50), rows(30, 250, 3, 850, unread=2 << 20, stalled=25), sockstat(300, 850, 2500, 5))
+MILD_LOAD = (load(3, 4, 1, 200, 50), rows(30, 250, 3, 850, unread=32 << 20, stalled=25), sockstat(300, 850, 2500, 5))
 # So many rows take longer to read than a millisecond.
-SEVERE_LOAD = (load(30, 120, 120, 200, 50), rows(600, 250, 90, 960, others=60_000, unread=2 << 20, stalled=25),
+SEVERE_LOAD = (load(30, 120, 120, 200, 50), rows(600, 250, 90, 960, others=60_000, unread=32 << 20, stalled=25),
                sockstat(600, 990, 3900, 3900))
 
 
@@ -404,7 +405,7 @@ class Check:
                  "netstat.percent[lnsSockstatTcpMem]": 62.5, "netstat.percent[lnsSockstatTcpMem.pressure]": 125,
                  "netstat.percent[lnsSockstatUdpMem]": 0.125, "netstat.state[lnsSockstatTcpMem]": 1,
                  'netstat.listener["127.0.0.1:80",queue]': 3, "netstat.port[80,synReceived]": 250,
-                 "netstat[tcpRtoAlgorithm]": 1, "netstat.port[80,unread]": 2 << 20, "netstat.port[80,stalled]": 25,
+                 "netstat[tcpRtoAlgorithm]": 1, "netstat.port[80,unread]": 32 << 20, "netstat.port[80,stalled]": 25,
                  'netstat.destination["192.0.2.7:5432",sockets]': 850,
                  'netstat.destination["192.0.2.7:5432",percent]': 85, "netstat[lnsSockstatEphemeralWorstPercent]": 85}
         wrong = {key: (got.get(key), value) for key, value in exact.items() if float(got.get(key, "nan")) != value}

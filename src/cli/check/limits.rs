@@ -52,8 +52,8 @@ limit.
 Sockets in TIME_WAIT are never critical by themselves: at their limit the kernel destroys them early, and their \
 connections have done their work. Orphans that wait long are reset from a quarter of the limit on. TCP holds its \
 buffers small from the second figure of tcp_mem on, which is two thirds of the third unless somebody has changed it. \
-Permanent entries and those learned by other programs count among the neighbors, but since Linux 5.0 not against their \
-limit.
+Permanent entries and those learned by other programs count among the neighbours, but since Linux 5.0 not against their \
+limit: neighbours are never critical by themselves either.
 
 What this host does not have is left out: conntrack without its module, a limit of 0, most of them in a network \
 namespace other than the first. If it was named, it is UNKNOWN.

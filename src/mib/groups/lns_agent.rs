@@ -85,7 +85,7 @@ pub static GROUP: Group = Group {
                 "lnsAgentSourceName",
                 Syntax::Text(1, 32),
                 "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat, net/softnet_stat, \
-                    net/tls_stat, net/stat), sockstat (net/sockstat, the sizes of the neighbor tables, and sysctls), tcp (net/tcp, net/tcp6), udp (net/udp, \
+                    net/tls_stat, net/stat), sockstat (net/sockstat, the sizes of the neighbour tables, and sysctls), tcp (net/tcp, net/tcp6), udp (net/udp, \
                     net/udp6; where there are so many sockets that these are slow, sock_diag or net/sockstat), \
                     processes (the descriptors of all processes), or resets (the kernel's trace events of them), which \
                     is there only where it is configured.",

@@ -9,7 +9,7 @@ use crate::snapshot::sockstat::Sockstat;
 pub static GROUP: Group = Group {
     place: Place::Private(&[1, 2]),
     name: "lnsSockstat",
-    description: "Sockets in use and the memory they hold, open files, tracked connections and neighbors, and the limits that all of these run against.",
+    description: "Sockets in use and the memory they hold, open files, tracked connections and neighbours, and the limits that all of these run against.",
     objects: &[
         gauge(
             1,
@@ -295,14 +295,14 @@ pub static GROUP: Group = Group {
             "lnsSockstatNeighborsIpv4",
             "entries",
             Read::InUse(|sockstat| sockstat.neighbors("arp_cache")),
-            "Entries of the IPv4 neighbor table (ARP), which all network namespaces share. Permanent entries and those learned by another program are among them, which since Linux 5.0 the limit does not hold for. In a network namespace other than the first there is no instance.",
+            "Entries of the IPv4 neighbour table (ARP), which all network namespaces share. Permanent entries and those learned by another program are among them, which since Linux 5.0 the limit does not hold for. In a network namespace other than the first there is no instance.",
         ),
         in_use(
             40,
             "lnsSockstatNeighborsIpv6",
             "entries",
             Read::InUse(|sockstat| sockstat.neighbors("ndisc_cache")),
-            "Entries of the IPv6 neighbor table (NDP), which all network namespaces share. Permanent entries and those learned by another program are among them, which since Linux 5.0 the limit does not hold for. In a network namespace other than the first there is no instance.",
+            "Entries of the IPv6 neighbour table (NDP), which all network namespaces share. Permanent entries and those learned by another program are among them, which since Linux 5.0 the limit does not hold for. In a network namespace other than the first there is no instance.",
         ),
         limit(
             41,
@@ -310,7 +310,7 @@ pub static GROUP: Group = Group {
             "entries",
             "net/ipv4/neigh/default/gc_thresh3",
             0,
-            "net.ipv4.neigh.default.gc_thresh3: how many entries the IPv4 neighbor table holds, of all network namespaces together. Beyond it nothing can be sent to a new neighbor, and the kernel's log has 'neighbor table overflow'. In a network namespace other than the first there is no instance.",
+            "net.ipv4.neigh.default.gc_thresh3: how many entries the IPv4 neighbour table holds, of all network namespaces together. Beyond it nothing can be sent to a new neighbour, and the kernel's log has 'neighbor table overflow'. In a network namespace other than the first there is no instance.",
         ),
         limit(
             42,
@@ -318,7 +318,7 @@ pub static GROUP: Group = Group {
             "entries",
             "net/ipv6/neigh/default/gc_thresh3",
             0,
-            "net.ipv6.neigh.default.gc_thresh3: how many entries the IPv6 neighbor table holds, of all network namespaces together. Beyond it nothing can be sent to a new neighbor, and the kernel's log has 'neighbor table overflow'. In a network namespace other than the first there is no instance.",
+            "net.ipv6.neigh.default.gc_thresh3: how many entries the IPv6 neighbour table holds, of all network namespaces together. Beyond it nothing can be sent to a new neighbour, and the kernel's log has 'neighbor table overflow'. In a network namespace other than the first there is no instance.",
         ),
     ],
 };

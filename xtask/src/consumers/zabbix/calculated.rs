@@ -71,7 +71,7 @@ pub fn items() -> Vec<Item> {
             of("lnsSockstatConntrackEntries", "lnsLimitConntrackEntries"),
             "sockstat",
             "At 100 percent each new connection takes the place of one that is not established yet, or is dropped. Without \
-             a value where nothing is tracked.",
+             a value while nf_conntrack is not loaded or its limit is 0.",
         ),
         item(
             percent_key("tcpRetransSegs"),

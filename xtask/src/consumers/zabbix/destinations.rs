@@ -1,12 +1,12 @@
 //! Destinations: where outgoing connections go, and which of them uses the ephemeral ports up.
 
-use super::alarm::{Alarm, lasting, or_gone};
+use super::alarm::{Alarm, lasting, or_gone, resolved};
 use super::export::{Item, Rule, tag, uuid};
 use super::graphs::{graph, lines};
 use super::item::{column, step};
 use super::keys;
 use super::macros::m_of;
-use super::prototype::{DESTINATION_GRAPH, DISCOVERY_INTERVAL, LIFETIME, filter, prototype};
+use super::prototype::{DESTINATION_GRAPH, DISCOVERY_INTERVAL, PEER_LIFETIME, filter, prototype};
 
 /// Discovers the destinations with many sockets.
 pub fn rule() -> Rule {
@@ -45,18 +45,30 @@ pub fn rule() -> Rule {
         "lnsDestinationEphemeralPercent",
         "How much of the range of ephemeral ports is in use towards it, by the local address that uses most.",
     );
-    let (fires, recovers) =
-        or_gone(lasting(&percent.key, &m_of("EPHEMERAL.MAX", "{#DESTINATION}")), &percent.key);
-    let name = "{#DESTINATION} uses up the ephemeral ports";
-    let mut alarm = Alarm::new("destination-ephemeral", name, "WARNING", fires, recovers)
-        .about(
-            "At 100 % connections to it fail with EADDRNOTAVAIL. Keep connections open and reuse them, above all if most \
-             are in TIME_WAIT, or widen net.ipv4.ip_local_port_range.",
+    let alarm = |id: &str, name: &str, priority: &'static str, most: &str| {
+        let (fires, recovers) = or_gone(lasting(&percent.key, &m_of(most, "{#DESTINATION}")), &percent.key);
+        let mut alarm = Alarm::new(id, name, priority, fires, recovers)
+            .about(
+                "At 100 % connections to it fail with EADDRNOTAVAIL. Keep connections open and reuse them, above all if \
+                 most are in TIME_WAIT, or widen net.ipv4.ip_local_port_range.",
+            )
+            .scope("capacity");
+        let share = keys::latest(&percent.key, "");
+        alarm.trigger.event_name = format!("{{#DESTINATION}} uses {share} % of the ephemeral ports");
+        alarm
+    };
+    let nearly = "{#DESTINATION} has nearly used up the ephemeral ports";
+    let alarms = vec![
+        alarm("destination-ephemeral-crit", nearly, "HIGH", "EPHEMERAL.CRIT"),
+        alarm(
+            "destination-ephemeral",
+            "{#DESTINATION} uses up the ephemeral ports",
+            "WARNING",
+            "EPHEMERAL.MAX",
         )
-        .scope("capacity");
-    alarm.trigger.event_name =
-        format!("{{#DESTINATION}} uses {} % of the ephemeral ports", keys::latest(&percent.key, ""));
-    percent.trigger_prototypes.push(alarm.trigger);
+        .behind("destination-ephemeral-crit"),
+    ];
+    percent.trigger_prototypes.extend(resolved(alarms));
     let columns = [("{#DESTINATION}", "lnsDestinationText"), ("{#SOCKETS}", "lnsDestinationSockets")];
     let columns = columns.map(|(name, of)| format!("{name},{}", column(of)));
     let drawn = ["sockets", "synSent", "closeWait"].map(key);
@@ -68,7 +80,7 @@ pub fn rule() -> Rule {
         key: "netstat.destinations",
         delay: DISCOVERY_INTERVAL,
         filter: filter("{#DESTINATION}", "DESTINATION"),
-        lifetime: LIFETIME,
+        lifetime: PEER_LIFETIME,
         description: "Remote addresses and ports to which this host has many connections. One that has none any more has no \
             values until its items are removed.",
         item_prototypes: vec![close_wait, percent, sockets, syn_sent],

@@ -10,11 +10,8 @@ pub const MACROS: &[(&str, &str, &str)] = &[
         "10m",
         "How often listeners, ports, UDP endpoints and destinations are looked for.",
     ),
-    (
-        "LIFETIME",
-        "1d",
-        "How long the items of a listener, port, UDP endpoint or destination that is gone are kept.",
-    ),
+    ("LIFETIME", "1d", "How long the items of a listener or port that is gone are kept."),
+    ("PEER.LIFETIME", "2h", "The same for UDP endpoints and destinations, which may be others each time."),
     ("HEARTBEAT", "1h", "How often a figure that does not change is stored all the same."),
     (
         "NODATA",
@@ -39,7 +36,7 @@ pub const MACROS: &[(&str, &str, &str)] = &[
     ("PORT.NOT_MATCHES", "^$", "Ports to leave out, likewise."),
     (
         "UNREAD.MAX",
-        "1M",
+        "16M",
         "Octets that the program of a listening port leaves unread that are too many; context: the port.",
     ),
     (
@@ -72,7 +69,11 @@ pub const MACROS: &[(&str, &str, &str)] = &[
         "80",
         "Ephemeral ports in use towards a destination that is watched, in percent: warning; context: the destination.",
     ),
-    ("EPHEMERAL.CRIT", "95", "Ephemeral ports in use towards any destination, in percent: high."),
+    (
+        "EPHEMERAL.CRIT",
+        "95",
+        "Ephemeral ports in use towards any destination, in percent: high; context: the destination.",
+    ),
     (
         "RESETS.MAX",
         "1",

@@ -6,6 +6,8 @@ use super::macros::m;
 
 pub const DISCOVERY_INTERVAL: &str = "{$NETSTAT.DISCOVERY.INTERVAL}";
 pub const LIFETIME: &str = "{$NETSTAT.LIFETIME}";
+/// Of what comes and goes with what others do.
+pub const PEER_LIFETIME: &str = "{$NETSTAT.PEER.LIFETIME}";
 
 pub const LISTENER_GRAPH: &str = "Listener {#ENDPOINT}: accept queue";
 pub const PORT_GRAPH: &str = "Port {#PORT}: TCP sockets by state";

@@ -1,7 +1,7 @@
 //! Triggers: when a problem begins and when it is over. Every threshold is a user macro.
 
 use super::agent::sources;
-use super::alarm::{Alarm, at_once, lasting, resolved};
+use super::alarm::{Alarm, at_once, lasting, or_gone, resolved};
 use super::export::Trigger;
 use super::keys::{SNMPD_UPTIME, at, percent_key, rate_key, value_key};
 use super::macros::m;
@@ -132,10 +132,16 @@ fn limits() -> Vec<Alarm> {
     let conntrack = "At nf_conntrack_max new connections are dropped, of whatever program; the kernel's log says 'nf_conntrack: \
         table full'. 'conntrack -L' shows whose they are. Raise net.netfilter.nf_conntrack_max, shorten its timeouts, or \
         exempt busy services from tracking (NOTRACK).";
+    // The module may be unloaded.
+    let tracked = |id: &str, name: &str, threshold: &str, priority| {
+        let beyond = lasting(&percent_key("lnsSockstatConntrackEntries"), &m(threshold));
+        let (fires, recovers) = or_gone(beyond, &value_key("lnsSockstatConntrackEntries"));
+        Alarm::new(id, name, priority, fires, recovers).about(conntrack).scope("capacity")
+    };
     let overflows = |id: &str, name: &str, counter: &str, family: &str| {
         let (fires, recovers) = at_once(&rate_key(counter), "0");
         let about = format!(
-            "Neighbors got no entry and could not be reached. Raise net.{family}.neigh.default.gc_thresh3, or look for a scan \
+            "Neighbours got no entry and could not be reached. Raise net.{family}.neigh.default.gc_thresh3, or look for a scan \
              of a directly connected network, which makes an entry for each address."
         );
         Alarm::new(id, name, "HIGH", fires, recovers).about(&about).scope("capacity")
@@ -204,25 +210,21 @@ fn limits() -> Vec<Alarm> {
             memory,
         )
         .behind("tcp-memory-crit"),
-        percent(
+        tracked(
             "conntrack-crit",
             "Connection tracking is near its limit",
-            "lnsSockstatConntrackEntries",
             "CONNTRACK.CRIT",
             "HIGH",
-            conntrack,
         ),
-        percent(
+        tracked(
             "conntrack-warn",
             "Many tracked connections (conntrack)",
-            "lnsSockstatConntrackEntries",
             "CONNTRACK.WARN",
             "WARNING",
-            conntrack,
         )
         .behind("conntrack-crit"),
         overflows("arp-full", "The ARP table overflows", "lnsArpCacheTableFulls", "ipv4"),
-        overflows("neighbor-full", "The neighbor table of IPv6 overflows", "lnsNdiscCacheTableFulls", "ipv6"),
+        overflows("neighbour-full", "The neighbour table of IPv6 overflows", "lnsNdiscCacheTableFulls", "ipv6"),
         Alarm::new(
             "ephemeral-crit",
             "Ephemeral ports towards a destination are nearly used up",
@@ -235,7 +237,8 @@ fn limits() -> Vec<Alarm> {
             tell, or 'netstat-agentx show' on the host. Keep connections open and reuse them, or widen \
             net.ipv4.ip_local_port_range.",
         )
-        .scope("capacity"),
+        .scope("capacity")
+        .shows("{ITEM.LASTVALUE1} towards one destination"),
         Alarm::new(
             "tcp-abort-memory",
             "TCP connections were reset for lack of memory",

@@ -6,7 +6,7 @@ use super::graphs::{graph, lines};
 use super::item::{column, step};
 use super::keys;
 use super::macros::m_of;
-use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, UDP_GRAPH, filter, prototype};
+use super::prototype::{DISCOVERY_INTERVAL, PEER_LIFETIME, UDP_GRAPH, filter, prototype};
 
 /// Discovers the endpoints.
 pub fn rule() -> Rule {
@@ -55,7 +55,7 @@ pub fn rule() -> Rule {
         key: "netstat.udp.endpoints",
         delay: DISCOVERY_INTERVAL,
         filter: filter("{#ENDPOINT}", "UDP_ENDPOINT"),
-        lifetime: LIFETIME,
+        lifetime: PEER_LIFETIME,
         description: "Local UDP endpoints with sockets that have no peer: those that have dropped most, then those of the \
             lowest ports.",
         graph_prototypes: vec![graph(UDP_GRAPH, false, lines([drops.key.clone()].into_iter()))],
