@@ -227,7 +227,7 @@ impl Thresholds {
         let watch = self.watches.get_mut(position)?;
         watch.waits = false;
         // From now on, not from when it was due: after a pause there is nothing to catch up with.
-        let rest = scan.spent.saturating_mul(RESTS.saturating_mul(self.columns));
+        let rest = scan.spent.saturating_mul((RESTS + 1).saturating_mul(self.columns).saturating_sub(1));
         watch.due = now + watch.threshold.interval.max(rest);
         if !watch.judge(scan, readable, index) {
             return None;
@@ -657,6 +657,6 @@ mod tests {
             scan.spent = Duration::from_millis(400);
             watched.judge(position, now, *scan, true, |_| String::new());
         }
-        assert_eq!(watched.deadline(), Some(now + Duration::from_millis(7200)));
+        assert_eq!(watched.deadline(), Some(now + Duration::from_millis(7600)));
     }
 }

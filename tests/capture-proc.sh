@@ -26,7 +26,7 @@ for file in arp_cache ndisc_cache; do
 done
 # Limits, and what of those is of the whole host. Many are not in a network namespace of one's own: tests/proc/README.md.
 for file in net/core/somaxconn net/core/netdev_max_backlog net/ipv4/tcp_mem net/ipv4/udp_mem net/ipv4/tcp_max_orphans \
-    net/ipv4/tcp_max_tw_buckets net/ipv4/tcp_max_syn_backlog net/ipv4/ip_local_port_range net/ipv4/ipfrag_high_thresh \
+    net/ipv4/tcp_max_tw_buckets net/ipv4/tcp_tw_reuse net/ipv4/tcp_max_syn_backlog net/ipv4/ip_local_port_range net/ipv4/ipfrag_high_thresh \
     net/ipv6/ip6frag_high_thresh net/ipv4/neigh/default/gc_thresh3 net/ipv6/neigh/default/gc_thresh3 \
     net/netfilter/nf_conntrack_count net/netfilter/nf_conntrack_max fs/file-nr fs/file-max; do
     if [ -r "/proc/sys/$file" ]; then

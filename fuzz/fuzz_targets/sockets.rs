@@ -15,10 +15,16 @@ fn row<A: Address>(line: &[u8]) {
     // A malformed address may contain spaces, so that the words are not the columns.
     let Ok(local) = head.local::<A>() else { return };
     let (address, port) = text(0).unwrap().split_once(':').unwrap();
-    assert_eq!((u64::from(local.port), Some(local.address)), (number(port), A::from_octets(&octets(address))));
+    assert_eq!(
+        (u64::from(local.port), Some(local.address)),
+        (number(port), A::from_octets(&octets(address)))
+    );
     let Ok(remote) = head.remote::<A>() else { return };
     let (address, port) = text(1).unwrap().split_once(':').unwrap();
-    assert_eq!((u64::from(remote.port), Some(remote.address)), (number(port), A::from_octets(&octets(address))));
+    assert_eq!(
+        (u64::from(remote.port), Some(remote.address)),
+        (number(port), A::from_octets(&octets(address)))
+    );
     assert_eq!(u64::from(head.state), number(text(2).unwrap()));
     let ends = line[colon + 2..].split_at(2 * (A::DIGITS + 6) + 2);
     // The columns before the inode are found by their width if it is the usual one.

@@ -5,7 +5,7 @@ use super::requests::TURN;
 use super::state::Agent;
 use crate::mib::context::Context;
 use crate::mib::groups::lns_thresholds;
-use crate::mib::view::View;
+use crate::mib::view::{Leaf, LeafKind, View};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::thresholds::{Scan, Status, Threshold};
@@ -90,7 +90,9 @@ impl Agent {
                 return Looked::InPart;
             }
         }
-        Looked::AtAll(snapshot.could_read(touched))
+        // A cell that is not known is no row that is not there.
+        let is_known = scan.last().is_some() || has_no_rows(&self.view, &cx, &watch.threshold);
+        Looked::AtAll(is_known && snapshot.could_read(touched))
     }
 
     /// Takes the outcome of a look, and logs a change.
@@ -170,6 +172,29 @@ fn next_instance(
         view.get(cx, &of.beside(index)).ok()
     });
     Some((name, value, of))
+}
+
+/// Whether no column of the table has an instance where the one that is watched has none.
+fn has_no_rows(view: &View, cx: &Context<'_>, threshold: &Threshold) -> bool {
+    let watched = threshold.oid.as_slice();
+    let of_table = |leaf: &&Leaf| match leaf.kind {
+        LeafKind::Column(table, _) => watched.starts_with(&leaf.oid).then_some((table, leaf.oid.len())),
+        _ => None,
+    };
+    let found = view.leaves().iter().find_map(|leaf| of_table(&leaf));
+    let Some((table, length)) = found else { return true };
+    let prefix = watched.get(length..).unwrap_or_default();
+    let columns = view
+        .leaves()
+        .iter()
+        .filter(|leaf| matches!(leaf.kind, LeafKind::Column(other, _) if std::ptr::eq(other, table)));
+    let has_instance = |leaf: &Leaf| {
+        let mut start = Oid::from_slice(&leaf.oid)?;
+        start.extend(prefix);
+        let end = start.behind();
+        view.next(cx, &start, false, end.as_ref())
+    };
+    columns.into_iter().all(|leaf| has_instance(leaf).is_none())
 }
 
 async fn sleep_until(deadline: Option<Instant>) {
@@ -330,6 +355,32 @@ mod tests {
     }
 
     /// A table that is empty has nothing wrong; one that cannot be read is not empty.
+    #[tokio::test]
+    async fn cells_that_are_not_known_are_no_rows_that_are_not_there() {
+        let root = tempfile::tempdir().unwrap();
+        listen(root.path(), 0, (0, 0));
+        // Another namespace's ephemeral ports are not known.
+        let configuration = format!(
+            "[proc]\nroot = \"{}\"\n[refresh]\nsockets-max-age = \"100ms\"\n[[threshold]]\nname = \"ports\"\n\
+             object = \"lnsDestinationEphemeralPercent.*\"\ncritical = \"90\"\ninterval = \"1s\"\n",
+            root.path().display()
+        );
+        let mut agent = Agent::new(Config::parse(&configuration).unwrap());
+        agent.refresher.first().await;
+        for status in [Status::Ok, Status::Unknown] {
+            for _ in 0..60 {
+                let _ = tokio::time::timeout(Duration::from_millis(500), agent.without_session()).await;
+                if agent.subagent.thresholds.all()[0].status == status {
+                    break;
+                }
+            }
+            assert_eq!(agent.subagent.thresholds.all()[0].status, status);
+            let path = root.path().join("1/net/tcp");
+            let outgoing = "9: 0100007F:A000 0100007F:0050 01 00000000:00000000 00:00000000 00000000     0        0 9 1 0\n";
+            std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + outgoing).unwrap();
+        }
+    }
+
     #[tokio::test]
     async fn an_empty_table_is_ok_and_an_unreadable_one_unknown() {
         let root = tempfile::tempdir().unwrap();

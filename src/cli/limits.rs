@@ -1,7 +1,6 @@
 //! What runs against a limit of this host, for `show` and `check limits`.
 
 use crate::mib::context::Context;
-use crate::snapshot::destinations::Destinations;
 use crate::snapshot::sockstat::Sockstat;
 use std::net::SocketAddr;
 
@@ -15,7 +14,7 @@ pub(super) struct Limit {
     pub(super) unit: &'static str,
     /// Where it comes from: of what there is no figure where this is not there.
     pub(super) from: &'static str,
-    /// Whether every host has it, so that it is missed where it is unknown.
+    /// Whether its figure is on every host, so that `show` has a row for it where the limit is not known.
     pub(super) everywhere: bool,
     /// The percentages above which `check limits` warns and is critical, unless it is told otherwise.
     pub(super) warning: u8,
@@ -96,7 +95,7 @@ pub(super) static LIMITS: &[Limit] = &[
         label: "IPv6 fragments",
         unit: "octets",
         from: "net.ipv6.ip6frag_high_thresh",
-        everywhere: true,
+        everywhere: false,
         warning: 80,
         critical: Some(90),
         usage: |cx| against(cx, ("FRAG6", "memory"), ("net/ipv6/ip6frag_high_thresh", 0)),
@@ -147,12 +146,12 @@ pub(super) static LIMITS: &[Limit] = &[
         critical: None,
         usage: |cx| neighbors(cx, "ndisc_cache", "net/ipv6/neigh/default/gc_thresh3"),
     },
-    // Used up for each local address and destination, never as a whole.
+    // Used up for each local address and destination, unless bind(2) chose the port. Those are not known.
     Limit {
         name: "ephemeral_ports",
         label: "ephemeral ports",
         unit: "ports",
-        from: "net.ipv4.ip_local_port_range",
+        from: "net.ipv4.ip_local_port_range without ip_local_reserved_ports",
         everywhere: false,
         warning: 80,
         critical: Some(95),
@@ -178,9 +177,9 @@ fn against(cx: &Context<'_>, (section, key): (&str, &str), (file, position): (&s
     )
 }
 
-/// The destination that uses most of the ephemeral ports; all of them are there for each other one.
+/// The destination that uses most of the ephemeral ports.
 fn ephemeral_ports(cx: &Context<'_>) -> Usage {
-    cx.destinations().and_then(Destinations::worst).map_or_else(Usage::default, |(towards, share)| Usage {
+    cx.destinations().and_then(|all| all.worst).map_or_else(Usage::default, |(towards, share)| Usage {
         towards,
         ..Usage::new(Some(share.used), Some(share.of))
     })

@@ -34,13 +34,15 @@ impl PortSet {
 pub struct EphemeralPorts {
     ports: PortSet,
     number: u32,
+    /// net.ipv4.tcp_tw_reuse
+    time_wait_reuse: u64,
 }
 
 impl EphemeralPorts {
-    /// The ports of a range, without those that are reserved.
+    /// The ports of a range, without those that are reserved; `time_wait_reuse` is net.ipv4.tcp_tw_reuse.
     #[must_use]
-    pub fn new((low, high): (u16, u16), reserved: &PortSet) -> Self {
-        let mut this = Self { ports: PortSet::default(), number: 0 };
+    pub fn new((low, high): (u16, u16), reserved: &PortSet, time_wait_reuse: u64) -> Self {
+        let mut this = Self { ports: PortSet::default(), number: 0, time_wait_reuse };
         for port in (low..=high).filter(|port| !reserved.contains(*port)) {
             this.ports.insert(port);
             this.number += 1;
@@ -52,6 +54,13 @@ impl EphemeralPorts {
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.ports.contains(port)
+    }
+
+    /// Whether connect(2) gives out a port that a socket in TIME_WAIT has, after a second (`tcp_twsk_unique` in
+    /// net/ipv4/tcp_ipv4.c).
+    #[must_use]
+    pub fn reuses_time_wait(&self, on_loopback: bool) -> bool {
+        self.time_wait_reuse == 1 || (self.time_wait_reuse == 2 && on_loopback)
     }
 
     /// How many there are.
@@ -95,6 +104,14 @@ pub fn reserved(contents: &[u8]) -> Result<PortSet, ParseError> {
     Ok(ports)
 }
 
+/// sys/net/ipv4/tcp_tw_reuse: 0 never, 1 always, 2 on loopback.
+///
+/// # Errors
+/// If it is not one number.
+pub fn time_wait_reuse(contents: &[u8]) -> Result<u64, ParseError> {
+    decimal(contents.trim_ascii_end()).ok_or_else(|| malformed("tcp_tw_reuse", contents))
+}
+
 fn port(digits: &[u8]) -> Option<u16> {
     decimal(digits).and_then(|number| u16::try_from(number).ok())
 }
@@ -131,12 +148,15 @@ mod tests {
     #[test]
     fn reserved_ports_are_no_part_of_the_share() {
         let range = (1000, 1009);
-        let ports = EphemeralPorts::new(range, &reserved(b"999-1001,1009-2000\n").unwrap());
+        let ports = EphemeralPorts::new(range, &reserved(b"999-1001,1009-2000\n").unwrap(), 0);
         let within: Vec<u16> = (0..=u16::MAX).filter(|port| ports.contains(*port)).collect();
         assert_eq!(within, [1002, 1003, 1004, 1005, 1006, 1007, 1008]);
         assert_eq!(ports.number(), 7);
-        let whole = EphemeralPorts::new((0, u16::MAX), &PortSet::default());
+        let whole = EphemeralPorts::new((0, u16::MAX), &PortSet::default(), 2);
         assert_eq!(whole.number(), 65_536);
-        assert_eq!(EphemeralPorts::new(range, &reserved(b"0-65535\n").unwrap()).number(), 0);
+        assert!(whole.reuses_time_wait(true) && !whole.reuses_time_wait(false));
+        assert_eq!(time_wait_reuse(b"2\n"), Ok(2));
+        assert!(time_wait_reuse(b"\n").is_err() && time_wait_reuse(b"-1\n").is_err());
+        assert_eq!(EphemeralPorts::new(range, &reserved(b"0-65535\n").unwrap(), 0).number(), 0);
     }
 }

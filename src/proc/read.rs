@@ -24,8 +24,8 @@ const LONGEST_ROW: usize = 256;
 /// The largest file read whole. The counters of a recent kernel take about 6 KiB.
 const LARGEST_WHOLE: usize = 4 << 20;
 
-/// Room for a file of `sys`; the longest is a list of ports, of which the kernel takes a page at a time.
-const LARGEST_SYSCTL: usize = 16 << 10;
+/// Room for a file of `sys` with a few numbers.
+const LARGEST_SYSCTL: usize = 4 << 10;
 
 /// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +179,21 @@ pub fn sysctl<T>(
     buffer: &mut Vec<u8>,
     parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
 ) -> Result<T, ReadError> {
-    buffer.resize(LARGEST_SYSCTL, 0);
+    sysctl_of(LARGEST_SYSCTL, path, buffer, parse)
+}
+
+/// The same for a file that may have so many octets.
+///
+/// # Errors
+/// As [`whole`], and if the parser fails.
+pub fn sysctl_of<T>(
+    longest: usize,
+    path: &Path,
+    buffer: &mut Vec<u8>,
+    parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+) -> Result<T, ReadError> {
+    buffer.clear();
+    buffer.resize(longest, 0);
     let read = open(path)?.read(buffer).map_err(|cause| io(path, cause))?;
     buffer.truncate(read);
     is_whole(path, buffer)?;

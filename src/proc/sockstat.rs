@@ -3,7 +3,7 @@
 
 use super::error::{Excerpt, Fault, ParseError};
 use super::figure::{Figure as Number, Width};
-use super::per_cpu::{self, Columns};
+use super::per_cpu;
 use super::words;
 
 /// One figure of net/sockstat: its section, its key, its value.
@@ -94,26 +94,22 @@ pub fn numbers_of(count: usize, contents: &[u8]) -> Result<Vec<Number>, ParseErr
     }
 }
 
-/// The size of a neighbour table, which net/stat/arp_cache and net/stat/ndisc_cache repeat for each CPU
-/// (`neigh_stat_seq_show` in net/core/neighbour.c): the first row's, since the table changes while they are printed.
+/// The size of a neighbour table, in net/stat/arp_cache and net/stat/ndisc_cache.
 ///
 /// # Errors
-/// As [`per_cpu::table`], and if there is no such column or its figure is none of 32 bits.
+/// As [`per_cpu::neighbours`], and if there is no such figure or it is none of 32 bits.
 pub fn neighbors(contents: &[u8]) -> Result<Number, ParseError> {
-    // Its neighbours in the row are an unsigned long.
-    let table = per_cpu::table(contents, Columns::Header, Width::Long)?;
-    let column = table.names.iter().position(|name| name == ENTRIES);
-    let column = column.ok_or_else(|| ParseError::new(1, Fault::NoColumn(ENTRIES)))?;
-    let entries = table.rows.first().and_then(|row| row.figures.get(column));
-    let entries = *entries.ok_or_else(|| ParseError::new(0, Fault::NoRow))?;
+    let table = per_cpu::neighbours(contents)?;
+    let (name, entries) = table.whole.ok_or_else(|| ParseError::new(1, Fault::NoColumn("entries")))?;
     if u32::try_from(entries).is_err() {
         let found = Excerpt::of(format!("{entries:x}").as_bytes());
-        return Err(ParseError::new(2, Fault::NoHexadecimal { column: ENTRIES.into(), found, bits: 32 }));
+        return Err(ParseError::new(
+            table.rows.len() + 1,
+            Fault::NoHexadecimal { column: name.into(), found, bits: 32 },
+        ));
     }
     Ok(Number::Count(entries).as_level(Width::Int))
 }
-
-const ENTRIES: &str = "entries";
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +177,7 @@ mod tests {
         let new = "entries  allocs   destroys hash_grows lookups  hits     res_failed\n\
                    00000012 000000b8 000000b3 00000000   00000174 00000011 00000000  \n\
                    00000013 1000000bf 000000c2 00000000   000002af 000000dc 00000000  \n";
-        assert_eq!(neighbors(new.as_bytes()), Ok(Number::Count(18)));
+        assert_eq!(neighbors(new.as_bytes()), Ok(Number::Count(19)), "the last row is the latest");
         assert_eq!(neighbors(b"allocs entries\n7 1f\n"), Ok(Number::Count(31)));
         // An atomic_t that is below zero for a moment.
         assert_eq!(neighbors(b"entries allocs\nfffffffe 1\n"), Ok(Number::Negative(-2)));

@@ -9,7 +9,8 @@ use super::words;
 pub enum Timer {
     /// 1: something was sent and is not acknowledged; how often it was sent again so far.
     Retransmit(u32),
-    /// 4: the peer has no room for what waits to be sent, and is asked whether it has some now.
+    /// 4: something waits to be sent, and nothing to be acknowledged: the peer has no room and is asked whether it has some
+    /// now, or the program holds back what is too little (TCP_CORK), for 0.2 s.
     ZeroWindow,
     /// None, keepalive, TIME_WAIT.
     Other,

@@ -2,13 +2,12 @@
 
 use super::counts::StateCounts;
 use super::sockets::plus;
-use crate::proc::error::{Fault, NoMemory};
+use crate::proc::error::Fault;
 use crate::proc::sockets::{Head, TcpState};
 use crate::proc::timer::Timer;
-use std::collections::HashMap;
 
 /// As often as this, what a connection sent was sent again in vain before it counts as stalled: with the kernel's
-/// shortest timeout of 0.2 s, doubled each time, that takes more than six seconds.
+/// defaults, a shortest timeout of 0.2 s that is doubled each time, that takes more than six seconds.
 const STALLED: u32 = 5;
 
 /// The sockets of a local port that has a listener.
@@ -63,13 +62,15 @@ pub(super) struct Ports {
     positions: Vec<u32>,
     /// In 32 bits, since every possible port may occur: no memory holds 4 billion sockets of one port.
     counts: Vec<[u32; TcpState::ALL.len()]>,
+    /// For each of `counts`, 1 + the position in `loads`, or 0.
+    loaded: Vec<u32>,
     /// Of ports with connections that are not idle.
-    loads: HashMap<u16, Load>,
+    loads: Vec<Load>,
 }
 
 impl Default for Ports {
     fn default() -> Self {
-        Self { positions: vec![0; 1 << 16], counts: Vec::new(), loads: HashMap::new() }
+        Self { positions: vec![0; 1 << 16], counts: Vec::new(), loaded: Vec::new(), loads: Vec::new() }
     }
 }
 
@@ -91,6 +92,7 @@ impl Ports {
         };
         if *position == 0 {
             self.counts.push(Default::default());
+            self.loaded.push(0);
             *position = u32::try_from(self.counts.len()).unwrap_or(0);
         }
         let counts = self.counts.get_mut(*position as usize - 1);
@@ -101,8 +103,7 @@ impl Ports {
 
     fn load(&mut self, head: &Head<'_>) -> Result<(), Fault> {
         let ((unsent, unread), timer) = (head.queues()?, head.timer()?);
-        self.loads.try_reserve(1).map_err(|_| NoMemory)?;
-        let load = self.loads.entry(head.local_port).or_insert(Load::NONE);
+        let Some(load) = self.load_of(head.local_port) else { return Ok(()) };
         load.unread = plus(load.unread, unread);
         load.unsent = plus(load.unsent, unsent);
         match timer {
@@ -116,17 +117,34 @@ impl Ports {
         Ok(())
     }
 
+    /// The load of a port that was counted.
+    fn load_of(&mut self, port: u16) -> Option<&mut Load> {
+        let position = self.positions.get(usize::from(port))?.checked_sub(1)?;
+        let loaded = self.loaded.get_mut(position as usize)?;
+        if *loaded == 0 {
+            self.loads.push(Load::NONE);
+            *loaded = u32::try_from(self.loads.len()).ok()?;
+        }
+        self.loads.get_mut(*loaded as usize - 1)
+    }
+
     /// The services of given ports, by port.
     #[must_use]
     pub fn of(&self, mut listening: Vec<u16>) -> Vec<Service> {
         listening.sort_unstable();
         listening.dedup();
-        let counts = |port: u16| {
-            let position = self.positions.get(usize::from(port))?.checked_sub(1)?;
-            self.counts.get(position as usize).map(|counts| StateCounts::from(*counts))
+        let position = |port: u16| self.positions.get(usize::from(port))?.checked_sub(1);
+        let counts =
+            |port: u16| self.counts.get(position(port)? as usize).map(|counts| StateCounts::from(*counts));
+        let load = |port: u16| {
+            let loaded = self.loaded.get(position(port)? as usize)?.checked_sub(1)?;
+            self.loads.get(loaded as usize).copied()
         };
-        let load = |port: u16| self.loads.get(&port).copied().unwrap_or(Load::NONE);
-        let service = |port| Service { port, states: counts(port).unwrap_or_default(), load: load(port) };
+        let service = |port| Service {
+            port,
+            states: counts(port).unwrap_or_default(),
+            load: load(port).unwrap_or(Load::NONE),
+        };
         listening.into_iter().map(service).collect()
     }
 }

@@ -26,6 +26,9 @@ use std::time::Duration;
 /// host under deliberate attack reaches it.
 const BUDGET: Duration = Duration::from_secs(10);
 
+/// Room for a list of all ports that have none of their neighbours beside them.
+const LONGEST_LIST: usize = 256 << 10;
+
 /// The cost is checked after this many lines, some forty reads.
 const LINES: usize = 1024;
 
@@ -132,19 +135,21 @@ impl Tcp {
 
     /// The ports that connect(2) chooses from; `None` where the kernel does not say.
     fn ephemeral_ports(&mut self, root: &ProcRoot) -> Option<EphemeralPorts> {
-        let (range, reserved) =
-            (root.sysctl("net/ipv4/ip_local_port_range")?, root.sysctl("net/ipv4/ip_local_reserved_ports")?);
+        let paths = ["ip_local_port_range", "ip_local_reserved_ports", "tcp_tw_reuse"]
+            .map(|file| root.sysctl(&format!("net/ipv4/{file}")));
+        let [Some(range), Some(reserved), Some(reuse)] = paths else { return None };
         let mut buffer = Vec::new();
         let range = read::sysctl(&range, &mut buffer, port_set::range);
         // Linux 2.6.35 is the first that has reserved ports.
-        let reserved = match read::sysctl(&reserved, &mut buffer, port_set::reserved) {
+        let reserved = match read::sysctl_of(LONGEST_LIST, &reserved, &mut buffer, port_set::reserved) {
             Err(error) if error.is_absent() => Ok(PortSet::default()),
             reserved => reserved,
         };
-        match (range, reserved) {
-            (Ok(range), Ok(reserved)) => Some(EphemeralPorts::new(range, &reserved)),
-            (range, reserved) => {
-                let errors = range.err().into_iter().chain(reserved.err());
+        let reuse = read::sysctl(&reuse, &mut buffer, port_set::time_wait_reuse);
+        match (range, reserved, reuse) {
+            (Ok(range), Ok(reserved), Ok(reuse)) => Some(EphemeralPorts::new(range, &reserved, reuse)),
+            (range, reserved, reuse) => {
+                let errors = [range.err(), reserved.err(), reuse.err()].into_iter().flatten();
                 self.problems.extend(errors.filter(|error| !error.is_absent()).map(Problem::from));
                 None
             }

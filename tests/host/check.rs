@@ -315,7 +315,7 @@ fn a_limit_that_the_host_does_not_have_is_missed_only_by_its_name() {
     let (text, status) = limits_on(&folder, "");
     assert!(text.starts_with("10 limits within") && !text.contains("conntrack") && status == 0, "{text}");
     let (text, status) = limits_on(&folder, "--limit conntrack --limit ipv6_neighbors");
-    let missing = "tracked connections: this host has no net.netfilter.nf_conntrack_max [UNKNOWN]";
+    let missing = "tracked connections: no net.netfilter.nf_conntrack_max can be read here [UNKNOWN]";
     let rest = "IPv6 neighbours: 0.4 % (5 of 1024 entries)";
     assert!(text.starts_with(&format!("{missing}, {rest} | 'ipv6_")) && status == 3, "{text}");
     // A critical one is worse than one that is unknown.

@@ -146,7 +146,7 @@ fn lacking(limit: &Limit, usage: Usage) -> String {
     match usage.limit {
         Some(0) => format!("{label}: {from} is 0, of which there is no percentage"),
         Some(_) => format!("{label}: this host does not say how many are in use"),
-        None => format!("{label}: this host has no {from}"),
+        None => format!("{label}: no {from} can be read here"),
     }
 }
 

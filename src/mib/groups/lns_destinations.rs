@@ -16,9 +16,9 @@ pub const TABLE: Object = Object::Table(Table {
     entry: "lnsDestinationEntry",
     description: "Where this host connects to: the 256 destinations with the most sockets. A connection counts as outgoing if \
         no socket of its address family listens on its local port, so those of a listener that has been closed since are \
-        among them. All figures are exact while there are no more than 28,672 pairs of a local address and a destination; \
-        with more, figures may lack one in a hundred sockets, and destinations of which more may be missing have no row. \
-        Empty unless both net/tcp and net/tcp6 were read.",
+        among them, and the clients of a transparent proxy, which listens on another port. All figures are exact while \
+        there are no more than 28,672 destinations; with more, figures may lack one in a hundred sockets, and destinations \
+        of which more may be missing have no row. Empty unless both net/tcp and net/tcp6 were read.",
     entry_description: "The outgoing connections to one remote address and port, in whatever state. Those of an IPv6 socket to \
         an IPv4 address are among those of that IPv4 address, since they use the same ports.",
     index: &[
@@ -73,8 +73,9 @@ pub const TABLE: Object = Object::Table(Table {
             "percent",
             "How much of the ephemeral ports, net.ipv4.ip_local_port_range without net.ipv4.ip_local_reserved_ports, is in \
              use towards this destination, in whole percent, rounded down: by the local address that uses most of them, \
-             since each local address has all of them for each destination. At 100 further connections fail with \
-             EADDRNOTAVAIL.",
+             since a range is used up for each local address and destination. Ports in timeWait that net.ipv4.tcp_tw_reuse \
+             lets connect(2) use again are left out. At 100 further connections fail with EADDRNOTAVAIL; earlier where \
+             programs have chosen ports by bind(2), which are used up for all destinations and cannot be told apart.",
             |row, _| row.ephemeral?.percent().map(Value::gauge32),
         ),
         column(

@@ -273,7 +273,7 @@ pub static GROUP: Group = Group {
             units: "percent",
             description: "The largest lnsDestinationEphemeralPercent: how much of the ephemeral ports is in use towards the \
                 destination where it is most, which lnsDestinationTable names. 0 if there are no outgoing connections.",
-            read: Read::With(|cx| cx.destinations()?.worst()?.1.percent().map(Value::gauge32)),
+            read: Read::With(|cx| cx.destinations()?.worst?.1.percent().map(Value::gauge32)),
         }),
         in_use(
             37,

@@ -39,7 +39,8 @@ pub const TABLE: Object = Object::Table(Table {
             4,
             "lnsTcpServiceUnsentOctets",
             "octets",
-            "What the program has written and the peers have not acknowledged, sent or not, over all connections.",
+            "What the program has written and the peers have not acknowledged, sent or not, over all connections. A SYN and a \
+             FIN that were not acknowledged count as one octet each.",
             |service, _| service.load.unsent.map(Value::gauge32),
         ),
         gauge(
@@ -56,7 +57,7 @@ pub const TABLE: Object = Object::Table(Table {
             "lnsTcpServiceStalledSockets",
             "connections",
             "Those among lnsTcpServiceRetransmittingSockets that have done so five times or more, which takes six seconds \
-             and more: their peer is gone, or the way to it is.",
+             and more with the kernel's defaults: their peer is gone, or the way to it is.",
             |service, _| Some(Value::gauge32(service.load.stalled)),
         ),
         gauge(
@@ -64,7 +65,8 @@ pub const TABLE: Object = Object::Table(Table {
             "lnsTcpServiceZeroWindowSockets",
             "connections",
             "Connections with something to send whose peer has said that it has no room: a program on the other side that \
-             does not read.",
+             does not read. One whose own program holds back what is too little to send (TCP_CORK) looks the same for a \
+             fifth of a second, so only a figure that stays says something.",
             |service, _| Some(Value::gauge32(service.load.zero_window)),
         ),
     ]),
