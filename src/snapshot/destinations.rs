@@ -1,6 +1,6 @@
 //! Where connections go: outgoing ones by remote address and port, counted as net/tcp and net/tcp6 stream past.
 //!
-//! Memory is bounded whatever peers and programs do. As long as there are no more than [`MOST`] destinations, and as many
+//! Memory is bounded whatever peers and programs do. As long as there are no more than 28,672 destinations, and as many
 //! pairs of a local address and a destination, all is exact. When there are more, the half with the fewest sockets is
 //! forgotten, and the most that any of those may have had stands with each that is found later: so many sockets its
 //! figures may lack (lossy counting, Manku and Motwani 2002). Figures that may lack more than one in a hundred are not

@@ -44,7 +44,7 @@ pub struct Load {
     pub unsent: Option<u64>,
     /// Connections that have sent something again and still wait for its acknowledgement.
     pub retransmitting: u64,
-    /// Those among them that have done so [`STALLED`] times or more.
+    /// Those among them that have done so five times or more.
     pub stalled: u64,
     /// Connections whose peer has no room for what is to be sent.
     pub zero_window: u64,
