@@ -46,14 +46,14 @@ fuzz_target!(|contents: &[u8]| {
         Err(error) => assert!(!error.fault.to_string().is_empty()),
     }
     if let Ok(size) = neighbors(contents) {
-        // The header, and the figure below its word.
+        // The header, and the figure below its word in the last row.
         let text = std::str::from_utf8(contents).unwrap();
         let mut lines = text.split('\n').filter(|line| !line.is_empty());
         let words = |line: &'_ str| {
             line.split([' ', '\t']).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
         };
         let column = words(lines.next().unwrap()).iter().position(|name| name == "entries").unwrap();
-        let entries = u64::from_str_radix(&words(lines.next().unwrap())[column], 16).unwrap();
+        let entries = u64::from_str_radix(&words(lines.last().unwrap())[column], 16).unwrap();
         assert_eq!(size.count(), (entries < 1 << 31).then_some(entries));
     }
 });
