@@ -65,7 +65,7 @@ pub const FIGURES: [Figure; 8] = [
 /// Panels that only Prometheus can draw: title, axis, description, and expressions with their legends.
 pub type Extra = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-pub const SERVICES: [Extra; 9] = [
+pub const SERVICES: [Extra; 11] = [
     (
         "Accept queue of each listener",
         "connections",
@@ -125,6 +125,28 @@ pub const SERVICES: [Extra; 9] = [
         "sockets",
         "Outgoing connections in SYN_SENT. Needs the module linux_netstat_destinations.",
         &[("topk(20, lnsDestinationSynSent{INSTANCE} > 0)", "{{lnsDestinationText}}")],
+    ),
+    (
+        "Tracked connections",
+        "connections",
+        "Connections that the packet filter tracks, and nf_conntrack_max, at which new ones are dropped. No data while \
+            nf_conntrack is not loaded.",
+        &[
+            ("lnsSockstatConntrackEntries{INSTANCE}", "tracked"),
+            ("lnsLimitConntrackEntries{INSTANCE}", "limit"),
+        ],
+    ),
+    (
+        "Neighbour tables",
+        "entries",
+        "Entries of the neighbour tables of all network namespaces, and gc_thresh3, at which nothing can be sent to a new \
+            neighbour. No data in a container.",
+        &[
+            ("lnsSockstatNeighborsIpv4{INSTANCE}", "IPv4"),
+            ("lnsLimitNeighborsIpv4{INSTANCE}", "limit IPv4"),
+            ("lnsSockstatNeighborsIpv6{INSTANCE}", "IPv6"),
+            ("lnsLimitNeighborsIpv6{INSTANCE}", "limit IPv6"),
+        ],
     ),
 ];
 
