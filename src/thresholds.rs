@@ -19,9 +19,9 @@ use scan::Outcome;
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// How many times as long as a look took it rests before the next, and that for each threshold on a column: however many
-/// rows they have, all looks together take a tenth of one CPU at most, as the readings of a source do.
-const RESTS: u32 = 9;
+/// One CPU in so many is what all looks at columns take together at most, however many rows those have: as much as the
+/// readings of a source.
+const SHARE: u32 = 10;
 
 /// One threshold and its status.
 #[derive(Debug)]
@@ -227,7 +227,7 @@ impl Thresholds {
         let watch = self.watches.get_mut(position)?;
         watch.waits = false;
         // From now on, not from when it was due: after a pause there is nothing to catch up with.
-        let rest = scan.spent.saturating_mul((RESTS + 1).saturating_mul(self.columns).saturating_sub(1));
+        let rest = scan.spent.saturating_mul(SHARE.saturating_mul(self.columns).saturating_sub(1));
         watch.due = now + watch.threshold.interval.max(rest);
         if !watch.judge(scan, readable, index) {
             return None;

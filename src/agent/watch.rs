@@ -5,7 +5,7 @@ use super::requests::TURN;
 use super::state::Agent;
 use crate::mib::context::Context;
 use crate::mib::groups::lns_thresholds;
-use crate::mib::view::{Leaf, LeafKind, View};
+use crate::mib::view::View;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
 use crate::thresholds::{Scan, Status, Threshold};
@@ -91,7 +91,7 @@ impl Agent {
             }
         }
         // A cell that is not known is no row that is not there.
-        let is_known = scan.last().is_some() || has_no_rows(&self.view, &cx, &watch.threshold);
+        let is_known = scan.last().is_some() || !self.view.has_rows(&cx, &watch.threshold.oid);
         Looked::AtAll(is_known && snapshot.could_read(touched))
     }
 
@@ -172,29 +172,6 @@ fn next_instance(
         view.get(cx, &of.beside(index)).ok()
     });
     Some((name, value, of))
-}
-
-/// Whether no column of the table has an instance where the one that is watched has none.
-fn has_no_rows(view: &View, cx: &Context<'_>, threshold: &Threshold) -> bool {
-    let watched = threshold.oid.as_slice();
-    let of_table = |leaf: &&Leaf| match leaf.kind {
-        LeafKind::Column(table, _) => watched.starts_with(&leaf.oid).then_some((table, leaf.oid.len())),
-        _ => None,
-    };
-    let found = view.leaves().iter().find_map(|leaf| of_table(&leaf));
-    let Some((table, length)) = found else { return true };
-    let prefix = watched.get(length..).unwrap_or_default();
-    let columns = view
-        .leaves()
-        .iter()
-        .filter(|leaf| matches!(leaf.kind, LeafKind::Column(other, _) if std::ptr::eq(other, table)));
-    let has_instance = |leaf: &Leaf| {
-        let mut start = Oid::from_slice(&leaf.oid)?;
-        start.extend(prefix);
-        let end = start.behind();
-        view.next(cx, &start, false, end.as_ref())
-    };
-    columns.into_iter().all(|leaf| has_instance(leaf).is_none())
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -148,6 +148,21 @@ impl View {
         }
     }
 
+    /// Whether the table of a column has rows, below a part of the index if there is one behind the column: some column has
+    /// an instance there.
+    #[must_use]
+    pub fn has_rows(&self, cx: &Context<'_>, column: &Oid) -> bool {
+        let covering = self.covering(column, self.after(column));
+        let Some((Leaf { kind: LeafKind::Column(table, _), .. }, part)) = covering else { return false };
+        let is_of_table =
+            |leaf: &&Leaf| matches!(leaf.kind, LeafKind::Column(other, _) if std::ptr::eq(other, *table));
+        let has_instance = |leaf: &Leaf| {
+            let start = Oid::from_slice(&[&*leaf.oid, part].concat())?;
+            self.next(cx, &start, false, start.behind().as_ref())
+        };
+        self.leaves.iter().filter(is_of_table).any(|leaf| has_instance(leaf).is_some())
+    }
+
     /// The first instance after `start`, or at it if `include`, and before `end` (RFC 2741 section 7.2.3.2).
     #[must_use]
     pub fn next(

@@ -3,9 +3,8 @@
 
 use super::pace::Pace;
 use super::table::{EPHEMERAL, ResetTable};
-use crate::proc::figure::Figure;
+use crate::proc::port_set;
 use crate::proc::read::{self, ProcRoot};
-use crate::proc::sockstat::numbers;
 use crate::trace::error::TraceError;
 use crate::trace::instance::Instance;
 use crate::trace::mounts::Place;
@@ -80,14 +79,8 @@ impl Counting {
 #[must_use]
 pub fn ephemeral(root: &ProcRoot) -> RangeInclusive<u16> {
     let path = root.sysctl("net/ipv4/ip_local_port_range");
-    let read = path.and_then(|path| read::parsed(&path, &mut Vec::new(), numbers).ok());
-    let port = |number: u64| u16::try_from(number).ok();
-    match read.as_deref() {
-        Some(&[Figure::Count(low), Figure::Count(high)]) => {
-            port(low).zip(port(high)).map_or(EPHEMERAL, |(low, high)| low..=high)
-        }
-        _ => EPHEMERAL,
-    }
+    let range = path.and_then(|path| read::sysctl(&path, &mut Vec::new(), port_set::range).ok());
+    range.map_or(EPHEMERAL, |(low, high)| low..=high)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub enum Problem {
     /// A file, or a line of it.
     #[error("{0}")]
     Read(#[from] ReadError),
-    /// Sorting the rows of a table failed.
+    /// What is to be kept of a table does not fit into memory.
     #[error("{path}: {cause}")]
     NoMemory {
         /// The file.
