@@ -34,6 +34,47 @@ pub fn first_sentence(text: &str) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
+/// Octets that somebody chose as text: what does not print, and what is not UTF-8, as `\xNN`.
+#[must_use]
+pub fn printable(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    for chunk in octets.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() {
+                character.to_string().bytes().for_each(|octet| escape(&mut text, octet));
+            } else {
+                text.push(character);
+            }
+        }
+        chunk.invalid().iter().for_each(|octet| escape(&mut text, *octet));
+    }
+    text
+}
+
+fn escape(text: &mut String, octet: u8) {
+    text.push_str(&format!("\\x{octet:02x}"));
+}
+
+/// The text if it has no more octets than this, which must be more than [`MARK`]; otherwise its beginning and a mark
+/// that tells it from others that begin in the same way.
+#[must_use]
+pub fn fitting(text: String, octets: usize) -> String {
+    if text.len() <= octets {
+        return text;
+    }
+    let mut end = octets.saturating_sub(MARK);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    // FNV-1a: the same for the same text at any time, so that names stay.
+    let mark =
+        text.bytes().fold(0x811c_9dc5_u32, |hash, octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193));
+    format!("{}~{mark:08x}", text.get(..end).unwrap_or_default())
+}
+
+/// The octets of the mark of [`fitting`].
+pub const MARK: usize = 9;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +83,22 @@ mod tests {
     fn first_sentences() {
         assert_eq!(first_sentence("One. Two."), "One.");
         assert_eq!(first_sentence("Only one"), "Only one");
+    }
+
+    #[test]
+    fn odd_octets_are_escaped_and_long_texts_stay_apart() {
+        assert_eq!(printable("caf\u{e9} x".as_bytes()), "caf\u{e9} x");
+        assert_eq!(printable(b"a\n\x1b[1m\xff\0"), "a\\x0a\\x1b[1m\\xff\\x00");
+        // A control character of two octets (U+0085), and half a character.
+        assert_eq!(printable(b"\xc2\x85\xc3"), "\\xc2\\x85\\xc3");
+        let text = |end: &str| "\u{e9}".repeat(40) + end;
+        assert_eq!(fitting(text(""), 80), text(""));
+        let (one, other) = (fitting(text("a"), 64), fitting(text("b"), 64));
+        assert_ne!(one, other);
+        for cut in [&one, &other] {
+            assert!(cut.len() <= 64 && cut.starts_with(&"\u{e9}".repeat(27)), "{cut}");
+        }
+        assert_eq!(one, fitting(text("a"), 64));
+        assert_eq!(fitting("abcdefghijk".into(), 10), "a~fa682adb");
     }
 }

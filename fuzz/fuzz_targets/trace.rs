@@ -4,10 +4,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use netstat_agentx::proc::mounts::Mount;
 use netstat_agentx::resets::processes::{Thread, saved};
 use netstat_agentx::resets::table::{LARGEST, ResetTable};
 use netstat_agentx::trace::format::Format;
-use netstat_agentx::trace::mounts::Mount;
 use netstat_agentx::trace::page::{PageLayout, lost};
 use netstat_agentx::trace::reset::Events;
 use std::sync::LazyLock;

@@ -35,13 +35,13 @@ impl Default for Mib {
     }
 }
 
-/// The base of the private module: 2 to 40 sub-identifiers, and not where the standard modules are.
+/// The base of the private module: 2 to 14 sub-identifiers, and not where the standard modules are.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BaseOid(Oid);
 
-/// The longest instance name adds 87 sub-identifiers to the base, and a name has at most 128.
-pub(super) const LONGEST_BASE: usize = 40;
+/// The longest instance name adds 114 sub-identifiers to the base, and a name has at most 128.
+pub(super) const LONGEST_BASE: usize = 14;
 
 impl TryFrom<String> for BaseOid {
     type Error = ValueError;

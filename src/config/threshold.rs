@@ -40,7 +40,8 @@ fn interval() -> Interval {
 
 /// Gauges that may be watched per second all the same: sums over open sockets, which grow while these are open and fall
 /// when one closes.
-const GROW_WHILE_OPEN: [&str; 2] = ["lnsUdpDropsOfOpenSockets", "lnsUdpEndpointDropsOfOpenSockets"];
+const GROW_WHILE_OPEN: [&str; 3] =
+    ["lnsUdpDropsOfOpenSockets", "lnsListenerDropsOfOpenSockets", "lnsUdpEndpointDropsOfOpenSockets"];
 
 /// The longest name, in octets.
 const LONGEST_NAME: usize = 32;

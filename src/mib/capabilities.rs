@@ -5,7 +5,7 @@
 //! describe the agent as it runs (RFC 3418), so there is one statement for each set of modules that the configuration
 //! can enable.
 
-use super::groups::lns_sockets::TCP_STATE;
+use super::groups::sockets::TCP_STATE;
 use super::module::clauses::{about, clause};
 use super::module::conformance;
 use super::syntax::Syntax;

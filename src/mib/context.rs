@@ -4,6 +4,9 @@ use crate::proc::counters::Figure;
 use crate::resets::recorder::RecordedResets;
 use crate::snapshot::counters::Counters;
 use crate::snapshot::destinations::Destinations;
+use crate::snapshot::diagnosis::Diagnosis;
+use crate::snapshot::owners::Owner;
+use crate::snapshot::paths::PortPaths;
 use crate::snapshot::sockets::SocketRows;
 use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::Tcp;
@@ -109,6 +112,36 @@ impl<'a> Context<'a> {
     pub fn destinations(&self) -> Option<&'a Destinations> {
         self.touch_more(SourceId::Tcp, Detail::Peers);
         self.snapshot.tcp.data()?.destinations.as_ref()
+    }
+
+    fn diagnosed(&self, detail: Detail) -> Option<&'a Diagnosis> {
+        if !self.snapshot.wants_diagnosis() {
+            return None;
+        }
+        self.touch_more(SourceId::Diagnosis, detail);
+        self.snapshot.diagnosis.data()
+    }
+
+    /// The limits of listeners; `None` where sock_diag shows another network namespace.
+    pub fn diagnosis(&self) -> Option<&'a Diagnosis> {
+        self.diagnosed(Detail::Counts)
+    }
+
+    /// How the connections of services are on their paths.
+    pub fn paths(&self) -> Option<&'a [PortPaths]> {
+        self.diagnosed(Detail::Peers)?.paths.as_deref()
+    }
+
+    /// TCP sockets by unit.
+    pub fn owners_by_unit(&self) -> Option<&'a [Owner]> {
+        self.diagnosed(Detail::Peers)?.units.as_deref()
+    }
+
+    /// TCP sockets by program.
+    pub fn owners_by_program(&self) -> Option<&'a [Owner]> {
+        self.diagnosed(Detail::Rows)?;
+        self.touch(SourceId::Processes);
+        self.snapshot.processes.data()?.programs.as_deref()
     }
 
     /// The number of UDP sockets and what they hold.

@@ -3,7 +3,7 @@
 pub(super) mod clauses;
 pub(super) mod conformance;
 
-use super::groups::{self, lns_sockets};
+use super::groups::{self, lns_sockets, sockets};
 use super::object::{Notification, Object, Scalar};
 use super::syntax::{Labels, Syntax, registered_syntax};
 use super::table::Table;
@@ -14,7 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Revisions of the module, newest first: date and time in UTC, and what changed.
-const REVISIONS: [(&str, &str); 2] = [
+const REVISIONS: [(&str, &str); 3] = [
+    (
+        "202612010000Z",
+        "Who is behind an alarm, from the kernel's socket diagnosis: lnsListenerQueueLimit to lnsListenerOwner, \
+            lnsTcpServiceRttMedian to lnsTcpServiceRetransmittedPermille, Unix listeners (lnsUnixListenerTable), sockets by \
+            unit and program (lnsOwnerTable).",
+    ),
     (
         "202611300000Z",
         "Who is behind an alarm: UDP sockets by endpoint (lnsUdpEndpointTable), what the connections of each service wait \
@@ -28,7 +34,7 @@ const REVISIONS: [(&str, &str); 2] = [
 ];
 
 const DESCRIPTION: &str = "What a Linux host knows of its TCP and UDP sockets, live from /proc: sockets by state, by \
-    listener and by port, memory and limits, and every counter that the kernel names, with what it means. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \
+    listener, by port, by destination and by owner, memory and limits, and every counter that the kernel names, with what it means. Served by netstat-agentx, an AgentX subagent of Net-SNMP's snmpd. \
     The standard objects of IP-MIB, TCP-MIB and UDP-MIB that it serves too are not repeated here. What the running \
     kernel does not have has no instance; nothing is shown as 0 that is not known to be 0.";
 
@@ -60,7 +66,7 @@ fn write_module(out: &mut String, base: &Oid) {
     for (group, number, _) in registry::groups() {
         node(out, &format!("lns{group}Counters"), "lnsCounters", number);
     }
-    for convention in [&lns_sockets::FAMILY, &lns_sockets::TCP_STATE] {
+    for convention in [&lns_sockets::FAMILY, &sockets::TCP_STATE] {
         textual_convention(out, convention);
     }
     subagent(out);

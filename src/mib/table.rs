@@ -49,6 +49,11 @@ pub trait Rows: 'static {
     type Row<'a>;
     /// The number of rows now.
     fn len(cx: &Context<'_>) -> usize;
+    /// How many rows to search for the first behind an index. All of them, unless the later rows have a source of their
+    /// own, which only an index among them shall touch; a row at the number returned may exist.
+    fn len_before(cx: &Context<'_>, _index: &[u32]) -> usize {
+        Self::len(cx)
+    }
     /// The row at a position; every position below [`Self::len`] has one, and none from there on.
     fn row<'a>(cx: &Context<'a>, position: usize) -> Option<Self::Row<'a>>;
     /// Appends the index of a row. Indexes rise from row to row.
@@ -256,7 +261,7 @@ fn follow<R: Rows>(cx: &Context<'_>, index: &[u32], include: bool, cursor: usize
 
 /// The position of the first row whose index is after the given one, or at it if `include`.
 fn seek<R: Rows>(cx: &Context<'_>, index: &[u32], include: bool) -> usize {
-    let (mut low, mut high) = (0, R::len(cx));
+    let (mut low, mut high) = (0, R::len_before(cx, index));
     while low < high {
         let middle = low + (high - low) / 2;
         match is_before_row::<R>(cx, middle, index, include) {

@@ -16,7 +16,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 /// What is served, and where the private module sits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
-    /// Base OID of the private module, at most 40 sub-identifiers.
+    /// Base OID of the private module, at most 14 sub-identifiers.
     pub base: Oid,
     /// Whether the standard groups are served.
     pub mib_2: bool,

@@ -1,41 +1,28 @@
-//! The messages of sock_diag: a request for all sockets of a protocol, and the kernel's answer. Bytes only;
-//! [`super::netlink`] sends and receives them.
+//! The messages of sock_diag: requests, and the kernel's answers. Bytes only; [`super::netlink`] sends and receives
+//! them. What a message says about a socket is in [`inet`] and [`unix`].
 //!
-//! Written by `inet_diag_msg_common_fill` (net/ipv4/inet_diag.c) and `udp_diag_get_info` (net/ipv4/udp_diag.c). All
-//! numbers are in host byte order except ports and addresses, which are in network order. Everything is aligned to four
-//! octets. A newer kernel's structures may be longer: the additions follow the part we know.
+//! All numbers are in host byte order except ports and addresses, which are in network order. Everything is aligned to
+//! four octets. A newer kernel's structures may be longer: the additions follow the part we know.
+
+pub mod inet;
+pub mod unix;
 
 use super::error::NoMemory;
-use super::sockets::{Address, Endpoint};
-use crate::smi::inet::AddressType;
 
-/// The protocol number of UDP.
-pub const UDP: u8 = 17;
-
-// Address families (linux/socket.h).
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-
-// linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
+// linux/netlink.h
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLA_TYPE_MASK: u16 = 0x3fff;
-const INET_DIAG_SKMEMINFO: u16 = 7;
+
+/// linux/sock_diag.h
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
 /// Octets of struct nlmsghdr: length, type, flags, sequence number, port.
 const HEADER: usize = 16;
-/// Octets of struct inet_diag_req_v2.
-const REQUEST: usize = 56;
-/// Octets of struct inet_diag_msg, which attributes follow.
-const SOCKET: usize = 72;
-
-/// Index of the drops in INET_DIAG_SKMEMINFO (SK_MEMINFO_DROPS); older kernels give fewer numbers.
-const DROPS: usize = 8;
 
 /// Which request an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,23 +33,29 @@ pub struct RequestId {
     pub port: u32,
 }
 
-/// One socket of a dump.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DumpedSocket<A> {
-    /// The local endpoint.
-    pub local: Endpoint<A>,
-    /// The remote endpoint; zeros if there is none.
-    pub remote: Endpoint<A>,
-    /// The kernel's number for the state.
-    pub state: u8,
-    /// Octets waiting to be read.
-    pub receive_queue: u32,
-    /// Octets waiting to be sent.
-    pub transmit_queue: u32,
-    /// The inode of the socket.
-    pub inode: u32,
-    /// Datagrams the socket dropped; older kernels do not report them.
-    pub drops: Option<u32>,
+/// What to ask for: a dump of sockets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// The type of the request, and of each message that answers it.
+    pub kind: u16,
+    /// What follows the header.
+    body: Vec<u8>,
+}
+
+impl Query {
+    /// The octets of the request.
+    #[must_use]
+    pub fn octets(&self, asked: RequestId) -> Vec<u8> {
+        let length = HEADER + self.body.len();
+        let mut octets = Vec::with_capacity(length);
+        octets.extend(u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
+        octets.extend(self.kind.to_ne_bytes());
+        octets.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+        octets.extend(asked.sequence.to_ne_bytes());
+        octets.extend(asked.port.to_ne_bytes());
+        octets.extend(&self.body);
+        octets
+    }
 }
 
 /// What is wrong with an answer.
@@ -77,21 +70,13 @@ pub enum DiagError {
     /// There was no room for all of it.
     #[error("the kernel lost a part of the dump")]
     Lost,
-    /// No kernel writes this.
+    /// No kernel writes this, or there is no memory for it.
     #[error("message {message}: {fault}")]
-    Malformed {
+    Message {
         /// Its number in a datagram, from 1.
         message: usize,
         /// What is wrong.
         fault: MessageFault,
-    },
-    /// The caller is out of memory for another socket.
-    #[error("message {message}: {cause}")]
-    NoMemory {
-        /// Its number in a datagram, from 1.
-        message: usize,
-        /// What did not fit into memory.
-        cause: NoMemory,
     },
 }
 
@@ -104,53 +89,33 @@ pub enum MessageFault {
     /// An end or an error without a code.
     #[error("it has no code")]
     NoCode,
-    /// struct inet_diag_msg is missing or of another family.
+    /// The structure of a socket is missing or of another family.
     #[error("it is no socket of this family")]
     NoSocket,
     /// An attribute is incomplete.
     #[error("the length of an attribute is none")]
     AttributeLength,
+    /// The caller is out of memory for another socket.
+    #[error("{0}")]
+    NoMemory(#[from] NoMemory),
 }
 
-/// The request for all sockets of a protocol and family, with their memory figures.
-#[must_use]
-pub fn request<A: Address>(protocol: u8, asked: RequestId) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(HEADER + REQUEST);
-    octets.extend(u32::try_from(HEADER + REQUEST).unwrap_or(u32::MAX).to_ne_bytes());
-    octets.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    octets.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-    octets.extend(asked.sequence.to_ne_bytes());
-    octets.extend(asked.port.to_ne_bytes());
-    // The bit before its number requests an attribute.
-    octets.extend([family::<A>(), protocol, 1 << (INET_DIAG_SKMEMINFO - 1), 0]);
-    // Every state, and a struct inet_diag_sockid of zeros, which matches any endpoints.
-    octets.extend(u32::MAX.to_ne_bytes());
-    octets.resize(HEADER + REQUEST, 0);
-    octets
-}
-
-fn family<A: Address>() -> u8 {
-    match A::TYPE {
-        AddressType::Ipv4 => AF_INET,
-        AddressType::Ipv6 => AF_INET6,
-    }
-}
-
-/// Passes each socket of a datagram to `each`; returns true if the dump ends with it. Ignores messages with another
-/// sequence number or port: they do not answer our request.
+/// Passes the payload of each message of a datagram that has this type to `each`; returns true if the dump ends with it.
+/// Ignores messages with another sequence number or port: they do not answer our request.
 ///
 /// # Errors
 /// If the kernel refuses, a message is incomplete, or `each` fails.
-pub fn sockets<A: Address>(
-    datagram: &[u8],
+pub fn messages<'a>(
+    datagram: &'a [u8],
+    kind: u16,
     asked: RequestId,
-    mut each: impl FnMut(DumpedSocket<A>) -> Result<(), NoMemory>,
+    mut each: impl FnMut(&'a [u8]) -> Result<(), MessageFault>,
 ) -> Result<bool, DiagError> {
     let (mut rest, mut number) = (datagram, 0);
     while !rest.is_empty() {
         number += 1;
-        let malformed = |fault| DiagError::Malformed { message: number, fault };
-        let message = Message::first(rest).ok_or_else(|| malformed(MessageFault::Length))?;
+        let failed = |fault| DiagError::Message { message: number, fault };
+        let message = Message::first(rest).ok_or_else(|| failed(MessageFault::Length))?;
         rest = after(rest, message.length);
         if message.asked != asked {
             continue;
@@ -160,7 +125,7 @@ pub fn sockets<A: Address>(
         }
         let code = || match word(message.payload, 0) {
             Some(code) => Ok(i32::from_ne_bytes(code)),
-            None => Err(malformed(MessageFault::NoCode)),
+            None => Err(failed(MessageFault::NoCode)),
         };
         match message.kind {
             NLMSG_DONE if message.payload.is_empty() => return Ok(true),
@@ -168,8 +133,7 @@ pub fn sockets<A: Address>(
             // An error of 0 is an acknowledgement, which we do not request.
             NLMSG_ERROR => refused(code()?).map_or(Ok(()), Err)?,
             NLMSG_OVERRUN => return Err(DiagError::Lost),
-            SOCK_DIAG_BY_FAMILY => each(socket(message.payload).map_err(malformed)?)
-                .map_err(|cause| DiagError::NoMemory { message: number, cause })?,
+            of_socket if of_socket == kind => each(message.payload).map_err(failed)?,
             _ => {}
         }
     }
@@ -205,44 +169,24 @@ impl<'a> Message<'a> {
     }
 }
 
-fn socket<A: Address>(payload: &[u8]) -> Result<DumpedSocket<A>, MessageFault> {
-    let mut socket = header(payload).ok_or(MessageFault::NoSocket)?;
-    let mut rest = payload.get(SOCKET..).unwrap_or_default();
+/// Passes each attribute, its type and its value, to `each`.
+fn attributes<'a>(octets: &'a [u8], mut each: impl FnMut(u16, &'a [u8])) -> Result<(), MessageFault> {
+    let mut rest = octets;
     while !rest.is_empty() {
         let attribute = half(rest, 0).zip(half(rest, 2)).and_then(|(length, kind)| {
             let length = usize::from(u16::from_ne_bytes(length));
             Some((length, u16::from_ne_bytes(kind) & NLA_TYPE_MASK, rest.get(4..length)?))
         });
         let (length, kind, value) = attribute.ok_or(MessageFault::AttributeLength)?;
-        if kind == INET_DIAG_SKMEMINFO {
-            socket.drops = word(value, DROPS * size_of::<u32>()).map(u32::from_ne_bytes);
-        }
+        each(kind, value);
         rest = after(rest, length);
     }
-    Ok(socket)
+    Ok(())
 }
 
-/// struct inet_diag_msg; `None` if it is incomplete or of another family.
-fn header<A: Address>(octets: &[u8]) -> Option<DumpedSocket<A>> {
-    if *octets.first()? != family::<A>() {
-        return None;
-    }
-    let number = |at| word(octets, at).map(u32::from_ne_bytes);
-    // Both ports come before both addresses; each address has room for IPv6.
-    let endpoint = |port: usize, address: usize| {
-        let port = u16::from_be_bytes(half(octets, port)?);
-        Some(Endpoint { address: A::from_octets(octets.get(address..)?)?, port })
-    };
-    Some(DumpedSocket {
-        local: endpoint(4, 8)?,
-        remote: endpoint(6, 24)?,
-        state: *octets.get(1)?,
-        receive_queue: number(56)?,
-        transmit_queue: number(60)?,
-        // The last field: whatever is shorter has no such number.
-        inode: number(68)?,
-        drops: None,
-    })
+/// What follows a structure.
+fn after_structure(payload: &[u8], octets: usize) -> &[u8] {
+    payload.get(octets..).unwrap_or_default()
 }
 
 /// The rest after `length` octets and their padding; the last item may lack the padding.
@@ -250,18 +194,33 @@ fn after(octets: &[u8], length: usize) -> &[u8] {
     octets.get(length.next_multiple_of(4)..).unwrap_or_default()
 }
 
+fn half(octets: &[u8], at: usize) -> Option<[u8; 2]> {
+    octets.get(at..)?.first_chunk().copied()
+}
+
 fn word(octets: &[u8], at: usize) -> Option<[u8; 4]> {
     octets.get(at..)?.first_chunk().copied()
 }
 
-fn half(octets: &[u8], at: usize) -> Option<[u8; 2]> {
-    octets.get(at..)?.first_chunk().copied()
+/// A 64-bit number; the kernel aligns none of them for us.
+fn long(octets: &[u8], at: usize) -> Option<u64> {
+    octets.get(at..)?.first_chunk().copied().map(u64::from_ne_bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proc::sockets::{V4, V6};
+    use crate::proc::sockets::{Endpoint, V4};
+    use inet::DumpedSocket;
+
+    // linux/socket.h, linux/inet_diag.h
+    const AF_INET: u8 = 2;
+    const AF_INET6: u8 = 10;
+    const INET_DIAG_SKMEMINFO: u16 = 7;
+    /// The ninth memory figure.
+    const DROPS: usize = 8;
+    /// Octets of struct inet_diag_msg.
+    const SOCKET: usize = 72;
 
     const ASKED: RequestId = RequestId { sequence: 7, port: 1234 };
 
@@ -295,10 +254,12 @@ mod tests {
         payload
     }
 
-    fn read(datagram: &[u8]) -> Result<(Vec<DumpedSocket<V4>>, bool), DiagError> {
+    type Socket = DumpedSocket<Endpoint<V4>>;
+
+    fn read(datagram: &[u8]) -> Result<(Vec<Socket>, bool), DiagError> {
         let mut seen = Vec::new();
-        let done = sockets(datagram, ASKED, |socket| {
-            seen.push(socket);
+        let done = messages(datagram, SOCK_DIAG_BY_FAMILY, ASKED, |payload| {
+            seen.push(inet::socket(payload)?);
             Ok(())
         })?;
         Ok((seen, done))
@@ -309,19 +270,6 @@ mod tests {
             .iter()
             .flat_map(|one| message(SOCK_DIAG_BY_FAMILY, 2, ASKED, one))
             .collect()
-    }
-
-    #[test]
-    fn a_request_is_what_the_kernel_takes() {
-        let octets = request::<V6>(UDP, ASKED);
-        // struct nlmsghdr and struct inet_diag_req_v2
-        assert_eq!(octets.len(), 16 + 56);
-        assert_eq!(octets[4..8], [20_u16.to_ne_bytes(), 0x301_u16.to_ne_bytes()].concat());
-        assert_eq!(octets[8..16], [7_u32.to_ne_bytes(), 1234_u32.to_ne_bytes()].concat());
-        assert_eq!(octets[..4], 72_u32.to_ne_bytes());
-        assert_eq!((octets[16], octets[17], octets[18]), (AF_INET6, 17, 1 << 6));
-        assert_eq!(octets[20..24], [0xff; 4]);
-        assert_eq!(request::<V4>(UDP, ASKED)[16], AF_INET);
     }
 
     #[test]
@@ -372,22 +320,22 @@ mod tests {
         let one = 16 + of_socket(9).len();
         for end in (1..whole.len()).filter(|end| *end != one) {
             let cut = read(&whole[..end]);
-            assert!(matches!(cut, Err(DiagError::Malformed { .. })), "{end}: {cut:?}");
+            assert!(matches!(cut, Err(DiagError::Message { .. })), "{end}: {cut:?}");
         }
         // A length within the message that leads out of it, and invalid lengths.
         for (at, length) in [(16 + 72 + 8, 200_u16), (16 + 72 + 8, 3), (0, 8), (0, 0)] {
             let mut bad = whole.clone();
             bad[at..at + 2].copy_from_slice(&length.to_ne_bytes());
-            assert!(matches!(read(&bad), Err(DiagError::Malformed { message: 1, .. })), "{at} {length}");
+            assert!(matches!(read(&bad), Err(DiagError::Message { message: 1, .. })), "{at} {length}");
         }
         let mut other = whole;
         other[16] = AF_INET6;
-        assert!(matches!(read(&other), Err(DiagError::Malformed { .. })), "an address of another family");
+        assert!(matches!(read(&other), Err(DiagError::Message { .. })), "an address of another family");
         // Without an attribute a socket is whole; without its last octet it is none.
         let alone = |length: usize| read(&message(SOCK_DIAG_BY_FAMILY, 2, ASKED, &of_socket(9)[..length]));
         assert_eq!(alone(SOCKET).unwrap().0.len(), 1);
         let fault = MessageFault::NoSocket;
-        assert_eq!(alone(SOCKET - 1), Err(DiagError::Malformed { message: 1, fault }));
+        assert_eq!(alone(SOCKET - 1), Err(DiagError::Message { message: 1, fault }));
     }
 
     #[test]
@@ -402,7 +350,7 @@ mod tests {
         assert_eq!(error(NLMSG_OVERRUN, 2, &[]), DiagError::Lost);
         assert_eq!(error(SOCK_DIAG_BY_FAMILY, 2 | NLM_F_DUMP_INTR, &of_socket(9)), DiagError::Interrupted);
         assert_eq!(error(NLMSG_DONE, 2 | NLM_F_DUMP_INTR, &[0; 4]), DiagError::Interrupted);
-        assert!(matches!(error(NLMSG_ERROR, 0, &[1]), DiagError::Malformed { message: 3, .. }));
+        assert!(matches!(error(NLMSG_ERROR, 0, &[1]), DiagError::Message { message: 3, .. }));
         let message = DiagError::Refused(2).to_string();
         assert_eq!(message, "the kernel refuses: No such file or directory (os error 2)");
     }

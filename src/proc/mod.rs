@@ -1,18 +1,20 @@
 //! From the bytes of `/proc` to typed values.
 //!
 //! The parsers are pure: bytes in, values or an [`error::ParseError`] out, one source file per kind of file. Only
-//! [`read`] opens files of `/proc`, only [`processes`] follows the descriptors of processes, and only [`netlink`] asks
-//! the kernel another way.
+//! [`read`] opens files of `/proc`, only [`processes`] follows the descriptors of processes, only [`cgroups`] looks through
+//! the tree of cgroups, and only [`netlink`] asks the kernel another way.
 //!
 //! They tolerate what kernels change (columns in another order, more or fewer of them, sections that come and go,
 //! socket states without a number in the MIB) and reject what would make a figure wrong (a malformed number, a line cut
 //! short): then the file fails, and only its own instances go.
 
+pub mod cgroups;
 pub mod counters;
 pub mod cpu;
 pub mod diag;
 pub mod error;
 pub mod figure;
+pub mod mounts;
 pub mod netlink;
 pub mod per_cpu;
 pub mod port_set;

@@ -34,8 +34,8 @@ impl Oid {
 
     /// Appends one sub-identifier and returns whether there was room for it.
     ///
-    /// Names that this crate makes always have room: a base OID has at most 40 sub-identifiers and
-    /// the longest object below it, lnsCounterValue, adds 87 (see `mib::view`).
+    /// Names that this crate makes always have room: a base OID has at most 14 sub-identifiers and
+    /// the longest object below it, lnsUnixListenerQueue, adds 114 (see `mib::view`).
     pub fn push(&mut self, subid: u32) -> bool {
         self.0.try_push(subid).is_ok()
     }

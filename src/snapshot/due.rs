@@ -304,7 +304,8 @@ mod tests {
     fn processes_are_read_when_asked_for_and_after_the_sockets() {
         let root = ProcRoot::new("/proc");
         let mut snapshot = Snapshot::new(AGES);
-        let first = [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp];
+        let first =
+            [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp, SourceId::Diagnosis];
         assert_eq!(ids(&snapshot.first()), first);
         for id in [SourceId::Tcp, SourceId::Udp] {
             let touched = Touched::default().with_detail(id, Detail::Rows).with(SourceId::Processes);

@@ -2,6 +2,7 @@
 
 use super::detail::Detail;
 use super::notes::{Notes, joined};
+use super::owners::OwnedSocket;
 use super::problem::Problem;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use super::touched::{SourceId, Touched};
@@ -9,6 +10,7 @@ use crate::proc::cpu::Stopwatch;
 use crate::proc::read::ProcRoot;
 use std::any::Any;
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How many times as long as a reading cost its source rests before the next: in the long run a source takes at most a
@@ -176,6 +178,8 @@ pub trait AnySource {
     fn drop_to(&mut self, detail: Detail);
     /// See [`Source::inodes`].
     fn inodes(&self, into: &mut Vec<u64>);
+    /// See [`Source::owned`].
+    fn owned(&self) -> Option<Arc<[OwnedSocket]>>;
     /// Prepares a reading.
     fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun;
     /// Stores a reading, and returns what is new to report.
@@ -256,6 +260,10 @@ impl<S: Source> AnySource for Latest<S> {
         if let Some(data) = &self.data {
             data.inodes(into);
         }
+    }
+
+    fn owned(&self) -> Option<Arc<[OwnedSocket]>> {
+        self.data.as_ref().and_then(S::owned)
     }
 
     fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun {
@@ -397,7 +405,7 @@ mod tests {
         let mut source = Latest::<Number>::default();
         let now = Instant::now();
         let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
-        let others = Others { detailed: Touched::default(), inodes: &Vec::new };
+        let others = Others { detailed: Touched::default(), inodes: &Vec::new, owned: &|| None };
         let begun = Latest::<super::super::sockstat::Sockstat>::default();
         let done = begun.begin(SourceId::Sockstat, Detail::Counts, &others)(&ProcRoot::new("/nowhere"));
         put(&mut source, timing, Some(1), None, vec![]);

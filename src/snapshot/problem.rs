@@ -50,6 +50,20 @@ pub enum Problem {
         /// Why there is no dump.
         why: NoDump,
     },
+    /// A dump by sock_diag failed.
+    #[error("{what}: {why}")]
+    NoDump {
+        /// The sockets.
+        what: &'static str,
+        /// Why they cannot be dumped.
+        why: NoDump,
+    },
+    /// There are more Unix listeners than rows.
+    #[error("more than {most} addresses of Unix listeners: the others have no row")]
+    ManyUnixListeners {
+        /// How many have one.
+        most: usize,
+    },
     /// A counter appears twice.
     #[error("{}{group} {name} stands twice, the first is taken", within(path.as_deref()))]
     Repeated {
@@ -83,7 +97,7 @@ pub enum Problem {
     BrokenOff,
 }
 
-/// Why there is no dump of the UDP sockets.
+/// Why there is no dump of sockets.
 #[derive(Debug, thiserror::Error)]
 pub enum NoDump {
     /// sock_diag shows the network namespace of this process.

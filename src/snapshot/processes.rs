@@ -1,10 +1,15 @@
-//! The source `processes`: the process of every socket a manager may ask for.
+//! The source `processes`: the process of every socket a manager may ask for, and TCP sockets by program.
 
+use super::counts::StateCounts;
 use super::detail::Detail;
+use super::owners::{self, OwnedSocket, Owner};
 use super::source::{MaxAges, Others, Reading, Source};
 use super::touched::{SourceId, Touched};
+use crate::proc::cgroups::LONGEST;
 use crate::proc::processes::Owners;
-use crate::proc::read::ProcRoot;
+use crate::proc::read::{self, ProcRoot};
+use crate::text::{fitting, printable};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +17,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Processes {
     owners: Arc<Owners>,
+    /// TCP sockets by program, in the order of their index; present when they were to be counted.
+    pub programs: Option<Vec<Owner>>,
 }
 
 impl Processes {
@@ -31,12 +38,50 @@ pub struct Known {
     wanted: Vec<u64>,
     /// Sources whose rows these are.
     rows: Touched,
+    /// The sockets to count by program.
+    owned: Option<Arc<[OwnedSocket]>>,
+}
+
+/// Counts sockets by the name of their process; processes of one name are one program.
+fn programs(root: &ProcRoot, owners: &Owners, sockets: &[OwnedSocket]) -> Vec<Owner> {
+    let mut of_process: HashMap<Option<u32>, StateCounts> = HashMap::new();
+    let (mut nobodys, mut number) = (StateCounts::default(), 0);
+    for socket in sockets {
+        if socket.inode == 0 {
+            nobodys.add(socket.state, 1);
+            number += 1;
+        } else {
+            of_process.entry(owners.of(socket.inode.into())).or_default().add(socket.state, 1);
+        }
+    }
+    let mut names: HashMap<Arc<str>, StateCounts> = HashMap::new();
+    for (process, states) in of_process {
+        let name = process.and_then(|process| program(root, process));
+        let sum = names.entry(name.unwrap_or_else(|| owners::UNKNOWN.into())).or_default();
+        *sum = *sum + states;
+    }
+    if number > 0 {
+        names.insert(owners::NONE.into(), nobodys);
+    }
+    owners::largest(names)
+}
+
+/// The name of a process; `None` if it has ended, or has none.
+fn program(root: &ProcRoot, process: u32) -> Option<Arc<str>> {
+    let mut name = Vec::new();
+    read::whole(&root.path().join(format!("{process}/comm")), &mut name).ok()?;
+    let name = printable(name.strip_suffix(b"\n").unwrap_or(&name));
+    // Processes name themselves, and must not be taken for what is no name.
+    match name.strip_prefix('(') {
+        Some(rest) if owners::is_no_name(&name) => Some(format!("\\x28{rest}").into()),
+        _ => (!name.is_empty()).then(|| fitting(name, LONGEST).into()),
+    }
 }
 
 impl Source for Processes {
     const NAME: &'static str = "processes";
     const READ_FROM: &'static str = "the descriptors of all processes";
-    const AFTER: &'static [SourceId] = &[SourceId::Tcp, SourceId::Udp];
+    const AFTER: &'static [SourceId] = &[SourceId::Tcp, SourceId::Udp, SourceId::Diagnosis];
     // They take seconds if there are very many descriptors, and few managers ask for them.
     const AT_START: bool = false;
     /// The sources whose rows were included in the last search for processes.
@@ -58,13 +103,16 @@ impl Source for Processes {
 
     fn known(latest: Option<&Self>, _: &Touched, others: &Others<'_>) -> Known {
         let owners = latest.map(|latest| Arc::clone(&latest.owners));
-        Known { owners, wanted: (others.inodes)(), rows: others.detailed }
+        Known { owners, wanted: (others.inodes)(), rows: others.detailed, owned: (others.owned)() }
     }
 
     fn read(root: &ProcRoot, _: Detail, known: Known) -> Reading<Self> {
         let owners = known.owners.unwrap_or_default().search(root, &known.wanted);
         let (data, problems) = match owners {
-            Ok(owners) => (Some(Self { owners: Arc::new(owners) }), Vec::new()),
+            Ok(owners) => {
+                let programs = known.owned.map(|sockets| programs(root, &owners, &sockets));
+                (Some(Self { owners: Arc::new(owners), programs }), Vec::new())
+            }
             // A failed listing brings no processes, whatever is asked for.
             Err(error) => (None, vec![error.into()]),
         };
@@ -79,7 +127,7 @@ mod tests {
     #[test]
     fn the_next_reading_builds_on_the_one_before() {
         let others = |inodes: Vec<u64>| {
-            let others = Others { detailed: Touched::default(), inodes: &|| inodes.clone() };
+            let others = Others { detailed: Touched::default(), inodes: &|| inodes.clone(), owned: &|| None };
             Processes::known(None, &Touched::default(), &others)
         };
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -87,7 +135,7 @@ mod tests {
         let reading = Processes::read(&ProcRoot::new("/proc"), Detail::Counts, others(vec![inode]));
         let processes = reading.data.unwrap();
         assert_eq!(processes.of(inode), Some(std::process::id()));
-        let next = Others { detailed: Touched::default(), inodes: &Vec::new };
+        let next = Others { detailed: Touched::default(), inodes: &Vec::new, owned: &|| None };
         let known = Processes::known(Some(&processes), &Touched::default(), &next);
         assert_eq!(known.owners.unwrap().of(inode), Some(std::process::id()));
     }

@@ -2,10 +2,12 @@
 
 use super::detail::Detail;
 use super::notes::Note;
+use super::owners::OwnedSocket;
 use super::problem::Problem;
 use super::touched::{SourceId, Touched};
 use crate::proc::read::ProcRoot;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How old a source may be when it answers, from `[refresh]` of the configuration.
@@ -71,6 +73,8 @@ pub struct Others<'a> {
     pub detailed: Touched,
     /// The inodes of all sources' sockets whose processes may be asked for.
     pub inodes: &'a dyn Fn() -> Vec<u64>,
+    /// The sockets whose programs are to be counted.
+    pub owned: &'a dyn Fn() -> Option<Arc<[OwnedSocket]>>,
 }
 
 /// A source: what is read at once, has one age, and fails by itself. The type is what a reading returns.
@@ -144,6 +148,11 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
 
     /// Appends the inodes of its sockets whose processes may be asked for, 0 for sockets that no process holds.
     fn inodes(&self, _into: &mut Vec<u64>) {}
+
+    /// Its sockets, to be counted by program.
+    fn owned(&self) -> Option<Arc<[OwnedSocket]>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -111,6 +111,12 @@ impl Snapshot {
         self.resets.is_wanted()
     }
 
+    /// Whether sock_diag shows the network namespace that is watched.
+    #[must_use]
+    pub fn wants_diagnosis(&self) -> bool {
+        self.diagnosis.is_wanted()
+    }
+
     /// Drops all data read below a root.
     pub fn forget(&mut self) {
         for &id in SourceId::ALL {
@@ -175,7 +181,8 @@ impl Snapshot {
             }
             inodes
         };
-        tell(&Others { detailed: self.detailed(), inodes: &inodes })
+        let owned = || SourceId::ALL.iter().find_map(|id| self.entry(*id).owned());
+        tell(&Others { detailed: self.detailed(), inodes: &inodes, owned: &owned })
     }
 
     /// Stores a reading and returns what is new to report about it.

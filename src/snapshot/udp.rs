@@ -15,11 +15,12 @@ use super::sockstat::Sockstat;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use super::udp_table::{Counted, Counting, UdpEndpoint};
 use crate::proc::cpu::Stopwatch;
+use crate::proc::diag::inet::{self, DumpedSocket};
 use crate::proc::error::{Fault, NoMemory, ParseError};
+use crate::proc::netlink;
 use crate::proc::read::{self, ProcRoot};
 use crate::proc::seen::Seen;
-use crate::proc::sockets::{Address, Head, V4, V6, head, header, identity};
-use crate::proc::{diag, netlink};
+use crate::proc::sockets::{Address, Endpoint, Head, V4, V6, head, header, identity};
 use std::time::{Duration, Instant, SystemTime};
 
 /// What a reading may cost, in CPU time.
@@ -289,7 +290,8 @@ fn add<A: Address>(head: &Head<'_>, counting: &mut Counting<A>) -> Result<(), Fa
 
 fn dumped<A: Address>(detail: Detail, go_on: impl Fn() -> bool) -> Result<Counted<A>, NoDump> {
     let mut dumped = Dumped { counting: Counting::new(detail), seen: Seen::default() };
-    netlink::dump::<A>(diag::UDP, go_on, |socket| dumped.add(&socket))?;
+    let query = inet::by_family::<A>(inet::UDP);
+    netlink::dump(&query, go_on, |socket| Ok(dumped.add(&inet::socket(socket)?)?))?;
     Ok(dumped.counting.in_order()?)
 }
 
@@ -302,7 +304,7 @@ struct Dumped<A> {
 impl<A: Address> Dumped<A> {
     /// Between two datagrams the kernel keeps its place as a number of sockets (`udp_dump` in net/ipv4/udp_diag.c), so
     /// it repeats as many of the last ones as there are new ones before them.
-    fn add(&mut self, socket: &diag::DumpedSocket<A>) -> Result<(), NoMemory> {
+    fn add(&mut self, socket: &DumpedSocket<Endpoint<A>>) -> Result<(), NoMemory> {
         // A socket keeps its port and inode even if it gets a peer meanwhile. One that no process holds has no inode,
         // and others may look the same.
         let identity = (&socket.local.port.to_ne_bytes()[..], &socket.inode.to_ne_bytes()[..]);
@@ -597,7 +599,7 @@ mod tests {
     #[test]
     fn a_socket_that_a_dump_shows_again_counts_once() {
         let end = |port| Endpoint { address: [127, 0, 0, 1], port };
-        let socket = |port, inode| diag::DumpedSocket {
+        let socket = |port, inode| DumpedSocket {
             local: end(port),
             remote: end(0),
             state: UNCONNECTED,
@@ -605,12 +607,14 @@ mod tests {
             transmit_queue: 0,
             inode,
             drops: Some(1),
+            cgroup: None,
+            path: None,
         };
         let mut dumped = Dumped { counting: Counting::new(Detail::Rows), seen: Seen::default() };
         let page: Vec<_> = (1..=200).map(|inode| socket(53, inode)).collect();
         let new = socket(53, 201);
         // One that got a peer meanwhile, one with the same port, one with the same inode after 2^32 others.
-        let connected = diag::DumpedSocket { remote: end(9), state: CONNECTED, ..page[199] };
+        let connected = DumpedSocket { remote: end(9), state: CONNECTED, ..page[199] };
         for socket in page.iter().chain(&page[100..]).chain([&new, &connected, &socket(54, 1)]) {
             dumped.add(socket).unwrap();
         }

@@ -2,42 +2,8 @@
 
 use super::error::TraceError;
 use super::folder::PREPARED;
-use crate::proc::read;
-use std::path::{Path, PathBuf};
-
-/// A line of mountinfo (proc(5)), as far as we need it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mount<'a> {
-    /// The type of the file system.
-    pub kind: &'a [u8],
-    /// Which of its folders is mounted; `/` for all of it.
-    pub root: &'a [u8],
-    /// Mount point.
-    pub point: PathBuf,
-}
-
-impl<'a> Mount<'a> {
-    /// `None` if it is not a line of mountinfo.
-    #[must_use]
-    pub fn parse(line: &'a [u8]) -> Option<Self> {
-        let mut fields = line.split(|&b| b == b' ');
-        let (root, point) = (fields.nth(3)?, fields.next()?);
-        // Any number of optional fields, ended by a single hyphen.
-        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-        // A blank in a path appears as \040; nobody mounts tracefs at such a path.
-        let point = std::str::from_utf8(point).ok().filter(|point| !point.contains('\\'))?;
-        Some(Self { kind, root, point: point.into() })
-    }
-
-    fn is_whole(&self, kind: &[u8]) -> bool {
-        self.kind == kind && self.root == b"/"
-    }
-
-    fn is_prepared(&self) -> bool {
-        let name = self.root.strip_prefix(b"/instances/");
-        self.kind == b"tracefs" && name == Some(PREPARED.as_bytes())
-    }
-}
+use crate::proc::mounts::{Mount, mountinfo, mounts};
+use std::path::PathBuf;
 
 /// Where to trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +25,7 @@ impl Place {
 
     fn among(mountinfo: &[u8]) -> Option<Self> {
         // It may be mounted over tracefs as a whole, which is listed as well.
-        let prepared = mounts(mountinfo).find(Mount::is_prepared).map(|mount| Self::Prepared(mount.point));
+        let prepared = mounts(mountinfo).find(is_prepared).map(|mount| Self::Prepared(mount.point));
         prepared.or_else(|| whole(mountinfo).map(Self::Tracefs))
     }
 }
@@ -72,15 +38,9 @@ pub fn tracefs() -> Result<PathBuf, TraceError> {
     whole(&mountinfo()?).ok_or(TraceError::NotMounted)
 }
 
-/// Whatever root is configured for /proc: our own mounts determine what we can open.
-fn mountinfo() -> Result<Vec<u8>, TraceError> {
-    let mut mounts = Vec::new();
-    read::whole(Path::new("/proc/self/mountinfo"), &mut mounts)?;
-    Ok(mounts)
-}
-
-fn mounts(mountinfo: &[u8]) -> impl Iterator<Item = Mount<'_>> {
-    mountinfo.split(|&b| b == b'\n').filter_map(Mount::parse)
+fn is_prepared(mount: &Mount<'_>) -> bool {
+    let name = mount.root.strip_prefix(b"/instances/");
+    mount.kind == b"tracefs" && name == Some(PREPARED.as_bytes())
 }
 
 fn whole(mountinfo: &[u8]) -> Option<PathBuf> {
@@ -91,18 +51,6 @@ fn whole(mountinfo: &[u8]) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_mountinfo() {
-        let line = "24 23 0:7 /a /sys/kernel/tracing rw,nosuid shared:11 master:2 - tracefs tracefs rw";
-        let mount = Mount { kind: b"tracefs", root: b"/a", point: "/sys/kernel/tracing".into() };
-        assert_eq!(Mount::parse(line.as_bytes()), Some(mount));
-        // An odd path, and text that is not a line of mountinfo.
-        assert_eq!(Mount::parse(b"24 23 0:7 / /a\\040b rw - tracefs tracefs rw"), None);
-        for broken in ["", "24 23 0:7 /", "24 23 0:7 / /mnt rw", "24 23 0:7 / /mnt rw -"] {
-            assert_eq!(Mount::parse(broken.as_bytes()), None, "{broken}");
-        }
-    }
 
     #[test]
     fn places_to_trace_at() {

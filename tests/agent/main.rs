@@ -9,6 +9,7 @@ mod model;
 mod address;
 mod capabilities;
 mod culprits;
+mod diagnosis;
 mod fake_master;
 mod flood;
 mod limits;

@@ -87,6 +87,8 @@ pub static GROUP: Group = Group {
                 "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat, net/softnet_stat, \
                     net/tls_stat, net/stat), sockstat (net/sockstat, the sizes of the neighbour tables, and sysctls), tcp (net/tcp, net/tcp6), udp (net/udp, \
                     net/udp6; where there are so many sockets that these are slow, sock_diag or net/sockstat), \
+                    sock_diag (the kernel's sock_diag, and the cgroup2 file system), which is there only where it would \
+                    show the network namespace that is watched, \
                     processes (the descriptors of all processes), or resets (the kernel's trace events of them), which \
                     is there only where it is configured.",
             )],

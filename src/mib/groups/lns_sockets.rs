@@ -1,7 +1,9 @@
 //! B.1.1: sockets by state, listeners, ports; the tables that name culprits have files of their own.
 
-use super::sockets::{Listeners, states};
-use super::{lns_destinations, lns_tcp_services, lns_udp_endpoints};
+use super::sockets::TCP_STATE;
+use super::{
+    lns_destinations, lns_listeners, lns_owners, lns_tcp_services, lns_udp_endpoints, lns_unix_listeners,
+};
 use crate::mib::context::Context;
 use crate::mib::object::{Group, Object, Place};
 use crate::mib::syntax::{Labels, Syntax};
@@ -18,7 +20,7 @@ use crate::snapshot::udp::Udp as UdpSockets;
 pub static GROUP: Group = Group {
     place: Place::Private(&[1, 1]),
     name: "lnsSockets",
-    description: "Sockets by state, by listener, by port, and by where they go.",
+    description: "Sockets by state, by listener, by port, by where they go, and by whose they are.",
     objects: &[
         Object::Table(Table {
             subid: 1,
@@ -89,62 +91,7 @@ pub static GROUP: Group = Group {
                 ),
             ]),
         }),
-        Object::Table(Table {
-            subid: 3,
-            name: "lnsListenerTable",
-            entry: "lnsListenerEntry",
-            description: "Every TCP endpoint that listens, with the connections that wait for its program to accept them.",
-            entry_description: "One listening endpoint. Several sockets share it where SO_REUSEPORT is used.",
-            index: &[
-                component(
-                    1,
-                    "lnsListenerAddressType",
-                    Syntax::InetAddressType,
-                    "The type of lnsListenerAddress: ipv4(1) or ipv6(2). A link-local address is ipv6(2), not \
-                        ipv6z(4), since net/tcp6 does not tell its zone; sockets on the same link-local address and port \
-                        in several zones share a row.",
-                ),
-                component(
-                    2,
-                    "lnsListenerAddress",
-                    Syntax::InetAddress,
-                    "The address that the sockets listen on; all zeros for any address of the host.",
-                ),
-                component(
-                    3,
-                    "lnsListenerPort",
-                    Syntax::InetPortNumber,
-                    "The port that the sockets listen on.",
-                ),
-            ],
-            columns: &Cells::<Listeners>::of(&[
-                gauge(
-                    4,
-                    "lnsListenerAcceptQueue",
-                    "connections",
-                    "Connections that are established and wait for accept(2), over all sockets of the endpoint. It stands \
-                     near 0 on a healthy host. When it reaches the backlog that the program asked for with listen(2), \
-                     at most net.core.somaxconn, further connections are dropped: see lnsTcpExtListenOverflows.",
-                    |listener, _| listener.accept_queue.map(Value::gauge32),
-                ),
-                gauge(
-                    5,
-                    "lnsListenerSockets",
-                    "sockets",
-                    "How many sockets listen on this endpoint.",
-                    |listener, _| Some(Value::gauge32(listener.sockets)),
-                ),
-                column(
-                    6,
-                    "lnsListenerEndpoint",
-                    Syntax::Text(1, 64),
-                    "",
-                    "The endpoint as text, such as 127.0.0.1:25 or [::1]:443, for people and for the names \
-                        of discovered items.",
-                    |listener, _| Some(Value::text(&listener.endpoint.to_string())),
-                ),
-            ]),
-        }),
+        lns_listeners::TABLE,
         Object::Table(Table {
             subid: 4,
             name: "lnsTcpPortTable",
@@ -167,6 +114,8 @@ pub static GROUP: Group = Group {
         lns_udp_endpoints::TABLE,
         lns_tcp_services::TABLE,
         lns_destinations::TABLE,
+        lns_unix_listeners::TABLE,
+        lns_owners::TABLE,
     ],
 };
 
@@ -196,13 +145,6 @@ pub static FAMILY: Labels = Labels {
     description: "An address family, or all of them. A socket's family is its own: one that listens on an IPv6 address \
         and talks to an IPv4 peer by a mapped address is an IPv6 socket.",
     labels: &Family::LABELS,
-};
-
-/// The states, with the numbers of tcpConnectionState in TCP-MIB.
-pub static TCP_STATE: Labels = Labels {
-    name: "LnsSocketState",
-    description: "The state of a TCP socket, with the numbers of tcpConnectionState in TCP-MIB.",
-    labels: &states::<{ TcpState::ALL.len() }>(),
 };
 
 const fn family(subid: u32, name: &'static str) -> Column {

@@ -5,12 +5,15 @@ mod icmp;
 mod lns_agent;
 pub mod lns_counters;
 mod lns_destinations;
+mod lns_listeners;
+mod lns_owners;
 mod lns_resets;
 pub mod lns_sockets;
 mod lns_sockstat;
 mod lns_tcp_services;
 pub mod lns_thresholds;
 mod lns_udp_endpoints;
+mod lns_unix_listeners;
 pub mod sockets;
 mod tcp;
 mod tcp_tables;
@@ -104,6 +107,13 @@ mod tests {
         })));
         let mut subagent = Subagent::default();
         subagent.thresholds.configure(&config.thresholds, Instant::now());
+        // Only of this process's own namespace, so there must be a Unix listener.
+        let folder = tempfile::tempdir().unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+        let cx = Context::new(&snapshot, Instant::now());
+        let _ = (cx.owners_by_unit(), cx.owners_by_program(), cx.paths());
+        let touched = cx.touched();
+        snapshot.refresh_now(touched, &ProcRoot::new("/proc"));
         let root = ProcRoot::new(format!("{}/tests/proc/6.18", env!("CARGO_MANIFEST_DIR")));
         // The processes are read after the sockets.
         for _ in 0..2 {

@@ -1,7 +1,8 @@
-//! What the socket tables share: IPv4 and IPv6 rows as one type, IPv4 before IPv6, and their processes.
+//! What the socket tables share: IPv4 and IPv6 rows as one type, IPv4 before IPv6, their states and their processes.
 
 use crate::mib::context::Context;
 use crate::mib::index::push_inet;
+use crate::mib::syntax::Labels;
 use crate::mib::table::Rows;
 use crate::proc::sockets::{Address, TcpState};
 use crate::smi::oid::Oid;
@@ -140,6 +141,13 @@ pub fn process(inode: u64, cx: &Context<'_>) -> Option<Value> {
 pub fn with_known_process(cx: &Context<'_>, position: usize) -> Option<usize> {
     cx.process(0).map(|_| position)
 }
+
+/// The states, with the numbers of tcpConnectionState in TCP-MIB.
+pub static TCP_STATE: Labels = Labels {
+    name: "LnsSocketState",
+    description: "The state of a TCP socket, with the numbers of tcpConnectionState in TCP-MIB.",
+    labels: &states::<{ TcpState::ALL.len() }>(),
+};
 
 /// Numbers and labels of the socket states as in TCP-MIB; for a larger `N` also deleteTCB(12), which only managers set.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]

@@ -8,7 +8,7 @@ use super::macros::m_of;
 use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, LISTENER_GRAPH, PORT_GRAPH, filter, prototype};
 use super::{destinations, resets, services, udp_endpoints};
 use crate::consumers::graphs::GRAPHS;
-use netstat_agentx::mib::groups::lns_sockets::TCP_STATE;
+use netstat_agentx::mib::groups::sockets::TCP_STATE;
 
 pub fn rules() -> Vec<Rule> {
     vec![destinations::rule(), listeners(), ports(), resets::rule(), udp_endpoints::rule()]
