@@ -269,7 +269,7 @@ fn log(change: &Change) {
         News::Problem(error) => {
             tracing::warn!(source, %error, "cannot be read; what comes from it has no instances");
         }
-        News::Note(note) => tracing::warn!(source, "{note}"),
+        News::Note(note) => tracing::info!(source, "{note}"),
     }
 }
 

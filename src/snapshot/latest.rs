@@ -80,7 +80,7 @@ pub enum News {
     Problem(String),
     /// All is well again.
     Well,
-    /// It is read another way, and nothing is missing.
+    /// It is read another way, or a host cannot say something, and nothing is wrong.
     Note(String),
 }
 
