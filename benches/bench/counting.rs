@@ -141,7 +141,7 @@ pub fn destinations(table: &mut Table) {
 
 /// The peak memory of a command. A parent that reads it from a zombie child would get 0, so it is sampled while the
 /// child runs.
-fn peak(command: &str) -> u64 {
+pub fn peak(command: &str) -> u64 {
     let script = format!(
         "{} {command} >/dev/null & while :; do r=$(sed -n 's/VmHWM:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$!/status 2>/dev/null); \
          [ -n \"$r\" ] || break; p=$r; done; echo ${{p:-0}}",

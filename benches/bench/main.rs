@@ -5,6 +5,7 @@
 
 mod calls;
 mod counting;
+mod diagnosis;
 mod floor;
 mod late;
 mod measure;
@@ -21,11 +22,13 @@ use std::process::Command;
 
 type Section = (&'static str, fn(&mut Table));
 
-const SECTIONS: [Section; 17] = [
+const SECTIONS: [Section; 19] = [
     ("counters", walking::counter_files),
     ("counter-walks", walking::counter_walks),
     ("counting", counting::counting),
     ("destinations", counting::destinations),
+    ("diagnosis", diagnosis::beside_ss),
+    ("diagnosis-counts", diagnosis::instead_of_files),
     ("growth", peers::growth),
     ("late", late::never_late),
     ("poll", poll::everything),
@@ -50,6 +53,7 @@ fn main() {
         ["hold", pairs, port, destinations] => {
             return counting::hold(pairs.parse().unwrap(), port.parse().unwrap(), destinations == "own");
         }
+        ["listen", first] => return diagnosis::listen(first.parse().unwrap()),
         ["procfs"] => return peers::procfs_count(),
         ["flood", rate, seconds, ports] => {
             return resets::flood(rate.parse().unwrap(), seconds.parse().unwrap(), ports.parse().unwrap());
