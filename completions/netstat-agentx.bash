@@ -52,6 +52,9 @@ _netstat__agentx() {
             netstat__agentx__subcmd__check,limits)
                 cmd="netstat__agentx__subcmd__check__subcmd__limits"
                 ;;
+            netstat__agentx__subcmd__check,listeners)
+                cmd="netstat__agentx__subcmd__check__subcmd__listeners"
+                ;;
             netstat__agentx__subcmd__help,check)
                 cmd="netstat__agentx__subcmd__help__subcmd__check"
                 ;;
@@ -87,6 +90,9 @@ _netstat__agentx() {
                 ;;
             netstat__agentx__subcmd__help__subcmd__check,limits)
                 cmd="netstat__agentx__subcmd__help__subcmd__check__subcmd__limits"
+                ;;
+            netstat__agentx__subcmd__help__subcmd__check,listeners)
+                cmd="netstat__agentx__subcmd__help__subcmd__check__subcmd__listeners"
                 ;;
             netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance,prepare)
                 cmd="netstat__agentx__subcmd__help__subcmd__trace__subcmd__instance__subcmd__prepare"
@@ -133,7 +139,7 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__check)
-            opts="-w -c -h -V --config --conn-type --type --conn-status --state --warning --critical --help --version limits"
+            opts="-w -c -h -V --config --conn-type --type --conn-status --state --warning --critical --help --version limits listeners"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -238,6 +244,56 @@ _netstat__agentx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netstat__subcmd__agentx__subcmd__check__subcmd__listeners)
+            opts="-w -c -h -V --config --listener --warning --critical --drops-warning --drops-critical --seconds --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listener)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warning)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --critical)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drops-warning)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drops-critical)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seconds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netstat__subcmd__agentx__subcmd__explain)
             opts="-h --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -289,7 +345,7 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__help__subcmd__check)
-            opts="limits"
+            opts="limits listeners"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -317,6 +373,20 @@ _netstat__agentx() {
             return 0
             ;;
         netstat__subcmd__agentx__subcmd__help__subcmd__check__subcmd__limits)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netstat__subcmd__agentx__subcmd__help__subcmd__check__subcmd__listeners)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

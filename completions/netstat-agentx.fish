@@ -59,13 +59,13 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -l
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -l json -d 'Print JSON, one document in a line each time'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -l once -d 'Watch for one interval, print once and end'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand resets" -s h -l help -d 'Print help'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -l type -l conn-type -d 'Type of the sockets, more than once if need be [default: all]' -r -f -a "all\t'All of them'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -l type -l conn-type -d 'Type of the sockets, more than once if need be [default: all]' -r -f -a "all\t'All of them'
 tcp\t'TCP over IPv4'
 tcp6\t'TCP over IPv6'
 udp\t'UDP over IPv4'
 udp6\t'UDP over IPv6'"
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -l state -l conn-status -d 'State of the sockets, more than once if need be [default: all]' -r -f -a "all\t'All of them'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -l state -l conn-status -d 'State of the sockets, more than once if need be [default: all]' -r -f -a "all\t'All of them'
 established\t'Open; of UDP, with a peer'
 syn_sent\t'Connecting'
 syn_recv\t'Being connected to'
@@ -78,11 +78,12 @@ last_ack\t'Closed by both, this end\'s FIN not acknowledged yet'
 listen\t'Waiting for connections'
 closing\t'Closed by both at the same time'
 none\t'Every UDP socket'"
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -s w -l warning -d 'Warn if a number of sockets is not in this range' -r
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -s c -l critical -d 'Critical if a number of sockets is not in this range' -r
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -s V -l version -d 'Print version'
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits" -f -a "limits" -d 'Compare what is in use with its limit, in percent: orphans, memory, tracked connections, open files and others'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -s w -l warning -d 'Warn if a number of sockets is not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -s c -l critical -d 'Critical if a number of sockets is not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -s V -l version -d 'Print version'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -f -a "limits" -d 'Compare what is in use with its limit, in percent: orphans, memory, tracked connections, open files and others'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and not __fish_seen_subcommand_from limits listeners" -f -a "listeners" -d 'Compare the queues of sockets that listen with their limits, and tell which of them drop connections'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -l limit -d 'Limit to compare with, more than once if need be [default: all that this host has]' -r -f -a "orphans\t'TCP orphans'
 time_wait\t'TCP time wait'
@@ -99,6 +100,15 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -s c -l critical -d 'Critical if a percentage is not in this range [default: by limit]' -r
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -s V -l version -d 'Print version'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l listener -d 'Listener to check, more than once if need be: a port, an endpoint, the path of a Unix socket, a unit [default: all]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s w -l warning -d 'Warn if the percentage of a queue is not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s c -l critical -d 'Critical if the percentage of a queue is not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l drops-warning -d 'Warn if the connections that a listener drops in a second are not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l drops-critical -d 'Critical if the connections that a listener drops in a second are not in this range' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l seconds -d 'For how long to look at the drops; 0: not at all' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s V -l version -d 'Print version'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l base-oid -d 'Put the module under this OID [default: that of the configuration]' -r
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l capabilities -d 'Print LINUX-NETSTAT-CAPS-MIB instead, which says what is served of which module; it is the same for every OID'
@@ -128,5 +138,6 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and 
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config trace-instance help" -f -a "trace-instance" -d 'Make or remove the trace instance that the systemd unit records resets in; needs root'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and not __fish_seen_subcommand_from run show walk get explain resets check mib check-config trace-instance help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and __fish_seen_subcommand_from check" -f -a "limits" -d 'Compare what is in use with its limit, in percent: orphans, memory, tracked connections, open files and others'
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and __fish_seen_subcommand_from check" -f -a "listeners" -d 'Compare the queues of sockets that listen with their limits, and tell which of them drop connections'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and __fish_seen_subcommand_from trace-instance" -f -a "prepare" -d 'Make it anew, with buffers of the configured size, and nothing recorded yet'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand help; and __fish_seen_subcommand_from trace-instance" -f -a "remove" -d 'Remove it, if it is there'

@@ -5,6 +5,7 @@
 //! possible alarm, this one differs; HELP says where. The rest follows the Monitoring Plugins Development Guidelines.
 
 mod limits;
+mod listeners;
 mod pair;
 mod report;
 
@@ -51,6 +52,9 @@ enum Other {
     /// Compare what is in use with its limit, in percent: orphans, memory, tracked connections, open files and others
     #[command(version)]
     Limits(limits::Arguments),
+    /// Compare the queues of sockets that listen with their limits, and tell which of them drop connections
+    #[command(version)]
+    Listeners(listeners::Arguments),
 }
 
 const HELP: &str = "\
@@ -81,7 +85,8 @@ Examples:
   netstat-agentx check
   netstat-agentx check --type tcp --state established --warning 200
   netstat-agentx check --state close_wait --state time_wait -w 500 -c 2000
-  netstat-agentx check limits";
+  netstat-agentx check limits
+  netstat-agentx check listeners";
 
 const USAGE: &str = "usage: netstat-agentx check [--type TYPE]... [--state STATE]... [--warning RANGE] \
     [--critical RANGE] [--config FILE]; see netstat-agentx check --help";
@@ -187,13 +192,18 @@ pub fn refuse(error: &clap::Error, out: &mut impl Write) -> ExitCode {
     };
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !of_clap(line));
     let problem = lines.map(|line| line.trim_start_matches("error: ")).collect::<Vec<_>>().join("; ");
-    let usage = if argument(2, "limits") { limits::USAGE } else { USAGE };
+    let usage = match () {
+        () if argument(2, "limits") => limits::USAGE,
+        () if argument(2, "listeners") => listeners::USAGE,
+        () => USAGE,
+    };
     finish(Report::unknown(format!("{problem}; {usage}")).print(out))
 }
 
 pub fn run(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
     let report = match &arguments.other {
         Some(Other::Limits(limits)) => limits::report(limits),
+        Some(Other::Listeners(listeners)) => listeners::report(listeners),
         None => arguments.report(),
     };
     finish(report.print(out))

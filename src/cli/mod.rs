@@ -7,6 +7,7 @@ mod config_argument;
 mod explain;
 mod failure;
 mod limits;
+mod listening;
 mod local;
 mod log;
 mod mib;

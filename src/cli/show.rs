@@ -1,6 +1,7 @@
 //! `show`: what the state tables hold right now, for a person or a program.
 
 mod culprits;
+mod owners;
 
 use super::columns::{self, Align, figure};
 use super::config_argument::ConfigArgument;
@@ -12,6 +13,7 @@ use crate::mib::groups::lns_sockets::{Family, tcp_of_family, udp_of_family};
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::{StateCounts, UdpCounts};
 use culprits::Culprits;
+use owners::Owners;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
@@ -47,6 +49,7 @@ struct Report {
     udp: [Option<UdpCounts>; 3],
     in_use: Vec<InUse>,
     culprits: Culprits,
+    owners: Owners,
 }
 
 impl Report {
@@ -57,6 +60,7 @@ impl Report {
             udp: Family::ALL.map(|family| udp_of_family(of_udp?, family)),
             in_use: in_use(cx),
             culprits: Culprits::of(cx),
+            owners: Owners::of(cx),
         }
     }
 
@@ -91,7 +95,8 @@ impl Report {
             ]
         }));
         columns::print(out, &[Align::Left(24), Align::Right(10), Align::Right(10)], &rows)?;
-        self.culprits.print(out)
+        self.culprits.print(out)?;
+        self.owners.print(out)
     }
 
     fn json(&self) -> Value {
@@ -125,7 +130,7 @@ impl Report {
                 (label.replace(' ', "_"), figures)
             })
             .collect();
-        let mut all = json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage});
+        let mut all = json!({"tcp": by_family(&tcp), "udp": by_family(&udp), "usage": usage, "owners": self.owners.json()});
         if let (Some(all), Value::Object(culprits)) = (all.as_object_mut(), self.culprits.json()) {
             all.extend(culprits);
         }

@@ -14,6 +14,7 @@ pub mod cpu;
 pub mod diag;
 pub mod error;
 pub mod figure;
+pub mod holders;
 pub mod mounts;
 pub mod netlink;
 pub mod per_cpu;

@@ -9,9 +9,10 @@
 #![expect(clippy::disallowed_methods, reason = "follows the descriptors of processes below /proc")]
 
 use super::cpu::Stopwatch;
+use super::holders::{Holder, Holders, Known};
 use super::read::{ProcRoot, ReadError};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom, openat, readlinkat_raw, seek};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -53,10 +54,8 @@ struct Budget<'a> {
 /// Processes that end meanwhile or belong to others are skipped: their sockets have no process here.
 #[derive(Debug, Default)]
 pub struct Owners {
-    holders: HashMap<u64, Holder>,
+    holders: Holders,
     processes: BTreeSet<u32>,
-    /// How often a search failed to find a socket.
-    missed: HashMap<u64, u8>,
     /// What is still to be read of the processes that existed when a search for a socket, or a full sweep, began.
     sweep: Option<Sweep>,
     /// What is still to be read of processes started since. They are kept apart from the sweep, which would never end
@@ -65,14 +64,7 @@ pub struct Owners {
     /// When the last full sweep began.
     read_all: Option<Instant>,
     /// The last inode whose holder was checked: the next search starts after it.
-    asked: u64,
-}
-
-/// A descriptor of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Holder {
-    process: u32,
-    descriptor: i32,
+    asked: u32,
 }
 
 /// Processes to be read, over as many searches as it takes.
@@ -103,7 +95,7 @@ impl Owners {
     /// The process that holds the socket with this inode, if found.
     #[must_use]
     pub fn of(&self, inode: u64) -> Option<u32> {
-        self.holders.get(&inode).map(|holder| holder.process)
+        self.holders.of(inode).map(|holder| holder.process)
     }
 
     /// Whether nothing is left to read: then whatever is unknown stays unknown.
@@ -117,24 +109,31 @@ impl Owners {
     ///
     /// # Errors
     /// If the root itself cannot be listed.
-    pub fn search(&self, root: &ProcRoot, wanted: &[u64]) -> Result<Self, ReadError> {
+    pub fn search(&self, root: &ProcRoot, wanted: impl AsRef<[u64]>) -> Result<Self, ReadError> {
         let stopwatch = Stopwatch::start();
         let budget = Budget { spent: &|| stopwatch.spent(), asking: ASKING, all: SEARCH, turn: TURN };
-        self.search_within(&budget, root, wanted)
+        let holders = Holders::of_wanted(wanted.as_ref());
+        // There may be very many.
+        drop(wanted);
+        self.search_within(&budget, root, holders)
     }
 
-    fn search_within(&self, budget: &Budget<'_>, root: &ProcRoot, wanted: &[u64]) -> Result<Self, ReadError> {
+    fn search_within(
+        &self,
+        budget: &Budget<'_>,
+        root: &ProcRoot,
+        holders: Holders,
+    ) -> Result<Self, ReadError> {
         let mut search = Search {
             root: root.path(),
             budget,
-            // An inode of 0 means that no process holds the socket.
-            wanted: wanted.iter().copied().filter(|inode| *inode != 0).collect(),
-            unknown: BTreeSet::new(),
+            unknown: 0,
             links: 0,
             unlooked: 0,
             in_time: true,
             next: Self {
                 processes: list(root.path())?,
+                holders,
                 read_all: self.read_all,
                 asked: self.asked,
                 ..Self::default()
@@ -150,9 +149,8 @@ impl Owners {
 struct Search<'a> {
     root: &'a Path,
     budget: &'a Budget<'a>,
-    wanted: HashSet<u64>,
-    /// The sockets still looked for.
-    unknown: BTreeSet<u64>,
+    /// How many sockets are still looked for: those without a holder that were not missed too often.
+    unknown: usize,
     /// How many links may still be read in this turn.
     links: usize,
     /// How many were read since the last look at the clock, and what it showed.
@@ -170,32 +168,31 @@ impl Search<'_> {
     /// Checks whether the wanted sockets are where they were. Takes those it has no time for to be there still, and
     /// checks them first next time.
     fn ask(&mut self, before: &Owners) {
-        let mut known: Vec<u64> = Vec::new();
-        for inode in &self.wanted {
-            match (before.holders.contains_key(inode), before.missed.get(inode)) {
-                (true, _) => known.push(*inode),
-                (false, Some(&times)) if times >= SEARCHES => {
-                    self.next.missed.insert(*inode, times);
+        self.next.holders.learn(&before.holders);
+        let (begin, end) = (self.next.holders.behind(before.asked), self.next.holders.len());
+        let (mut in_time, mut asked) = (true, 0);
+        for position in (begin..end).chain(0..begin) {
+            let (Some(inode), Some(known)) =
+                (self.next.holders.inode(position), self.next.holders.at(position))
+            else {
+                continue;
+            };
+            let holder = match known {
+                Known::Holder(holder) => holder,
+                Known::Missed(times) => {
+                    self.unknown += usize::from(times < SEARCHES);
+                    continue;
                 }
-                (false, _) => {
-                    self.unknown.insert(*inode);
-                }
-            }
-        }
-        known.sort_unstable();
-        let begin = known.partition_point(|inode| *inode <= before.asked);
-        let mut in_time = true;
-        for (number, inode) in known.iter().skip(begin).chain(known.iter().take(begin)).enumerate() {
-            let Some(&holder) = before.holders.get(inode) else { continue };
-            in_time = in_time && (number % LINKS != 0 || (self.budget.spent)() < self.budget.asking);
+            };
+            in_time = in_time && (asked % LINKS != 0 || (self.budget.spent)() < self.budget.asking);
+            asked += 1;
             if in_time {
-                self.next.asked = *inode;
+                self.next.asked = inode;
             }
             let may_be = !in_time && self.next.processes.contains(&holder.process);
-            if may_be || (in_time && holds(self.root, holder, *inode)) {
-                self.next.holders.insert(*inode, holder);
-            } else {
-                self.unknown.insert(*inode);
+            if !(may_be || (in_time && holds(self.root, holder, inode))) {
+                self.next.holders.set(position, Known::Missed(0));
+                self.unknown += 1;
             }
         }
     }
@@ -210,7 +207,7 @@ impl Search<'_> {
         new.retain(exists);
         // Sockets are most likely where sockets were found before. The last process that shares one wins, so read
         // backwards.
-        let likely_ones: BTreeSet<u32> = before.holders.values().map(|holder| holder.process).collect();
+        let likely_ones: BTreeSet<u32> = before.holders.processes().collect();
         let is_new = |process: &u32| !before.processes.contains(process);
         let others = |next: &Owners| {
             let others = next.processes.iter().rev().filter(|process| !likely_ones.contains(process));
@@ -235,14 +232,14 @@ impl Search<'_> {
         // listing the processes took.
         loop {
             let mut any = self.turn(&mut new, true);
-            if !self.unknown.is_empty() {
+            if self.unknown > 0 {
                 any |= self.turn(&mut likely, false);
                 if likely.is_empty() && !sweep.whole {
                     sweep.left.extend(others(&self.next).into_iter().map(Visit::of));
                     sweep.whole = true;
                 }
             }
-            if sweep.must || !self.unknown.is_empty() {
+            if sweep.must || self.unknown > 0 {
                 any |= self.turn(&mut sweep.left, sweep.must);
             }
             if !any || !self.may_go_on() {
@@ -250,23 +247,30 @@ impl Search<'_> {
             }
         }
         if sweep.whole && sweep.left.is_empty() {
-            for inode in std::mem::take(&mut self.unknown) {
-                let times = before.missed.get(&inode).map_or(1, |times| times.saturating_add(1));
-                self.next.missed.insert(inode, times);
-            }
+            self.miss();
             sweep = Sweep::default();
         }
         // What the search had no time for.
-        if !self.unknown.is_empty() && !sweep.whole {
+        if self.unknown > 0 && !sweep.whole {
             sweep.left.extend(likely.into_iter().chain(others(&self.next).into_iter().map(Visit::of)));
             sweep.whole = true;
         }
         self.next.new = new;
-        let is_over = sweep.left.is_empty() || (self.unknown.is_empty() && !sweep.must);
+        let is_over = sweep.left.is_empty() || (self.unknown == 0 && !sweep.must);
         self.next.sweep = (!is_over).then_some(sweep);
-        for inode in &self.unknown {
-            self.next.missed.extend(before.missed.get(inode).map(|times| (*inode, *times)));
+    }
+
+    /// Notes that the unknown sockets are not to be found.
+    fn miss(&mut self) {
+        for position in 0..self.next.holders.len() {
+            match self.next.holders.at(position) {
+                Some(Known::Missed(times)) if times < SEARCHES => {
+                    self.next.holders.set(position, Known::Missed(times + 1));
+                }
+                _ => {}
+            }
         }
+        self.unknown = 0;
     }
 
     /// Reads processes from the front of the queue for one turn; one not read to its end goes to the back. `must` if
@@ -278,7 +282,7 @@ impl Search<'_> {
             any = true;
             let from = self.read(visit);
             queue.extend(from.map(|from| Visit { from, ..visit }));
-            if !self.goes_on(0) || (!must && self.unknown.is_empty()) {
+            if !self.goes_on(0) || (!must && self.unknown == 0) {
                 break;
             }
         }
@@ -327,15 +331,13 @@ impl Search<'_> {
 
     /// Notes a holder, unless a later process holds the socket too.
     fn hold(&mut self, inode: u64, holder: Holder) {
-        if !self.wanted.contains(&inode) {
-            return;
+        let Some(position) = self.next.holders.position(inode) else { return };
+        match self.next.holders.at(position) {
+            Some(Known::Holder(kept)) if kept.process >= holder.process => return,
+            Some(Known::Missed(times)) if times < SEARCHES => self.unknown = self.unknown.saturating_sub(1),
+            _ => {}
         }
-        self.unknown.remove(&inode);
-        self.next.missed.remove(&inode);
-        let kept = self.next.holders.entry(inode).or_insert(holder);
-        if kept.process < holder.process {
-            *kept = holder;
-        }
+        self.next.holders.set(position, Known::Holder(holder));
     }
 }
 
@@ -352,7 +354,7 @@ fn socket(target: &[u8]) -> Option<u64> {
 }
 
 /// Whether a descriptor still refers to that socket.
-fn holds(root: &Path, holder: Holder, inode: u64) -> bool {
+fn holds(root: &Path, holder: Holder, inode: u32) -> bool {
     let link = root.join(format!("{}/fd/{}", holder.process, holder.descriptor));
     let target = std::fs::read_link(link);
     target.is_ok_and(|target| target.as_os_str() == format!("socket:[{inode}]").as_str())
@@ -365,6 +367,20 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::symlink;
 
+    /// How many sockets have a holder.
+    fn found(owners: &Owners) -> usize {
+        owners.holders.processes().count()
+    }
+
+    /// How often each socket was looked for in vain.
+    fn missed(owners: &Owners) -> Vec<(u32, u8)> {
+        let missed = (0..owners.holders.len()).filter_map(|position| match owners.holders.at(position)? {
+            Known::Missed(times) if times > 0 => Some((owners.holders.inode(position)?, times)),
+            _ => None,
+        });
+        missed.collect()
+    }
+
     #[test]
     fn finds_the_owner_of_a_socket_of_our_own() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -372,17 +388,17 @@ mod tests {
         let inode =
             link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap();
         let root = ProcRoot::new("/proc");
-        let owners = Owners::default().search(&root, &[inode]).unwrap();
-        assert_eq!((owners.of(inode), owners.holders.len()), (Some(std::process::id()), 1));
-        let again = owners.search(&root, &[inode]).unwrap();
+        let owners = Owners::default().search(&root, [inode]).unwrap();
+        assert_eq!((owners.of(inode), found(&owners)), (Some(std::process::id()), 1));
+        let again = owners.search(&root, [inode]).unwrap();
         assert_eq!(again.of(inode), Some(std::process::id()));
         drop(socket);
-        assert_eq!(again.search(&root, &[inode]).unwrap().of(inode), None);
+        assert_eq!(again.search(&root, [inode]).unwrap().of(inode), None);
     }
 
     #[test]
     fn a_root_that_is_not_there_is_an_error() {
-        let nowhere = Owners::default().search(&ProcRoot::new("/nowhere"), &[]);
+        let nowhere = Owners::default().search(&ProcRoot::new("/nowhere"), []);
         assert!(nowhere.unwrap_err().to_string().starts_with("/nowhere: No such file"));
     }
 
@@ -431,7 +447,7 @@ mod tests {
     #[test]
     fn a_search_finds_what_reading_everything_finds() {
         let tree = Tree::new(&[(10, &[(3, 100), (4, 101)]), (20, &[(3, 100)]), (30, &[])]);
-        let owners = Owners::default().search(&tree.root(), &[100, 101, 102]).unwrap();
+        let owners = Owners::default().search(&tree.root(), [100, 101, 102]).unwrap();
         assert_eq!((owners.of(100), owners.of(101), owners.of(102)), (Some(20), Some(10), None));
         // New sockets: in a process that had some, in one that had none, in a new one.
         tree.open(10, 5, 102);
@@ -457,24 +473,24 @@ mod tests {
     #[test]
     fn what_nobody_holds_is_looked_for_twice_only() {
         let tree = Tree::new(&[(10, &[(3, 100)])]);
-        let owners = Owners::default().search(&tree.root(), &[100, 7, 0]).unwrap();
-        assert_eq!(owners.missed, HashMap::from([(7, 1)]));
-        let owners = owners.search(&tree.root(), &[100, 7]).unwrap();
-        let owners = owners.search(&tree.root(), &[100, 7]).unwrap();
-        assert_eq!(owners.missed, HashMap::from([(7, 2)]));
+        let owners = Owners::default().search(&tree.root(), [100, 7, 0]).unwrap();
+        assert_eq!(missed(&owners), [(7, 1)]);
+        let owners = owners.search(&tree.root(), [100, 7]).unwrap();
+        let owners = owners.search(&tree.root(), [100, 7]).unwrap();
+        assert_eq!(missed(&owners), [(7, 2)]);
     }
 
     /// A process hands a socket to one that is not new, and keeps it too.
     #[test]
     fn everything_is_read_again_after_a_while() {
         let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[])]);
-        let mut owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        let mut owners = Owners::default().search(&tree.root(), [100]).unwrap();
         tree.open(20, 3, 100);
-        owners = owners.search(&tree.root(), &[100]).unwrap();
+        owners = owners.search(&tree.root(), [100]).unwrap();
         assert_eq!(owners.of(100), Some(10), "no search notices");
         let long_ago = Instant::now().checked_sub(READ_ALL_AFTER).unwrap();
         owners.read_all = Some(long_ago);
-        owners = owners.search(&tree.root(), &[100]).unwrap();
+        owners = owners.search(&tree.root(), [100]).unwrap();
         assert_eq!(owners.of(100), Some(20));
         assert!(owners.read_all > Some(long_ago), "and not again at once");
     }
@@ -483,19 +499,19 @@ mod tests {
     #[test]
     fn a_process_that_need_not_be_read_is_not() {
         let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[(3, 101)])]);
-        let owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        let owners = Owners::default().search(&tree.root(), [100]).unwrap();
         tree.open(20, 4, 100);
-        assert_eq!(owners.search(&tree.root(), &[100]).unwrap().of(100), Some(10));
+        assert_eq!(owners.search(&tree.root(), [100]).unwrap().of(100), Some(10));
     }
 
     /// Of processes in which sockets were found before, the last is read first.
     #[test]
     fn a_search_ends_with_the_last_socket_that_it_finds() {
         let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[(3, 101)]), (30, &[(3, 102)])]);
-        let owners = Owners::default().search(&tree.root(), &[100, 101, 102]).unwrap();
+        let owners = Owners::default().search(&tree.root(), [100, 101, 102]).unwrap();
         tree.open(30, 4, 7);
         tree.open(20, 4, 100);
-        let owners = owners.search(&tree.root(), &[100, 101, 102, 7]).unwrap();
+        let owners = owners.search(&tree.root(), [100, 101, 102, 7]).unwrap();
         assert_eq!((owners.of(7), owners.of(100)), (Some(30), Some(10)), "20 is not read");
     }
 
@@ -504,7 +520,7 @@ mod tests {
         let tree = Tree::new(&[(10, &[(3, 100)])]);
         std::fs::create_dir(tree.0.path().join("20")).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(tree.fd(20)).status().unwrap().success());
-        let owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        let owners = Owners::default().search(&tree.root(), [100]).unwrap();
         assert_eq!((owners.of(100), owners.is_complete()), (Some(10), true));
     }
 
@@ -521,7 +537,7 @@ mod tests {
             all: Duration::from_millis(looks),
             turn: 64,
         };
-        let next = before.search_within(&budget, &tree.root(), wanted).unwrap();
+        let next = before.search_within(&budget, &tree.root(), Holders::of_wanted(wanted)).unwrap();
         (next, looked.get())
     }
 
@@ -532,7 +548,7 @@ mod tests {
     /// A search whose clock stands at `now`.
     fn search_at(now: Duration, before: &Owners, tree: &Tree, wanted: &[u64]) -> Owners {
         let budget = Budget { spent: &|| now, asking: ASKING, all: SEARCH, turn: TURN };
-        before.search_within(&budget, &tree.root(), wanted).unwrap()
+        before.search_within(&budget, &tree.root(), Holders::of_wanted(wanted)).unwrap()
     }
 
     /// In the middle of a process's turn, too.
@@ -542,17 +558,17 @@ mod tests {
         let tree = Tree::new(&[(10, &sockets[..])]);
         let wanted: Vec<u64> = sockets.iter().map(|(_, inode)| *inode).collect();
         let over = search_at(SEARCH, &Owners::default(), &tree, &wanted);
-        let found = over.holders.len();
-        assert!(!over.is_complete() && (1..=LINKS).contains(&found), "{found}");
+        let held = found(&over);
+        assert!(!over.is_complete() && (1..=LINKS).contains(&held), "{held}");
         let in_time = search_at(SEARCH - Duration::from_nanos(1), &Owners::default(), &tree, &wanted);
-        assert!(in_time.is_complete() && in_time.holders.len() == wanted.len());
+        assert!(in_time.is_complete() && found(&in_time) == wanted.len());
     }
 
     #[test]
     fn no_holder_is_asked_when_the_time_for_it_is_over() {
         let tree = Tree::new(&[(10, &[(3, 100), (4, 101)])]);
-        let owners = Owners::default().search(&tree.root(), &[100, 101]).unwrap();
-        let owners = owners.search(&tree.root(), &[100, 101]).unwrap();
+        let owners = Owners::default().search(&tree.root(), [100, 101]).unwrap();
+        let owners = owners.search(&tree.root(), [100, 101]).unwrap();
         tree.close(10, 3);
         let over = search_at(ASKING, &owners, &tree, &[100, 101]);
         assert_eq!(over.of(100), Some(10), "taken to be there still");
@@ -565,14 +581,14 @@ mod tests {
     #[test]
     fn a_search_that_has_time_goes_to_its_end_and_one_that_has_none_says_so() {
         let tree = Tree::new(&[(10, &[(3, 100)]), (20, &[])]);
-        let owners = Owners::default().search(&tree.root(), &[100]).unwrap();
+        let owners = Owners::default().search(&tree.root(), [100]).unwrap();
         let opened: Vec<(i32, u64)> = many(1_000, 500).iter().map(|(fd, inode)| (fd + 1, *inode)).collect();
         opened.iter().for_each(|(fd, inode)| tree.open(10, *fd, *inode));
         let wanted: Vec<u64> = opened.iter().map(|(_, inode)| *inode).chain([100]).collect();
         let (whole, _) = search(&owners, &tree, &wanted, 1_000);
-        assert!(whole.is_complete() && whole.holders.len() == wanted.len());
+        assert!(whole.is_complete() && found(&whole) == wanted.len());
         let (part, _) = search(&owners, &tree, &wanted, 2);
-        assert!(!part.is_complete() && part.holders.len() < wanted.len());
+        assert!(!part.is_complete() && found(&part) < wanted.len());
     }
 
     /// Otherwise sockets that come faster than they are found would keep it from beginning.
@@ -580,7 +596,7 @@ mod tests {
     fn everything_is_read_again_though_a_search_is_under_way() {
         let sockets = many(1_000, 200);
         let tree = Tree::new(&(10..20).map(|process| (process, &sockets[..])).collect::<Vec<_>>());
-        let owners = Owners::default().search(&tree.root(), &[]).unwrap();
+        let owners = Owners::default().search(&tree.root(), []).unwrap();
         let (mut owners, _) = search(&owners, &tree, &[7], 4);
         assert!(owners.sweep.as_ref().is_some_and(|sweep| !sweep.must), "looks for one that nobody holds");
         let long_ago = Instant::now().checked_sub(READ_ALL_AFTER).unwrap();
@@ -606,16 +622,16 @@ mod tests {
         }
         let mut searches = 1;
         while !owners.is_complete() {
-            let found = owners.holders.len();
+            let before = found(&owners);
             let (next, looked) = search(&owners, &tree, &all, 20);
             owners = next;
-            assert!(looked <= 22 && owners.holders.len() >= found);
+            assert!(looked <= 22 && found(&owners) >= before);
             searches += 1;
-            assert!(searches < 60, "{found} of {}", all.len());
+            assert!(searches < 60, "{before} of {}", all.len());
         }
         assert!(searches > 1);
-        assert_eq!(owners.holders.len(), all.len());
-        assert!(owners.missed.is_empty());
+        assert_eq!(found(&owners), all.len());
+        assert!(missed(&owners).is_empty());
     }
 
     /// As a server with very many connections and children does it.
@@ -643,7 +659,7 @@ mod tests {
         }
         assert_eq!((owners.of(7_000), owners.of(8_000)), (Some(105), None));
         assert!(wanted[..200].iter().all(|inode| owners.of(*inode) == Some(200)));
-        assert_eq!((owners.is_complete(), &owners.missed), (true, &HashMap::from([(8_000, 2)])));
+        assert_eq!((owners.is_complete(), missed(&owners)), (true, vec![(8_000, 2)]));
     }
 
     /// Processes come faster than they can be read, and go again: the older ones are still read to their end.
@@ -653,7 +669,7 @@ mod tests {
         let tree = Tree::new(&(10..60).map(|process| (process, &sockets[..])).collect::<Vec<_>>());
         let long_ago = Instant::now().checked_sub(READ_ALL_AFTER).unwrap();
         let mut owners = Owners::default();
-        let (mut begun, mut missed) = (0, 0);
+        let (mut begun, mut in_vain) = (0, 0);
         for round in 0..60_u32 {
             // Each lives for four searches.
             let name = |round: u32, process: u32| tree.0.path().join((100 * round + process).to_string());
@@ -675,9 +691,11 @@ mod tests {
             assert!(owners.new.len() <= 40);
             begun += usize::from(owners.read_all > Some(long_ago));
             owners.read_all = Some(long_ago);
-            missed = missed.max(owners.missed.get(&2_000_000).copied().unwrap_or(0));
+            let of_nobody =
+                missed(&owners).iter().find(|(inode, _)| *inode == 2_000_000).map_or(0, |(_, times)| *times);
+            in_vain = in_vain.max(of_nobody);
         }
-        assert!(begun > 3 && missed == SEARCHES, "{begun} times everything, {missed} searches in vain");
+        assert!(begun > 3 && in_vain == SEARCHES, "{begun} times everything, {in_vain} searches in vain");
         assert_eq!((owners.of(1_000), owners.of(1_000_000)), (Some(58), Some(59)));
     }
 
@@ -686,7 +704,7 @@ mod tests {
     fn many_small_processes_do_not_wait_for_a_few_large_ones() {
         let tree = Tree::new(&[]);
         (10..210).for_each(|process| tree.open(process, 3, process.into()));
-        let mut owners = Owners::default().search(&tree.root(), &[]).unwrap();
+        let mut owners = Owners::default().search(&tree.root(), []).unwrap();
         let large = many(50_000, 1_000);
         (1000..1010).for_each(|process| large.iter().for_each(|(fd, inode)| tree.open(process, *fd, *inode)));
         tree.open(10, 4, 7);
@@ -710,7 +728,7 @@ mod tests {
         let held: Vec<usize> = (0..8)
             .map(|_| {
                 (owners, _) = search(&owners, &tree, &wanted, 10);
-                owners.holders.len()
+                found(&owners)
             })
             .collect();
         assert!(held[0] > 0 && held.is_sorted_by(|before, after| before >= after), "{held:?}");

@@ -39,7 +39,7 @@ pub struct Diagnosis {
     /// For each local port with a listener and connections, by port; present when asked for.
     pub paths: Option<Vec<PortPaths>>,
     /// All TCP sockets, for the search for their programs; present when asked for.
-    pub sockets: Option<Arc<[OwnedSocket]>>,
+    pub sockets: Option<Arc<Vec<OwnedSocket>>>,
     /// The names of the cgroups above.
     names: Arc<Units>,
     detail: Detail,
@@ -170,7 +170,10 @@ impl Diagnosing {
         let mut all = All { sockets, ..All::default() };
         self.dump("TCP sockets", &inet::tcp(TcpQuery::All), |payload| all.add(payload))?;
         self.this.paths = Some(all.paths.by_port());
-        self.this.sockets = all.sockets.map(Arc::from);
+        self.this.sockets = all.sockets.map(|mut sockets| {
+            sockets.shrink_to_fit();
+            Arc::new(sockets)
+        });
         Some(all.owners)
     }
 
@@ -249,12 +252,13 @@ impl Source for Diagnosis {
     }
 
     fn inodes(&self, into: &mut Vec<u64>) {
-        into.extend(
-            self.sockets.iter().flat_map(|sockets| sockets.iter()).map(|socket| u64::from(socket.inode)),
-        );
+        if let Some(sockets) = &self.sockets {
+            into.reserve_exact(sockets.len());
+            into.extend(sockets.iter().map(|socket| u64::from(socket.inode)));
+        }
     }
 
-    fn owned(&self) -> Option<Arc<[OwnedSocket]>> {
+    fn owned(&self) -> Option<Arc<Vec<OwnedSocket>>> {
         self.sockets.clone()
     }
 }

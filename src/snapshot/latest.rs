@@ -179,7 +179,7 @@ pub trait AnySource {
     /// See [`Source::inodes`].
     fn inodes(&self, into: &mut Vec<u64>);
     /// See [`Source::owned`].
-    fn owned(&self) -> Option<Arc<[OwnedSocket]>>;
+    fn owned(&self) -> Option<Arc<Vec<OwnedSocket>>>;
     /// Prepares a reading.
     fn begin(&self, id: SourceId, detail: Detail, others: &Others<'_>) -> Begun;
     /// Stores a reading, and returns what is new to report.
@@ -262,7 +262,7 @@ impl<S: Source> AnySource for Latest<S> {
         }
     }
 
-    fn owned(&self) -> Option<Arc<[OwnedSocket]>> {
+    fn owned(&self) -> Option<Arc<Vec<OwnedSocket>>> {
         self.data.as_ref().and_then(S::owned)
     }
 

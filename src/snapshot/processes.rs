@@ -39,7 +39,7 @@ pub struct Known {
     /// Sources whose rows these are.
     rows: Touched,
     /// The sockets to count by program.
-    owned: Option<Arc<[OwnedSocket]>>,
+    owned: Option<Arc<Vec<OwnedSocket>>>,
 }
 
 /// Counts sockets by the name of their process; processes of one name are one program.
@@ -107,7 +107,7 @@ impl Source for Processes {
     }
 
     fn read(root: &ProcRoot, _: Detail, known: Known) -> Reading<Self> {
-        let owners = known.owners.unwrap_or_default().search(root, &known.wanted);
+        let owners = known.owners.unwrap_or_default().search(root, known.wanted);
         let (data, problems) = match owners {
             Ok(owners) => {
                 let programs = known.owned.map(|sockets| programs(root, &owners, &sockets));

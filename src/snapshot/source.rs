@@ -74,7 +74,7 @@ pub struct Others<'a> {
     /// The inodes of all sources' sockets whose processes may be asked for.
     pub inodes: &'a dyn Fn() -> Vec<u64>,
     /// The sockets whose programs are to be counted.
-    pub owned: &'a dyn Fn() -> Option<Arc<[OwnedSocket]>>,
+    pub owned: &'a dyn Fn() -> Option<Arc<Vec<OwnedSocket>>>,
 }
 
 /// A source: what is read at once, has one age, and fails by itself. The type is what a reading returns.
@@ -150,7 +150,7 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
     fn inodes(&self, _into: &mut Vec<u64>) {}
 
     /// Its sockets, to be counted by program.
-    fn owned(&self) -> Option<Arc<[OwnedSocket]>> {
+    fn owned(&self) -> Option<Arc<Vec<OwnedSocket>>> {
         None
     }
 }

@@ -92,7 +92,7 @@ pub const TABLE: Object = Object::Table(Table {
                 "percent",
                 "How full the accept queue of the fullest single socket is, in percent of its own limit, rounded down. Of several \
                  sockets that share an endpoint each has its own queue, and one whose program hangs drops connections while the \
-                 others are empty. It is more than 100 when the socket takes no more.",
+                 others are empty. At 100 a single connection more may wait, and those after it are dropped.",
                 |listener, cx| Some(Value::gauge32(limits(cx, listener.endpoint)?.fullest)),
             ),
         ),
