@@ -1,6 +1,8 @@
 //! Prometheus for real: scrapes through snmp_exporter, the rules, an alert that fires. The programs are those that 'make
 //! test-consumers' installs.
 
+mod named;
+
 use crate::common::{
     Agent, Guard, Snmpd, in_namespace, in_namespaces, proc_counters, text_of, this_test, until,
 };
@@ -150,7 +152,8 @@ fn scraped_figures_equal_ss_and_proc() {
     let _exporters = forms.each_ref().map(Form::exporter);
     let mut names = Vec::new();
     for form in &forms {
-        std::thread::sleep(Duration::from_millis(200));
+        // A source rests after what the scrapes before have cost, and the figures of this one are to be new.
+        std::thread::sleep(Duration::from_secs(1));
         // What the scrape itself opens is open when both look.
         let (mut ss, mut before) = (Vec::new(), BTreeMap::new());
         let samples = form.scrape("linux_netstat", &snmpd, || {
@@ -182,8 +185,9 @@ fn scraped_figures_equal_ss_and_proc() {
             counters += 1;
         }
         assert!(counters > 350, "{counters}");
-        let listener = format!("lnsListenerSockets{{lnsListenerEndpoint=\"127.0.0.1:{}\"}}", form.port);
-        assert_eq!(samples[&listener], 1.0);
+        let listener = format!("lnsListenerSockets{{lnsListenerEndpoint=\"127.0.0.1:{}\",", form.port);
+        let found: Vec<_> = samples.iter().filter(|(name, _)| name.starts_with(&listener)).collect();
+        assert!(matches!(found[..], [(_, 1.0)]), "{found:?}");
         let waiting = samples.iter().filter(|(name, _)| name.starts_with("lnsListenerAcceptQueue{"));
         assert!(waiting.filter(|(_, value)| **value == 1.0).count() >= 5, "of the zoo's listeners");
         let drops = format!("lnsUdpEndpointDropsOfOpenSockets{{lnsUdpEndpointText=\"{full}\"}}");
@@ -201,8 +205,13 @@ fn scraped_figures_equal_ss_and_proc() {
             about("snmp_scrape_packets_sent"),
             about("snmp_scrape_duration_seconds")
         );
-        assert!(about("snmp_scrape_packets_sent") <= 20.0 && about("snmp_scrape_duration_seconds") < 2.0);
+        assert!(about("snmp_scrape_packets_sent") <= 40.0 && about("snmp_scrape_duration_seconds") < 2.0);
+        // Only the exporter that is asked has a connection at its port, and thus a round-trip time. Processes have no age
+        // until a bulk request behind the end of another table reaches their owners.
+        let own = [9116, 9117].map(|port| format!("lnsTcpServicePort=\"{port}\""));
+        let own = [&own[..], &["lnsAgentSourceName=\"processes\"".into()]].concat();
         let ours = samples.keys().filter(|name| name.starts_with("lns"));
+        let ours = ours.filter(|name| !own.iter().any(|label| name.contains(label)));
         names.push(ours.cloned().collect::<BTreeSet<_>>());
 
         let ports = form.scrape("linux_netstat_ports", &snmpd, || ());
@@ -221,7 +230,7 @@ fn scraped_figures_equal_ss_and_proc() {
         assert!(by_name[drops] >= samples["lnsTcpExtListenDrops"] && by_name.len() > 350);
     }
     // Rules and dashboard hold for both.
-    assert_eq!(names[0], names[1]);
+    assert_eq!(names[0].symmetric_difference(&names[1]).collect::<Vec<_>>(), [""; 0]);
 
     // A host where snmpd runs alone is no failed scrape: NetstatSubagentMissing tells.
     drop(agent);
@@ -286,12 +295,17 @@ fn query(expr: &str) -> Vec<Value> {
 }
 
 fn names_in(expr: &str) -> BTreeSet<String> {
-    // Labels are followed by an equals sign, or stand in a grouping.
+    // Labels are followed by an operator, or stand in a grouping.
+    let is_grouped = |before: &str| {
+        before
+            .rsplit_once('(')
+            .is_some_and(|(outside, inside)| outside.ends_with("by ") && !inside.contains(')'))
+    };
     let mut names = BTreeSet::new();
     for (at, _) in expr.match_indices("lns") {
         let rest = &expr[at..];
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        if !rest[end..].starts_with('=') {
+        if !rest[end..].starts_with(['=', '!']) && !is_grouped(&expr[..at]) {
             names.insert(rest[..end].to_owned());
         }
     }
@@ -300,10 +314,19 @@ fn names_in(expr: &str) -> BTreeSet<String> {
 
 /// Whether an alert of this name and severity is firing, with its annotations if so.
 fn firing(name: &str, severity: &str) -> Option<Value> {
+    firing_for(name, severity, &[])
+}
+
+/// The same for those labels.
+fn firing_for(name: &str, severity: &str, wanted: &[(&str, &str)]) -> Option<Value> {
     let alerts = api("alerts")["alerts"].as_array().unwrap().clone();
     alerts.into_iter().find(|alert| {
         let labels = &alert["labels"];
-        alert["state"] == "firing" && labels["alertname"] == name && labels["severity"] == severity
+        let is_wanted = wanted.iter().all(|(label, value)| labels[label] == *value);
+        is_wanted
+            && alert["state"] == "firing"
+            && labels["alertname"] == name
+            && labels["severity"] == severity
     })
 }
 
@@ -315,11 +338,13 @@ fn prometheus(folder: &Path, port: u16) -> Guard {
         .replace("          - 127.0.0.1\n", &format!("          - 127.0.0.1:{port}\n"))
         .replace("interval: 15s", "interval: 1s")
         .replace("interval: 60s", "interval: 1s");
-    assert_eq!(faster.matches(&format!("127.0.0.1:{port}")).count(), 3, "{faster}");
-    assert_eq!(faster.matches("interval: 1s").count(), 4, "{faster}");
+    assert_eq!(faster.matches(&format!("127.0.0.1:{port}")).count(), 5, "{faster}");
+    assert_eq!(faster.matches("interval: 1s").count(), 5, "{faster}");
     fs::write(folder.join("prometheus.yml"), faster).unwrap();
     let rules = fs::read_to_string(shipped("rules.yml")).unwrap();
-    let faster = rules.replace("[1m]", "[4s]").replace("for: 1m", "for: 2s").replace("for: 2m", "for: 2s");
+    let faster = ["1m", "2m", "3m"].iter().fold(rules.replace("[1m]", "[4s]"), |rules, lasts| {
+        rules.replace(&format!("for: {lasts}"), "for: 2s")
+    });
     assert_ne!(rules, faster);
     fs::write(folder.join("rules.yml"), faster).unwrap();
     let log = fs::File::create(folder.join("prometheus.log")).unwrap();
@@ -337,13 +362,13 @@ fn prometheus(folder: &Path, port: u16) -> Guard {
     process
 }
 
-/// A listener that never accepts, and thirty new clients a second.
+/// A listener on port 7997 that never accepts, and thirty new clients a second.
 fn overflows() -> Guard {
     let script = r"
         use Socket qw(:all);
         my (@keep, $listener);
         socket($listener, AF_INET, SOCK_STREAM, 0) or die $!;
-        bind($listener, pack_sockaddr_in(0, INADDR_LOOPBACK)) && listen($listener, 1) or die $!;
+        bind($listener, pack_sockaddr_in(7997, INADDR_LOOPBACK)) && listen($listener, 1) or die $!;
         for (1 .. 2000) {
             socket(my $client, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0) or die $!;
             connect($client, getsockname($listener));
@@ -369,7 +394,8 @@ fn the_dashboard_has_data_and_an_alert_fires() {
     let instance = format!("127.0.0.1:{}", snmpd.port);
     until(Duration::from_secs(30), "a rate over some scrapes", || {
         !query(
-            "rate(lnsTcpOutSegs[4s]) + on () group(lnsTcpPortSockets) + on () group(lnsDestinationSockets)",
+            "rate(lnsTcpOutSegs[4s]) + on () group(lnsTcpPortSockets) + on () group(lnsDestinationSockets) \
+             + on () group(lnsOwnerSockets) + on () group(lnsUnixListenerQueue)",
         )
         .is_empty()
     });
@@ -437,6 +463,16 @@ fn the_dashboard_has_data_and_an_alert_fires() {
     assert!(said("summary").starts_with(&format!("{instance}: an accept queue is full ")), "{alert}");
     assert!(said("description").contains("net.core.somaxconn"), "{alert}");
     assert!(firing("NetstatListenDrops", "critical").is_some());
+    // Which listener it is.
+    let endpoint = [("lnsListenerEndpoint", "127.0.0.1:7997")];
+    until(Duration::from_secs(30), "the listener is named", || {
+        firing_for("NetstatTcpListenerDrops", "warning", &endpoint).is_some()
+            && firing_for("NetstatTcpListenerFull", "critical", &endpoint).is_some()
+    });
+    let alert = firing_for("NetstatTcpListenerFull", "critical", &endpoint).unwrap();
+    let of = alert["labels"]["lnsListenerOwner"].as_str().map(|owner| format!(" of {owner}"));
+    let summary = format!("{instance}: listener 127.0.0.1:7997{} is 200 % full", of.unwrap_or_default());
+    assert_eq!(alert["annotations"]["summary"], *summary);
     drop(trouble);
     until(Duration::from_secs(30), "the alert rests", || {
         firing("NetstatListenOverflows", "warning").is_none()

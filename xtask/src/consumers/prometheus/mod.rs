@@ -24,16 +24,17 @@ struct Module {
     name: &'static str,
     about: &'static str,
     walk: &'static [&'static str],
-    /// Variable bindings in an answer: as many as fit into one Ethernet frame, since firewalls drop fragments.
+    /// Variable bindings in an answer: as many as fit into one Ethernet frame, since firewalls drop fragments. What is longest
+    /// decides, which in the first module are the texts of listeners.
     max_repetitions: u8,
 }
 
-const MODULES: [Module; 5] = [
+const MODULES: [Module; 7] = [
     Module {
         name: "linux_netstat",
-        about: "Sockets by state, listeners with their accept queues, UDP endpoints with their drops, what the connections \
-            of every listening port wait for, sockets in use against limits, every counter of the kernel by its descriptor, \
-            the subagent itself.",
+        about: "Sockets by state, listeners with their owners, accept queues and drops, UDP endpoints with their drops, what \
+            the connections of every listening port wait for and how their paths are, sockets in use against limits, every \
+            counter of the kernel by its descriptor, the subagent itself.",
         walk: &[
             "lnsTcpStateTable",
             "lnsUdpTable",
@@ -44,13 +45,26 @@ const MODULES: [Module; 5] = [
             "lnsCounters",
             "lnsAgent",
         ],
-        max_repetitions: 40,
+        max_repetitions: 25,
     },
     Module {
         name: "linux_netstat_ports",
         about: "The sockets of every listening port by state: eleven samples a port.",
         walk: &["lnsTcpPortTable"],
         max_repetitions: 40,
+    },
+    Module {
+        name: "linux_netstat_owners",
+        about: "The TCP sockets of every systemd unit and of every program by state: eleven samples a name, and on the host a \
+            search through all processes.",
+        walk: &["lnsOwnerTable"],
+        max_repetitions: 20,
+    },
+    Module {
+        name: "linux_netstat_unix",
+        about: "Unix sockets that listen, with their queues: labels that come and go with containers and sessions.",
+        walk: &["lnsUnixListenerTable"],
+        max_repetitions: 12,
     },
     Module {
         name: "linux_netstat_destinations",
@@ -72,9 +86,11 @@ const MODULES: [Module; 5] = [
     },
 ];
 
-/// The label of a row, if one of the agent's texts says it better than the index.
-pub const LOOKUPS: [(&str, &str, &str); 3] = [
+/// Labels of a row: a text of the agent that says it better than the index, or more than it. A text that is empty or has no
+/// instance becomes an empty label, which to Prometheus is none.
+pub const LOOKUPS: [(&str, &str, &str); 4] = [
     ("lnsListenerTable", "[lnsListenerAddress, lnsListenerPort]", "lnsListenerEndpoint"),
+    ("lnsListenerTable", "[lnsListenerAddress, lnsListenerPort]", "lnsListenerOwner"),
     ("lnsDestinationTable", "[lnsDestinationAddress, lnsDestinationPort]", "lnsDestinationText"),
     ("lnsUdpEndpointTable", "[lnsUdpEndpointAddress, lnsUdpEndpointPort]", "lnsUdpEndpointText"),
 ];
@@ -113,9 +129,13 @@ fn generator(form: Form) -> String {
         if !lookups.is_empty() {
             out.push_str("    lookups:\n");
         }
+        let mut dropped = "";
         for (_, indexes, text) in &lookups {
-            let _ = writeln!(out, "      - source_indexes: {indexes}");
-            let _ = writeln!(out, "        lookup: {text}\n        drop_source_indexes: true");
+            let _ = writeln!(out, "      - source_indexes: {indexes}\n        lookup: {text}");
+            // Once for two texts of the same row, which follow each other.
+            if std::mem::replace(&mut dropped, indexes) != *indexes {
+                out.push_str("        drop_source_indexes: true\n");
+            }
         }
         // Index columns cannot be read; without the type, 0.21 writes numbers for the names of states.
         out.push_str("    overrides:\n");

@@ -1,30 +1,14 @@
 //! Alerting rules: what to alert on, what it means and what to do about it.
 
+mod alert;
+mod named;
+
 use crate::consumers::object::Object;
+use alert::{Alert, OVERFLOWS};
 use netstat_agentx::text::folded;
 use std::fmt::Write;
 
-struct Alert {
-    name: &'static str,
-    /// The expression; LIMIT stands for the threshold.
-    expr: &'static str,
-    /// Severity and threshold.
-    levels: &'static [(&'static str, &'static str)],
-    /// How long it must last.
-    lasts: &'static str,
-    /// What is wrong; follows the name of the host.
-    summary: &'static str,
-    /// Additional information; may be empty.
-    about: &'static str,
-    /// The object whose explanation applies; may be empty.
-    object: &'static str,
-}
-
-const OVERFLOWS: &[(&str, &str)] = &[("warning", "1"), ("critical", "5")];
-
-const EPHEMERAL: &[(&str, &str)] = &[("warning", "80"), ("critical", "95")];
-
-/// Rates are over one minute: four samples at a scrape every 15 seconds.
+/// Those about a host as a whole. Rates are over one minute: four samples at a scrape every 15 seconds.
 const ALERTS: &[Alert] = &[
     Alert {
         name: "NetstatHostDown",
@@ -71,7 +55,7 @@ const ALERTS: &[Alert] = &[
         levels: OVERFLOWS,
         lasts: "1m",
         summary: "listeners drop {{ $value | humanize }} connections a second",
-        about: "",
+        about: "NetstatTcpListenerDrops names the listener if it is one above all.",
         object: "lnsTcpExtListenDrops",
     },
     Alert {
@@ -129,7 +113,7 @@ const ALERTS: &[Alert] = &[
         levels: &[("warning", "100"), ("critical", "1000")],
         lasts: "5m",
         summary: "{{ $value }} sockets in CLOSE_WAIT and growing",
-        about: "",
+        about: "NetstatOwnerCloseWaitGrows names the unit and the program where the module linux_netstat_owners is scraped.",
         object: "lnsTcpStateSockets.all.closeWait",
     },
     Alert {
@@ -227,48 +211,6 @@ const ALERTS: &[Alert] = &[
         object: "lnsNdiscCacheTableFulls",
     },
     Alert {
-        name: "NetstatDataUnread",
-        expr: "min_over_time(lnsTcpServiceUnreadOctets[3m]) > LIMIT",
-        levels: &[("warning", "16777216")],
-        lasts: "1m",
-        summary: "the program on port {{ $labels.lnsTcpServicePort }} leaves {{ $value | humanize1024 }}B unread",
-        about: "'ss -tn' on the host shows the connections, in the column Recv-Q.",
-        object: "lnsTcpServiceUnreadOctets.80",
-    },
-    Alert {
-        name: "NetstatStalledConnections",
-        expr: "lnsTcpServiceStalledSockets > LIMIT",
-        levels: &[("warning", "20")],
-        lasts: "3m",
-        summary: "{{ $value }} connections of port {{ $labels.lnsTcpServicePort }} get no answer any more",
-        about: "Many at once are a dead path, or a firewall that has forgotten its connections; 'ss -tno' on the host shows \
-            them. On the Internet some are normal: raise the threshold there.",
-        object: "lnsTcpServiceStalledSockets.80",
-    },
-    Alert {
-        name: "NetstatDestinationPorts",
-        expr: "lnsDestinationEphemeralPercent > LIMIT",
-        levels: EPHEMERAL,
-        lasts: "1m",
-        summary: "{{ $labels.lnsDestinationText }} uses {{ $value }} % of the ephemeral ports",
-        about: "Keep connections open and reuse them, above all if most are in TIME_WAIT (lnsDestinationTimeWait), or widen \
-            net.ipv4.ip_local_port_range.",
-        object: "lnsDestinationEphemeralPercent.ipv4.4.192.0.2.7.5432",
-    },
-    Alert {
-        name: "NetstatEphemeralPorts",
-        // Only where the alert above cannot name the destination.
-        expr: "lnsSockstatEphemeralWorstPercent > LIMIT unless on (instance) lnsDestinationEphemeralPercent > LIMIT",
-        levels: EPHEMERAL,
-        // So that a scrape of the destinations, which are asked for less often, comes first.
-        lasts: "3m",
-        summary: "a destination uses {{ $value }} % of the ephemeral ports",
-        about: "'netstat-agentx show' on the host names it; so does NetstatDestinationPorts where the module \
-            linux_netstat_destinations is scraped. Keep connections open and reuse them, or widen \
-            net.ipv4.ip_local_port_range.",
-        object: "lnsSockstatEphemeralWorstPercent",
-    },
-    Alert {
         name: "NetstatUdpReceiveBufferErrors",
         expr: "rate(lnsUdpRcvbufErrors[1m]) + (rate(lnsUdp6RcvbufErrors[1m]) or 0 * rate(lnsUdpRcvbufErrors[1m])) \
             > LIMIT",
@@ -277,17 +219,6 @@ const ALERTS: &[Alert] = &[
         summary: "{{ $value | humanize }} UDP datagrams a second find their receive buffer full",
         about: "The alert is on IPv4 and IPv6 together.",
         object: "lnsUdpRcvbufErrors",
-    },
-    Alert {
-        name: "NetstatUdpEndpointDrops",
-        // It falls when a socket closes: what is below zero is no alert.
-        expr: "delta(lnsUdpEndpointDropsOfOpenSockets[1m]) / 60 > LIMIT",
-        levels: &[("warning", "10")],
-        lasts: "0s",
-        summary: "UDP {{ $labels.lnsUdpEndpointText }} drops {{ $value | humanize }} datagrams a second",
-        about: "The service there reads too slowly or hangs, or its receive buffer is too small (SO_RCVBUF, at most \
-            net.core.rmem_max).",
-        object: "lnsUdpEndpointDropsOfOpenSockets.ipv4.4.127.0.0.53.53",
     },
     Alert {
         name: "NetstatUdpSendBufferErrors",
@@ -301,12 +232,16 @@ const ALERTS: &[Alert] = &[
     },
 ];
 
+fn alerts() -> impl Iterator<Item = &'static Alert> {
+    ALERTS.iter().chain(named::ALERTS)
+}
+
 pub fn file() -> String {
     let mut out = String::from(
         "# Written by 'make generate'. Keep your own thresholds in a copy; README.md says more.\n\
          groups:\n  - name: netstat-agentx\n    rules:\n",
     );
-    for alert in ALERTS {
+    for alert in alerts() {
         for (severity, limit) in alert.levels {
             let _ = writeln!(out, "      - alert: {}\n        expr: >-", alert.name);
             fold(&mut out, "          ", &alert.expr.replace("LIMIT", limit));
@@ -347,11 +282,11 @@ pub fn fold(out: &mut String, indent: &str, text: &str) {
 
 #[test]
 fn alerts_name_objects_that_are_there_and_explain_themselves() {
-    for alert in ALERTS {
+    for alert in alerts() {
         for (_, limit) in alert.levels {
             let expr = alert.expr.replace("LIMIT", limit);
             let words = expr.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("lns"));
-            let index = ["lnsTcpState", "lnsTcpStateFamily"];
+            let index = ["lnsTcpState", "lnsTcpStateFamily", "lnsOwnerName", "lnsOwnerState"];
             for word in words.filter(|word| !index.contains(word)) {
                 netstat_agentx::mib::names::resolve(word, &crate::consumers::object::base()).unwrap();
             }

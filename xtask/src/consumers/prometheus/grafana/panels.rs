@@ -65,12 +65,58 @@ pub const FIGURES: [Figure; 8] = [
 /// Panels that only Prometheus can draw: title, axis, description, and expressions with their legends.
 pub type Extra = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-pub const SERVICES: [Extra; 11] = [
+pub const SERVICES: [Extra; 18] = [
     (
         "Accept queue of each listener",
         "connections",
         "Connections that wait for their program to accept them. It stands near 0 on a healthy host.",
-        &[("topk(20, lnsListenerAcceptQueue{INSTANCE} > 0)", "{{lnsListenerEndpoint}}")],
+        &[("topk(20, lnsListenerAcceptQueue{INSTANCE} > 0)", "{{lnsListenerEndpoint}} {{lnsListenerOwner}}")],
+    ),
+    (
+        "Fullest listeners",
+        "percent",
+        "The accept queue of each listener's fullest socket, of its own limit. Around 100 and above, connections are dropped.",
+        &[(
+            "topk(20, lnsListenerFullestPercent{INSTANCE} > 0)",
+            "{{lnsListenerEndpoint}} {{lnsListenerOwner}}",
+        )],
+    ),
+    (
+        "Connections dropped at each listener",
+        "connections per second",
+        "Which service users cannot connect to. The figure falls when a socket closes; that is not drawn.",
+        &[(
+            "topk(20, clamp_min(deriv(lnsListenerDropsOfOpenSockets{INSTANCE}[$__rate_interval]), 0))",
+            "{{lnsListenerEndpoint}} {{lnsListenerOwner}}",
+        )],
+    ),
+    (
+        "Fullest Unix listeners",
+        "percent",
+        "Connections that wait at a Unix socket, of as many as may wait. Above 100 connect(2) fails. Needs the module \
+            linux_netstat_unix.",
+        &[(
+            "topk(20, 100 * lnsUnixListenerQueue{INSTANCE} / clamp_min(lnsUnixListenerQueueLimit{INSTANCE}, 1))",
+            "{{lnsUnixListenerPath}}",
+        )],
+    ),
+    (
+        "Sockets of each owner",
+        "sockets",
+        "The units and the programs with the most TCP sockets, in whatever state. Needs the module linux_netstat_owners.",
+        &[(
+            "topk(20, sum by (lnsOwnerKind, lnsOwnerName) (lnsOwnerSockets{INSTANCE}))",
+            "{{lnsOwnerKind}} {{lnsOwnerName}}",
+        )],
+    ),
+    (
+        "CLOSE_WAIT of each owner",
+        "sockets",
+        "Who leaves connections open that the other end has closed. Needs the module linux_netstat_owners.",
+        &[(
+            "topk(20, lnsOwnerSockets{INSTANCE,lnsOwnerState=\"closeWait\"} > 0)",
+            "{{lnsOwnerKind}} {{lnsOwnerName}}",
+        )],
     ),
     (
         "Established connections of each port",
@@ -98,6 +144,22 @@ pub const SERVICES: [Extra; 11] = [
             ("topk(10, lnsTcpServiceStalledSockets{INSTANCE})", "{{lnsTcpServicePort}} stalled"),
             ("topk(10, lnsTcpServiceZeroWindowSockets{INSTANCE})", "{{lnsTcpServicePort}} peer has no room"),
         ],
+    ),
+    (
+        "Round-trip time of each port",
+        "microseconds",
+        "What half of a port's connections do not exceed, and what 95 of 100 do not. The second without the first is a slow or \
+            lossy way to some of the peers.",
+        &[
+            ("topk(10, lnsTcpServiceRttMedian{INSTANCE})", "{{lnsTcpServicePort}} median"),
+            ("topk(10, lnsTcpServiceRttP95{INSTANCE})", "{{lnsTcpServicePort}} 95 of 100"),
+        ],
+    ),
+    (
+        "Data sent again by each port",
+        "permille",
+        "Of what the present connections have sent since each was opened. Above ten, users notice.",
+        &[("topk(20, lnsTcpServiceRetransmittedPermille{INSTANCE})", "{{lnsTcpServicePort}}")],
     ),
     (
         "Datagrams dropped at each UDP endpoint",
