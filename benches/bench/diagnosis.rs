@@ -6,7 +6,8 @@ use netstat_agentx::proc::diag::inet::{self, TcpQuery};
 use netstat_agentx::proc::netlink;
 use netstat_agentx::proc::read::ProcRoot;
 use netstat_agentx::snapshot::Detail;
-use netstat_agentx::snapshot::diagnosis::Diagnosis;
+use netstat_agentx::snapshot::listeners::Listeners;
+use netstat_agentx::snapshot::owners::TcpOwners;
 use netstat_agentx::snapshot::sockets::Families;
 use netstat_agentx::snapshot::source::Source;
 use netstat_agentx::snapshot::tcp::Tcp;
@@ -16,8 +17,12 @@ use std::process::{Command, Stdio};
 
 const TIMES: usize = 31;
 
-fn diagnosed(root: &ProcRoot, detail: Detail) -> f64 {
-    cpu(|| Diagnosis::read(root, detail, Default::default()).data.unwrap())
+fn limits(root: &ProcRoot) -> f64 {
+    cpu(|| Listeners::read(root, Detail::Counts, Default::default()).data.unwrap())
+}
+
+fn owners(root: &ProcRoot) -> f64 {
+    cpu(|| TcpOwners::read(root, Detail::Counts, Default::default()).data.unwrap())
 }
 
 fn ss(options: &'static str) -> f64 {
@@ -35,8 +40,8 @@ pub fn beside_ss(table: &mut Table) {
         table.add(what, mine, other, theirs, TIMES);
         table.note("the same: median of the ratios of the pairs", &format!("{ratio:.3}"));
     };
-    let listeners = || diagnosed(&root, Detail::Counts);
-    let owners = || diagnosed(&root, Detail::Peers);
+    let listeners = || limits(&root);
+    let owners = || owners(&root);
     add(&format!("limits of listeners among {SOCKETS} sockets, CPU"), "`ss -lntm`", &listeners, &|| {
         ss("-lntm")
     });

@@ -55,11 +55,11 @@ pub(super) fn tcp(cx: &Context<'_>) -> Vec<Listening> {
     let rows = tcp.listeners4.iter().map(ListenerRow::from);
     let rows = rows.chain(tcp.listeners6.iter().map(ListenerRow::from));
     let listening = |row: ListenerRow| {
-        let diagnosis = cx.diagnosis();
-        let limits = diagnosis.and_then(|diagnosis| diagnosis.listeners.as_ref()?.get(&row.endpoint));
+        let listeners = cx.listeners();
+        let limits = listeners.and_then(|listeners| listeners.tcp.as_ref()?.get(&row.endpoint));
         Listening {
             address: Address::Tcp(row.endpoint),
-            owner: diagnosis.zip(limits).map(|(all, limits)| all.owner(limits)).unwrap_or_default(),
+            owner: listeners.zip(limits).map(|(all, limits)| all.owner(limits)).unwrap_or_default(),
             waiting: row.accept_queue,
             limit: limits.map(|limits| limits.limit),
             drops: limits.and_then(|limits| limits.drops),
@@ -72,7 +72,7 @@ pub(super) fn tcp(cx: &Context<'_>) -> Vec<Listening> {
 
 /// The Unix listeners; the kernel tells neither their drops nor their units.
 pub(super) fn unix(cx: &Context<'_>) -> Vec<Listening> {
-    let rows = cx.diagnosis().and_then(|diagnosis| diagnosis.unix_listeners.as_ref());
+    let rows = cx.listeners().and_then(|listeners| listeners.unix.as_ref());
     let listening = rows.into_iter().flatten().map(|row| Listening {
         address: Address::Unix(row.path.to_string()),
         owner: String::new(),

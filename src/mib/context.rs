@@ -4,8 +4,9 @@ use crate::proc::counters::Figure;
 use crate::resets::recorder::RecordedResets;
 use crate::snapshot::counters::Counters;
 use crate::snapshot::destinations::Destinations;
-use crate::snapshot::diagnosis::Diagnosis;
-use crate::snapshot::owners::Owner;
+use crate::snapshot::listeners::Listeners;
+use crate::snapshot::owner_counts::Owner;
+use crate::snapshot::owners::TcpOwners;
 use crate::snapshot::paths::PortPaths;
 use crate::snapshot::sockets::SocketRows;
 use crate::snapshot::sockstat::Sockstat;
@@ -114,32 +115,36 @@ impl<'a> Context<'a> {
         self.snapshot.tcp.data()?.destinations.as_ref()
     }
 
-    fn diagnosed(&self, detail: Detail) -> Option<&'a Diagnosis> {
-        if !self.snapshot.wants_diagnosis() {
+    /// The limits of listeners; `None` where sock_diag shows another network namespace.
+    pub fn listeners(&self) -> Option<&'a Listeners> {
+        if !self.snapshot.is_wanted(SourceId::Listeners) {
             return None;
         }
-        self.touch_more(SourceId::Diagnosis, detail);
-        self.snapshot.diagnosis.data()
+        self.touch(SourceId::Listeners);
+        self.snapshot.listeners.data()
     }
 
-    /// The limits of listeners; `None` where sock_diag shows another network namespace.
-    pub fn diagnosis(&self) -> Option<&'a Diagnosis> {
-        self.diagnosed(Detail::Counts)
+    fn owners(&self, detail: Detail) -> Option<&'a TcpOwners> {
+        if !self.snapshot.is_wanted(SourceId::Owners) {
+            return None;
+        }
+        self.touch_more(SourceId::Owners, detail);
+        self.snapshot.owners.data()
     }
 
     /// How the connections of services are on their paths.
     pub fn paths(&self) -> Option<&'a [PortPaths]> {
-        self.diagnosed(Detail::Peers)?.paths.as_deref()
+        self.owners(Detail::Counts).map(|owners| &*owners.paths)
     }
 
     /// TCP sockets by unit.
     pub fn owners_by_unit(&self) -> Option<&'a [Owner]> {
-        self.diagnosed(Detail::Peers)?.units.as_deref()
+        self.owners(Detail::Counts)?.units.as_deref()
     }
 
     /// TCP sockets by program.
     pub fn owners_by_program(&self) -> Option<&'a [Owner]> {
-        self.diagnosed(Detail::Rows)?;
+        self.owners(Detail::Rows)?;
         self.touch(SourceId::Processes);
         self.snapshot.processes.data()?.programs.as_deref()
     }

@@ -48,10 +48,14 @@ impl Units {
     /// # Errors
     /// If the second hierarchy is not mounted.
     pub fn of(&self, cgroups: &HashSet<u64>) -> Result<Self, NoHierarchy> {
-        self.of_those_below(&hierarchy()?, cgroups)
+        self.of_those_below(hierarchy, cgroups)
     }
 
-    fn of_those_below(&self, root: &Path, cgroups: &HashSet<u64>) -> Result<Self, NoHierarchy> {
+    fn of_those_below(
+        &self,
+        root: impl FnOnce() -> Result<PathBuf, NoHierarchy>,
+        cgroups: &HashSet<u64>,
+    ) -> Result<Self, NoHierarchy> {
         let mut next = Self::default();
         let mut wanted = HashSet::new();
         for cgroup in cgroups {
@@ -69,7 +73,7 @@ impl Units {
         }
         if !wanted.is_empty() {
             let stopwatch = Stopwatch::start();
-            search(root, &mut wanted, &mut next.names, || stopwatch.spent() < BUDGET)?;
+            search(&root()?, &mut wanted, &mut next.names, || stopwatch.spent() < BUDGET)?;
             let again = |cgroup: &u64| self.missed.get(cgroup).copied().unwrap_or(0).saturating_add(1);
             next.missed.extend(wanted.iter().map(|cgroup| (*cgroup, again(cgroup))));
         }
@@ -237,28 +241,28 @@ mod tests {
         let wanted = |paths: &[&str]| paths.iter().map(|path| number(path)).collect::<HashSet<_>>();
         let name = |units: &Units, number: u64| units.name(number).map(ToString::to_string);
         let all = wanted(&["", "system.slice/a.service/x", "c/d"]);
-        let units = Units::default().of_those_below(tree.path(), &all).unwrap();
+        let units = Units::default().of_those_below(|| Ok(tree.path().into()), &all).unwrap();
         assert_eq!(name(&units, number("")), Some("/".into()));
         assert_eq!(name(&units, number("system.slice/a.service/x")), Some("a.service".into()));
         assert_eq!(name(&units, number("c/d")), Some("/c/d".into()));
         assert_eq!(name(&units, number("system.slice/b.service")), None, "not asked for");
         // What is gone is still known, and nobody looks for it: here there is no tree any more.
-        let gone = units.of_those_below(Path::new("/nowhere"), &all).unwrap();
+        let gone = units.of_those_below(|| Err(NoHierarchy), &all).unwrap();
         assert_eq!(name(&gone, number("c/d")), Some("/c/d".into()));
         // Nothing is kept that is not asked for.
-        let fewer = gone.of_those_below(Path::new("/nowhere"), &wanted(&["c/d"])).unwrap();
+        let fewer = gone.of_those_below(|| Err(NoHierarchy), &wanted(&["c/d"])).unwrap();
         assert_eq!(fewer.names.len(), 1);
-        assert_eq!(fewer.of_those_below(Path::new("/nowhere"), &all).unwrap_err(), NoHierarchy);
+        assert_eq!(fewer.of_those_below(|| Err(NoHierarchy), &all).unwrap_err(), NoHierarchy);
     }
 
     #[test]
     fn what_is_not_found_is_looked_for_twice() {
         let (tree, number) = tree(&["c"]);
         let wanted = HashSet::from([u64::MAX, number("c")]);
-        let once = Units::default().of_those_below(tree.path(), &wanted).unwrap();
-        let twice = once.of_those_below(tree.path(), &wanted).unwrap();
+        let once = Units::default().of_those_below(|| Ok(tree.path().into()), &wanted).unwrap();
+        let twice = once.of_those_below(|| Ok(tree.path().into()), &wanted).unwrap();
         assert_eq!((once.missed[&u64::MAX], twice.missed[&u64::MAX]), (1, 2));
-        assert_eq!(twice.of_those_below(Path::new("/nowhere"), &wanted).unwrap().missed.len(), 1);
+        assert_eq!(twice.of_those_below(|| Err(NoHierarchy), &wanted).unwrap().missed.len(), 1);
         assert!(twice.name(u64::MAX).is_none() && twice.name(number("c")).is_some());
     }
 

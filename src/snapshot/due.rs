@@ -53,7 +53,7 @@ impl Snapshot {
 
     fn is_stale(&self, id: SourceId, touched: Touched, detailed: Touched, now: Instant) -> bool {
         let entry = self.entry(id);
-        entry.is_wanted() && {
+        self.is_wanted(id) && {
             let timing = entry.health().timing;
             let is_old = timing.is_none_or(|timing| timing.since_read(now) >= entry.max_age(&self.ages));
             let rest = if self.rests { entry.rest(now) } else { Duration::ZERO };
@@ -84,7 +84,7 @@ impl Snapshot {
     #[must_use]
     pub fn first(&self) -> Vec<Job> {
         let ids = SourceId::ALL.iter().copied();
-        let first = ids.filter(|id| self.entry(*id).is_read_at_start() && self.entry(*id).is_wanted());
+        let first = ids.filter(|id| self.entry(*id).is_read_at_start() && self.is_wanted(*id));
         first.map(|id| Job { id, detail: Detail::Counts }).collect()
     }
 
@@ -305,7 +305,7 @@ mod tests {
         let root = ProcRoot::new("/proc");
         let mut snapshot = Snapshot::new(AGES);
         let first =
-            [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp, SourceId::Diagnosis];
+            [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp, SourceId::Listeners];
         assert_eq!(ids(&snapshot.first()), first);
         for id in [SourceId::Tcp, SourceId::Udp] {
             let touched = Touched::default().with_detail(id, Detail::Rows).with(SourceId::Processes);

@@ -2,7 +2,7 @@
 
 use super::detail::Detail;
 use super::notes::{Notes, joined};
-use super::owners::OwnedSocket;
+use super::owner_counts::OwnedSocket;
 use super::problem::Problem;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use super::touched::{SourceId, Touched};
@@ -154,6 +154,8 @@ pub trait AnySource {
     fn name(&self) -> &'static str;
     /// See [`Source::is_wanted`].
     fn is_wanted(&self) -> bool;
+    /// See [`Source::WITH`].
+    fn with(&self) -> Option<SourceId>;
     /// Its statistics.
     fn health(&self) -> Health<'_>;
     /// How old it may be; zero if more is left to read.
@@ -199,6 +201,10 @@ impl<S: Source> AnySource for Latest<S> {
 
     fn is_wanted(&self) -> bool {
         S::is_wanted(&self.memory)
+    }
+
+    fn with(&self) -> Option<SourceId> {
+        S::WITH
     }
 
     fn health(&self) -> Health<'_> {

@@ -1,161 +1,209 @@
-//! TCP sockets by whose they are: by systemd unit or cgroup, and by program.
+//! The source `owners`: all TCP sockets as sock_diag dumps them, by unit, and how the connections of each service are on
+//! their paths. Read when somebody asks for them, and by itself, so that no other answer waits for it.
 
-use super::counts::StateCounts;
-use super::listeners::by_index;
+use super::Detail;
+use super::diagnosis::{Lack, Lacking, dump};
+use super::owner_counts::{ByCgroup, OwnedSocket, Owner};
+use super::paths::{self, PortPaths};
+use super::problem::Problem;
+use super::services::is_connection;
+use super::source::{MaxAges, Others, Reading, Source, Timing};
+use super::touched::SourceId;
 use crate::proc::cgroups::Units;
+use crate::proc::diag::MessageFault;
+use crate::proc::diag::inet::{self, TcpQuery};
+use crate::proc::error::NoMemory;
+use crate::proc::port_set::PortSet;
+use crate::proc::read::ProcRoot;
 use crate::proc::sockets::TcpState;
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-/// How many names of a kind have rows of their own.
-const MOST: usize = 1024;
-
-/// Sockets without an owner: those in TIME_WAIT, requests, and those that no process holds any more.
-pub const NONE: &str = "(none)";
-/// Sockets whose owner cannot be seen, or is gone.
-pub const UNKNOWN: &str = "(unknown)";
-/// The sockets of all names that have no row of their own.
-pub const OTHERS: &str = "(others)";
-
-/// The sockets of one name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
-    /// A unit, a program, or one of the three above.
-    pub name: Arc<str>,
-    /// Its sockets.
-    pub states: StateCounts,
-}
-
-impl Owner {
-    fn sockets(&self) -> u64 {
-        TcpState::ALL.iter().map(|(state, _)| self.states.get(*state)).sum()
-    }
-}
-
-/// The sockets of each name in the order of their index: [`MOST`] names with the most sockets, and the rest together.
-pub(super) fn largest(names: HashMap<Arc<str>, StateCounts>) -> Vec<Owner> {
-    let mut owners: Vec<_> = names.into_iter().map(|(name, states)| Owner { name, states }).collect();
-    if owners.len() > MOST {
-        // What is no name stays, however little it is.
-        owners.sort_by(|a, b| {
-            let key = |owner: &Owner| (!is_no_name(&owner.name), Reverse(owner.sockets()));
-            key(a).cmp(&key(b)).then_with(|| by_index(&a.name, &b.name))
-        });
-        let others = owners.split_off(MOST - 1).into_iter().map(|owner| owner.states);
-        let states = others.reduce(std::ops::Add::add).unwrap_or_default();
-        owners.push(Owner { name: OTHERS.into(), states });
-    }
-    owners.sort_unstable_by(|a, b| by_index(&a.name, &b.name));
-    owners
-}
-
-/// Whether a name is one of those that stand for something else.
-pub(super) fn is_no_name(name: &str) -> bool {
-    matches!(name, NONE | UNKNOWN | OTHERS)
-}
-
-/// A socket, and what is needed to find its program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnedSocket {
-    /// 0 if no process holds it.
-    pub inode: u32,
-    /// Its state.
-    pub state: TcpState,
-}
-
-/// Sockets by cgroup, as a dump goes by.
+/// One reading of the source.
 #[derive(Debug, Default)]
-pub(super) struct ByCgroup(HashMap<Whose, StateCounts>);
-
-/// Whose a socket is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Whose {
-    Nobody,
-    /// A process holds it, and the kernel does not say where.
-    Unknown,
-    Cgroup(u64),
+pub struct TcpOwners {
+    /// TCP sockets by unit, in the order of their index; `None` where the host does not say.
+    pub units: Option<Vec<Owner>>,
+    /// For each local port with a listener and connections, by port.
+    pub paths: Vec<PortPaths>,
+    /// All TCP sockets, for the search for their programs; present when asked for.
+    sockets: Option<Arc<Vec<OwnedSocket>>>,
 }
 
-impl ByCgroup {
+/// What the dump has shown so far.
+#[derive(Default)]
+struct Counting {
+    owners: ByCgroup,
+    paths: paths::Counting,
+    /// The ports of listeners, which the kernel dumps before all connections (`inet_diag_dump_icsk`).
+    listening: PortSet,
+    sockets: Option<Vec<OwnedSocket>>,
+}
+
+impl Counting {
     #[inline]
-    pub fn add(&mut self, inode: u32, cgroup: Option<u64>, state: TcpState) {
-        let whose = match cgroup {
-            Some(cgroup) => Whose::Cgroup(cgroup),
-            None if inode == 0 => Whose::Nobody,
-            None => Whose::Unknown,
-        };
-        self.0.entry(whose).or_default().add(state, 1);
-    }
-
-    /// The numbers of the cgroups.
-    pub fn cgroups(&self) -> impl Iterator<Item = u64> {
-        self.0.keys().filter_map(|whose| match whose {
-            Whose::Cgroup(cgroup) => Some(*cgroup),
-            Whose::Nobody | Whose::Unknown => None,
-        })
-    }
-
-    /// Whether the kernel does not tell the cgroups of sockets.
-    pub fn are_not_told(&self) -> bool {
-        self.0.contains_key(&Whose::Unknown) && self.cgroups().next().is_none()
-    }
-
-    /// The sockets by the names of their units.
-    pub fn named(&self, units: &Units) -> Vec<Owner> {
-        let mut names: HashMap<Arc<str>, StateCounts> = HashMap::new();
-        for (whose, states) in &self.0 {
-            let name = match whose {
-                Whose::Nobody => NONE.into(),
-                Whose::Unknown => UNKNOWN.into(),
-                Whose::Cgroup(cgroup) => units.name(*cgroup).cloned().unwrap_or_else(|| UNKNOWN.into()),
-            };
-            let sum = names.entry(name).or_default();
-            *sum = *sum + *states;
+    fn add(&mut self, payload: &[u8]) -> Result<(), MessageFault> {
+        let socket = inet::socket_of_either(payload)?;
+        // The source `tcp` tells of states that no MIB knows.
+        let Some(state) = socket.tcp_state() else { return Ok(()) };
+        self.owners.add(socket.inode, socket.cgroup, state);
+        let port = socket.local.port();
+        if state == TcpState::Listen {
+            self.listening.insert(port);
+        } else if let Some(path) =
+            socket.path.filter(|_| is_connection(state) && self.listening.contains(port))
+        {
+            self.paths.add(port, path)?;
         }
-        largest(names)
+        if let Some(sockets) = &mut self.sockets {
+            if sockets.len() == sockets.capacity() {
+                sockets.try_reserve(sockets.len().max(256)).map_err(|_| NoMemory)?;
+            }
+            sockets.push(OwnedSocket { inode: socket.inode, state });
+        }
+        Ok(())
+    }
+}
+
+/// What stays from one reading to the next.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    names: Arc<Units>,
+    lacking: Lacking,
+}
+
+/// The sockets by the names of their units, those names, and what the host cannot say about them.
+fn named(owners: &ByCgroup, names: &Arc<Units>) -> (Option<Vec<Owner>>, Memory) {
+    let lacks = |lack| (None, Memory { names: Arc::clone(names), lacking: Lacking::of(Some(lack)) });
+    match names.of(&owners.cgroups().collect()) {
+        Ok(_) if owners.are_not_told() => lacks(Lack::NotTold),
+        Ok(names) => {
+            let units = owners.named(&names);
+            (Some(units), Memory { names: Arc::new(names), lacking: Lacking::default() })
+        }
+        Err(cause) => lacks(Lack::NoHierarchy(cause)),
+    }
+}
+
+impl Source for TcpOwners {
+    const NAME: &'static str = "owners";
+    const READ_FROM: &'static str = "sock_diag, and the cgroup2 file system";
+    // Few managers ask for them, and it costs as much as counting all sockets.
+    const AT_START: bool = false;
+    const WITH: Option<SourceId> = Some(SourceId::Listeners);
+    const MOST: Detail = Detail::Rows;
+    type Memory = Memory;
+    type Known = Arc<Units>;
+
+    fn max_age(ages: &MaxAges) -> Duration {
+        ages.sockets
+    }
+
+    fn is_wanted(memory: &Memory) -> bool {
+        !memory.lacking.is_elsewhere()
+    }
+
+    fn known(_: Option<&Self>, memory: &Memory, _: &Others<'_>) -> Arc<Units> {
+        Arc::clone(&memory.names)
+    }
+
+    fn read(root: &ProcRoot, detail: Detail, names: Arc<Units>) -> Reading<Self> {
+        let mut problems: Vec<Problem> = Vec::new();
+        if !root.is_of_own_namespace() {
+            let memory = Memory { lacking: Lacking::of(Some(Lack::Elsewhere)), ..Memory::default() };
+            return Reading { data: None, problems, notes: Vec::new(), memory: Some(memory) };
+        }
+        let sockets = (detail >= Detail::Rows).then(Vec::new);
+        let mut counting = Counting { sockets, ..Counting::default() };
+        let dumped =
+            dump("TCP sockets", &inet::tcp(TcpQuery::All), &mut problems, |payload| counting.add(payload));
+        let Counting { owners, paths, sockets, .. } = counting;
+        if dumped.is_none() {
+            return Reading { data: None, problems, notes: Vec::new(), memory: None };
+        }
+        let (units, memory) = named(&owners, &names);
+        let sockets = sockets.map(|mut sockets| {
+            sockets.shrink_to_fit();
+            Arc::new(sockets)
+        });
+        let data = Some(Self { units, paths: paths.by_port(), sockets });
+        Reading { data, problems, notes: Vec::new(), memory: Some(memory) }
+    }
+
+    /// The source `listeners` tells of another namespace, and of a hierarchy that is not there.
+    fn follow(reading: &mut Reading<Self>, memory: &mut Memory, _: Timing, _: SystemTime) -> Option<String> {
+        let lack = reading.memory.as_mut()?.lacking.after(memory.lacking);
+        lack.filter(|lack| *lack == Lack::NotTold).map(|lack| lack.to_string())
+    }
+
+    fn detail(&self) -> Detail {
+        if self.sockets.is_some() { Detail::Rows } else { Detail::Counts }
+    }
+
+    fn drop_to(&mut self, detail: Detail) {
+        self.sockets.take_if(|_| detail < Detail::Rows);
+    }
+
+    fn inodes(&self, into: &mut Vec<u64>) {
+        if let Some(sockets) = &self.sockets {
+            into.reserve_exact(sockets.len());
+            into.extend(sockets.iter().map(|socket| u64::from(socket.inode)));
+        }
+    }
+
+    fn owned(&self) -> Option<Arc<Vec<OwnedSocket>>> {
+        self.sockets.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{TcpListener, TcpStream};
 
-    fn states(sockets: u32) -> StateCounts {
-        let mut counts = [0; TcpState::ALL.len()];
-        counts[4] = sockets;
-        StateCounts::from(counts)
+    fn read(root: &str, detail: Detail) -> Reading<TcpOwners> {
+        TcpOwners::read(&ProcRoot::new(root), detail, Arc::default())
     }
 
     #[test]
-    fn names_beyond_the_limit_are_one_row_and_the_sum_stays() {
-        let name = |number: u32| format!("unit{number}.service");
-        let of = |number: u32| (Arc::from(name(number)), states(number));
-        let few = largest((1..=1024).map(of).collect());
-        assert_eq!((few.len(), &*few[0].name), (1024, "unit1.service"));
-        let mut names: HashMap<_, _> = (1..=2000).map(of).collect();
-        names.insert(NONE.into(), states(1));
-        let many = largest(names);
-        assert_eq!((many.len(), many.iter().map(Owner::sockets).sum::<u64>()), (1024, 2000 * 2001 / 2 + 1));
-        let row = |name: &str| many.iter().find(|row| &*row.name == name).map(Owner::sockets);
-        // 1,022 names, (none) and (others).
-        assert_eq!((row(&name(979)), row(&name(978))), (Some(979), None));
-        assert_eq!((row(NONE), row(OTHERS)), (Some(1), Some(978 * 979 / 2)));
-        assert!(many.windows(2).all(|pair| by_index(&pair[0].name, &pair[1].name).is_lt()));
+    fn sockets_of_our_own_are_counted_and_their_inodes_kept_when_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let reading = read("/proc", Detail::Rows);
+        let mut owners = reading.data.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let paths = owners.paths[paths::find(&owners.paths, port).unwrap()];
+        assert!(paths.median.is_some_and(|time| time > 0), "{paths:?}");
+        let inode = u64::from(u32::try_from(rustix::fs::fstat(&client).unwrap().st_ino).unwrap());
+        let mut inodes = Vec::new();
+        owners.inodes(&mut inodes);
+        assert!(inodes.contains(&inode) && owners.owned().unwrap().len() == inodes.len());
+        if reading.memory.unwrap().lacking.now.is_none() {
+            let units = owners.units.as_ref().unwrap();
+            let established = |owner: &Owner| owner.states.get(TcpState::Established);
+            assert!(units.iter().map(established).sum::<u64>() >= 2, "{units:?}");
+        }
+        owners.drop_to(Detail::Counts);
+        assert_eq!((owners.detail(), owners.owned()), (Detail::Counts, None));
+        assert_eq!(read("/proc", Detail::Counts).data.unwrap().detail(), Detail::Counts);
     }
 
     #[test]
-    fn a_socket_is_nobodys_unknown_or_of_a_cgroup() {
-        let mut sockets = ByCgroup::default();
-        sockets.add(0, None, TcpState::TimeWait);
-        sockets.add(7, None, TcpState::Established);
-        assert!(sockets.are_not_told());
-        // One that its process has left behind still has its cgroup.
-        sockets.add(0, Some(4711), TcpState::FinWait1);
-        assert!(!sockets.are_not_told());
-        assert_eq!(sockets.cgroups().collect::<Vec<_>>(), [4711]);
-        let rows = sockets.named(&Units::default());
-        let told: Vec<_> = rows.iter().map(|row| (&*row.name, row.sockets())).collect();
-        assert_eq!(told, [(NONE, 1), (UNKNOWN, 2)]);
+    fn of_another_namespace_there_is_nothing() {
+        let mut reading = read("/nowhere", Detail::Rows);
+        assert!(reading.data.is_none() && reading.problems.is_empty());
+        let now = std::time::Instant::now();
+        let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
+        let told = TcpOwners::follow(&mut reading, &mut Memory::default(), timing, SystemTime::now());
+        assert_eq!(told, None, "the source `listeners` tells it");
+        assert!(!TcpOwners::is_wanted(&reading.memory.unwrap()));
+    }
+
+    #[test]
+    fn a_kernel_that_tells_no_cgroups_has_no_units() {
+        let mut owners = ByCgroup::default();
+        owners.add(7, None, TcpState::Established);
+        let (units, memory) = named(&owners, &Arc::default());
+        assert!(units.is_none() && memory.lacking.now == Some(Lack::NotTold));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::counts::StateCounts;
 use super::detail::Detail;
-use super::owners::{self, OwnedSocket, Owner};
+use super::owner_counts::{self, OwnedSocket, Owner};
 use super::source::{MaxAges, Others, Reading, Source};
 use super::touched::{SourceId, Touched};
 use crate::proc::cgroups::LONGEST;
@@ -57,13 +57,13 @@ fn programs(root: &ProcRoot, owners: &Owners, sockets: &[OwnedSocket]) -> Vec<Ow
     let mut names: HashMap<Arc<str>, StateCounts> = HashMap::new();
     for (process, states) in of_process {
         let name = process.and_then(|process| program(root, process));
-        let sum = names.entry(name.unwrap_or_else(|| owners::UNKNOWN.into())).or_default();
+        let sum = names.entry(name.unwrap_or_else(|| owner_counts::UNKNOWN.into())).or_default();
         *sum = *sum + states;
     }
     if number > 0 {
-        names.insert(owners::NONE.into(), nobodys);
+        names.insert(owner_counts::NONE.into(), nobodys);
     }
-    owners::largest(names)
+    owner_counts::largest(names)
 }
 
 /// The name of a process; `None` if it has ended, or has none.
@@ -73,7 +73,7 @@ fn program(root: &ProcRoot, process: u32) -> Option<Arc<str>> {
     let name = printable(name.strip_suffix(b"\n").unwrap_or(&name));
     // Processes name themselves, and must not be taken for what is no name.
     match name.strip_prefix('(') {
-        Some(rest) if owners::is_no_name(&name) => Some(format!("\\x28{rest}").into()),
+        Some(rest) if owner_counts::is_no_name(&name) => Some(format!("\\x28{rest}").into()),
         _ => (!name.is_empty()).then(|| fitting(name, LONGEST).into()),
     }
 }
@@ -81,7 +81,7 @@ fn program(root: &ProcRoot, process: u32) -> Option<Arc<str>> {
 impl Source for Processes {
     const NAME: &'static str = "processes";
     const READ_FROM: &'static str = "the descriptors of all processes";
-    const AFTER: &'static [SourceId] = &[SourceId::Tcp, SourceId::Udp, SourceId::Diagnosis];
+    const AFTER: &'static [SourceId] = &[SourceId::Tcp, SourceId::Udp, SourceId::Owners];
     // They take seconds if there are very many descriptors, and few managers ask for them.
     const AT_START: bool = false;
     /// The sources whose rows were included in the last search for processes.
@@ -123,6 +123,39 @@ impl Source for Processes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proc::sockets::TcpState;
+
+    /// Of a tree: processes 10 and 20 are one program, 30 calls itself what is no name, 40 has none.
+    #[test]
+    fn programs_are_counted_by_name() {
+        let tree = tempfile::tempdir().unwrap();
+        for (process, name) in
+            [(10, "java\n"), (20, "java\n"), (30, "(none)\n"), (40, "\n"), (50, "a\x1b[m b\n")]
+        {
+            let folder = tree.path().join(format!("{process}/fd"));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(tree.path().join(format!("{process}/comm")), name).unwrap();
+            std::os::unix::fs::symlink(format!("socket:[{process}]"), folder.join("3")).unwrap();
+        }
+        let state = TcpState::CloseWait;
+        let sockets = [10, 20, 30, 40, 50, 60, 0, 0].map(|inode| OwnedSocket { inode, state }).to_vec();
+        let inodes: Vec<u64> = sockets.iter().map(|socket| socket.inode.into()).collect();
+        let owned = Arc::new(sockets);
+        let others = Others {
+            detailed: Touched::default(),
+            inodes: &|| inodes.clone(),
+            owned: &|| Some(Arc::clone(&owned)),
+        };
+        let known = Processes::known(None, &Touched::default(), &others);
+        let processes = Processes::read(&ProcRoot::new(tree.path()), Detail::Counts, known).data.unwrap();
+        let programs: Vec<_> = processes.programs.as_ref().unwrap().iter().collect();
+        let told: Vec<_> = programs.iter().map(|row| (&*row.name, row.states.get(state))).collect();
+        // 40 has no name, and nobody knows who holds 60.
+        assert_eq!(
+            told,
+            [("java", 2), ("(none)", 2), ("(unknown)", 2), ("\\x28none)", 1), ("a\\x1b[m b", 1)]
+        );
+    }
 
     #[test]
     fn the_next_reading_builds_on_the_one_before() {

@@ -2,7 +2,7 @@
 
 use super::detail::Detail;
 use super::notes::Note;
-use super::owners::OwnedSocket;
+use super::owner_counts::OwnedSocket;
 use super::problem::Problem;
 use super::touched::{SourceId, Touched};
 use crate::proc::read::ProcRoot;
@@ -91,6 +91,8 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
     const AT_START: bool = true;
     /// Whether it is read below the root, and void once the root changes.
     const OF_ROOT: bool = true;
+    /// A source that says whether this one is there too: both ask the same way.
+    const WITH: Option<SourceId> = None;
     /// The most that a reading can return: what is more than counts costs more, and is read when somebody asks for it.
     const MOST: Detail = Detail::Counts;
 

@@ -111,10 +111,11 @@ impl Snapshot {
         self.resets.is_wanted()
     }
 
-    /// Whether sock_diag shows the network namespace that is watched.
+    /// Whether to read a source at all; see [`Source::is_wanted`] and [`Source::WITH`].
     #[must_use]
-    pub fn wants_diagnosis(&self) -> bool {
-        self.diagnosis.is_wanted()
+    pub fn is_wanted(&self, id: SourceId) -> bool {
+        let entry = self.entry(id);
+        entry.is_wanted() && entry.with().is_none_or(|other| self.entry(other).is_wanted())
     }
 
     /// Drops all data read below a root.

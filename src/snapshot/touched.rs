@@ -11,7 +11,8 @@ macro_rules! each_source {
             Sockstat sockstat: crate::snapshot::sockstat::Sockstat;
             Tcp tcp: crate::snapshot::tcp::Tcp;
             Udp udp: crate::snapshot::udp::Udp;
-            Diagnosis diagnosis: crate::snapshot::diagnosis::Diagnosis;
+            Listeners listeners: crate::snapshot::listeners::Listeners;
+            Owners owners: crate::snapshot::owners::TcpOwners;
             Processes processes: crate::snapshot::processes::Processes;
             Resets resets: crate::snapshot::resets::RecordedResets;
         }

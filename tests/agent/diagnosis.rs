@@ -1,7 +1,9 @@
 //! What sock_diag says, through a real snmpd and asked as nobody, compared with what `ss` shows of the same sockets.
 
 use crate::common::sockets::{Zoo, ss};
-use crate::common::{Agent, BASE, Snmpd, in_namespace, is_root, this_test, unprivileged, until};
+use crate::common::{
+    Agent, BASE, Snmpd, in_namespace, in_namespaces, is_root, this_test, unprivileged, until,
+};
 use crate::culprits::connect_from;
 use crate::snmpd::gauge;
 use std::collections::BTreeMap;
@@ -383,8 +385,34 @@ fn where_sock_diag_would_show_another_namespace_nothing_of_it_is_there() {
     }
     let told = "another network namespace's, which sock_diag would not show";
     assert_eq!(agent.log().matches(told).count(), 1, "{}", agent.log());
-    // It is no source here.
-    assert!(
-        !snmpd.walk(&format!("{BASE}.1.5.8")).iter().any(|(name, _)| name.contains(".9.115.111.99.107.95."))
-    );
+    // They are no sources here: neither "listeners" nor "owners".
+    let sources = snmpd.walk(&format!("{BASE}.1.5.8.1.4"));
+    assert_eq!(sources.len(), 5, "{sources:?}");
+}
+
+/// As where there is only the first hierarchy: everything else stays, and it is told once.
+#[test]
+fn without_the_second_hierarchy_there_are_no_units() {
+    let namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    if !in_namespaces(this_test!(), &namespaces) {
+        return;
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    for mount in mounts.lines().filter(|mount| mount.contains(" - cgroup2 ")) {
+        let at = mount.split(' ').nth(4).unwrap();
+        assert!(Command::new("umount").args(["--lazy", at]).status().unwrap().success(), "{at}");
+    }
+    let snmpd = Snmpd::start("");
+    let _listener = TcpListener::bind("127.0.0.1:7601").unwrap();
+    let agent = Agent::at(&snmpd, QUICK);
+    for _ in 0..3 {
+        let rows = owners(&snmpd);
+        assert!(by_state(&rows, UNIT).is_empty() && !by_state(&rows, PROGRAM).is_empty(), "{rows:?}");
+        assert_eq!(column(&snmpd, 3, 10)[".1.4.127.0.0.1.7601"], "\"\"");
+        assert!(gauge(&column(&snmpd, 3, 7)[".1.4.127.0.0.1.7601"]) > 0);
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    let log = agent.log();
+    assert_eq!(log.matches("no cgroup2 file system is mounted: no owners by unit").count(), 1, "{log}");
+    assert!(!log.contains("WARN"), "{log}");
 }

@@ -70,7 +70,7 @@ impl Look {
         let mut local = Local::new(&arguments.config)?;
         let (listeners, told) = local.compute(|_, cx| {
             let listeners: Vec<_> = listening::tcp(cx).into_iter().chain(listening::unix(cx)).collect();
-            (listeners, cx.diagnosis().is_some())
+            (listeners, cx.listeners().is_some())
         });
         let elsewhere = || "sock_diag would show another network namespace than this root".to_owned();
         let problem = local.outcome().err().and_then(|failure| failure.message);

@@ -4,7 +4,7 @@ use super::culprits::list;
 use crate::mib::context::Context;
 use crate::proc::sockets::TcpState;
 use crate::snapshot::counts::StateCounts;
-use crate::snapshot::owners::Owner;
+use crate::snapshot::owner_counts::Owner;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::io::{self, Write};

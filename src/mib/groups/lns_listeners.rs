@@ -6,7 +6,7 @@ use crate::mib::object::Object;
 use crate::mib::syntax::Syntax;
 use crate::mib::table::{Cells, Table, column, component, gauge, sparse};
 use crate::smi::value::Value;
-use crate::snapshot::listeners::Limits;
+use crate::snapshot::queues::Limits;
 use std::net::SocketAddr;
 
 /// lnsListenerTable
@@ -107,9 +107,9 @@ pub const TABLE: Object = Object::Table(Table {
                  there is no unit; several with commas between them. For a socket that systemd made for a socket unit that may be \
                  init.scope. Empty where it is not known: on a host without the cgroup2 file system, and before Linux 5.8.",
                 |listener, cx| {
-                    let diagnosis = cx.diagnosis()?;
-                    let limits = diagnosis.listeners.as_ref()?.get(&listener.endpoint)?;
-                    Some(Value::text(&diagnosis.owner(limits)))
+                    let listeners = cx.listeners()?;
+                    let limits = listeners.tcp.as_ref()?.get(&listener.endpoint)?;
+                    Some(Value::text(&listeners.owner(limits)))
                 },
             ),
         ),
@@ -118,10 +118,10 @@ pub const TABLE: Object = Object::Table(Table {
 
 /// What sock_diag says of an endpoint.
 fn limits<'a>(cx: &Context<'a>, endpoint: SocketAddr) -> Option<&'a Limits> {
-    cx.diagnosis()?.listeners.as_ref()?.get(&endpoint)
+    cx.listeners()?.tcp.as_ref()?.get(&endpoint)
 }
 
 /// The next row that may have limits; `None` if there are none.
 fn with_limits(cx: &Context<'_>, position: usize) -> Option<usize> {
-    cx.diagnosis()?.listeners.as_ref().map(|_| position)
+    cx.listeners()?.tcp.as_ref().map(|_| position)
 }

@@ -9,7 +9,7 @@ use crate::mib::table::{Cells, Rows, Table, component, gauge};
 use crate::proc::sockets::TcpState;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use crate::snapshot::owners::Owner;
+use crate::snapshot::owner_counts::Owner;
 
 /// lnsOwnerTable
 pub const TABLE: Object = Object::Table(Table {

@@ -7,7 +7,7 @@ use crate::mib::syntax::Syntax;
 use crate::mib::table::{Cells, Rows, Table, component, gauge};
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
-use crate::snapshot::listeners::UnixListener;
+use crate::snapshot::queues::UnixListener;
 
 /// lnsUnixListenerTable
 pub const TABLE: Object = Object::Table(Table {
@@ -60,11 +60,11 @@ impl Rows for UnixListeners {
     type Row<'a> = &'a UnixListener;
 
     fn len(cx: &Context<'_>) -> usize {
-        cx.diagnosis().and_then(|diagnosis| diagnosis.unix_listeners.as_ref()).map_or(0, Vec::len)
+        cx.listeners().and_then(|listeners| listeners.unix.as_ref()).map_or(0, Vec::len)
     }
 
     fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a UnixListener> {
-        cx.diagnosis()?.unix_listeners.as_ref()?.get(position)
+        cx.listeners()?.unix.as_ref()?.get(position)
     }
 
     fn index(row: &&UnixListener, name: &mut Oid) {
