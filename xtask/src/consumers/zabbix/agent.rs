@@ -55,8 +55,9 @@ pub fn items() -> Vec<Item> {
         let quoted = |column: &str| format!("{column}.\"{name}\"").leak();
         let shown = format!("netstat-agentx: what is wrong with the source {name}");
         let mut error = text(quoted("lnsAgentSourceError"), &shown);
-        if source == SourceId::Resets {
-            // If the value were discarded, the last error would remain after tracing was switched off.
+        if matches!(source, SourceId::Resets | SourceId::Diagnosis) {
+            // Neither is a source everywhere. If the value were discarded, the last error would remain after tracing was
+            // switched off.
             error
                 .preprocessing
                 .push(Step { error_handler: "CUSTOM_VALUE", ..step("CHECK_NOT_SUPPORTED", "") });
