@@ -84,6 +84,7 @@ pub fn rule() -> Rule {
         description: "Remote addresses and ports to which this host has many connections. One that has none any more has no \
             values until its items are removed.",
         item_prototypes: vec![close_wait, percent, sockets, syn_sent],
+        trigger_prototypes: Vec::new(),
         graph_prototypes: vec![graph(DESTINATION_GRAPH, false, lines(drawn.into_iter()))],
         preprocessing: vec![step("JAVASCRIPT", include_str!("destinations.js"))],
     }

@@ -1,59 +1,17 @@
-//! Low-level discovery: listeners with their accept queues, and the sockets of every listening port by state.
+//! Low-level discovery: its rules, and the one of listening ports with their sockets by state.
 
 use super::alarm::{Alarm, lasting, or_gone};
 use super::export::{Rule, uuid};
 use super::graphs::{graph, lines};
 use super::item::{column, state_word, step};
 use super::macros::m_of;
-use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, LISTENER_GRAPH, PORT_GRAPH, filter, prototype};
-use super::{destinations, resets, services, udp_endpoints};
+use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, PORT_GRAPH, filter, prototype};
+use super::{destinations, listeners, resets, services, udp_endpoints};
 use crate::consumers::graphs::GRAPHS;
 use netstat_agentx::mib::groups::sockets::TCP_STATE;
 
 pub fn rules() -> Vec<Rule> {
-    vec![destinations::rule(), listeners(), ports(), resets::rule(), udp_endpoints::rule()]
-}
-
-fn listeners() -> Rule {
-    let item = |column_name: &str, what: &str, shown: &str, about: &str| {
-        let key = format!("netstat.listener[\"{{#ENDPOINT}}\",{what}]");
-        prototype(key, format!("Listener {{#ENDPOINT}}: {shown}"), column_name, "{#SNMPINDEX}", about)
-    };
-    let mut queue = item(
-        "lnsListenerAcceptQueue",
-        "queue",
-        "connections waiting",
-        "Connections that are established and wait for the program to accept them. Near 0 on a healthy host; at the \
-         backlog of listen(2), at most net.core.somaxconn, further ones are dropped.",
-    );
-    let (fires, recovers) =
-        or_gone(lasting(&queue.key, &m_of("ACCEPT_QUEUE.MAX", "{#ENDPOINT}")), &queue.key);
-    let name = "Listener {#ENDPOINT}: connections wait to be accepted";
-    let alarm = Alarm::new("accept-queue", name, "WARNING", fires, recovers).about(
-        "The program does not accept connections as fast as they come. When the queue is full, further ones are \
-         dropped: see ListenOverflows.",
-    );
-    queue.trigger_prototypes.push(alarm.trigger);
-    let sockets = item(
-        "lnsListenerSockets",
-        "sockets",
-        "listening sockets",
-        "More than one where several processes listen with SO_REUSEPORT.",
-    );
-    Rule {
-        uuid: uuid("rule", "listeners"),
-        name: "Listeners",
-        kind: "SNMP_AGENT",
-        snmp_oid: format!("discovery[{{#ENDPOINT}},{}]", column("lnsListenerEndpoint")),
-        key: "netstat.listeners",
-        delay: DISCOVERY_INTERVAL,
-        filter: filter("{#ENDPOINT}", "LISTENER"),
-        lifetime: LIFETIME,
-        description: "Every TCP endpoint that listens, with the connections that wait for its program.",
-        graph_prototypes: vec![graph(LISTENER_GRAPH, false, lines([queue.key.clone()].into_iter()))],
-        item_prototypes: vec![queue, sockets],
-        preprocessing: Vec::new(),
-    }
+    vec![destinations::rule(), listeners::rule(), ports(), resets::rule(), udp_endpoints::rule()]
 }
 
 fn ports() -> Rule {
@@ -95,6 +53,7 @@ fn ports() -> Rule {
         description: "Every local port that has a listener, with its sockets by state (lnsTcpPortTable) and what its \
             connections wait for (lnsTcpServiceTable). The ports are taken from the index of lnsListenerTable.",
         item_prototypes,
+        trigger_prototypes: Vec::new(),
         graph_prototypes: vec![graph(PORT_GRAPH, true, lines(keys)), services::graph()],
         preprocessing: vec![step("JAVASCRIPT", include_str!("ports.js"))],
     }

@@ -149,6 +149,9 @@ pub struct Rule {
     pub lifetime: &'static str,
     pub description: &'static str,
     pub item_prototypes: Vec<Item>,
+    /// Those that look at more than one item.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trigger_prototypes: Vec<Trigger>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub graph_prototypes: Vec<Graph>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -29,6 +29,16 @@ pub const MACROS: &[(&str, &str, &str)] = &[
     ),
     ("LISTENER.NOT_MATCHES", "^$", "Listeners to leave out, likewise."),
     (
+        "LISTENER_FULL.MAX",
+        "80",
+        "How full the accept queue of a listener may be, in percent of its limit; context: the endpoint.",
+    ),
+    (
+        "LISTENER_DROPS.MAX",
+        "1",
+        "Connections per second that one listener drops that are too many; context: the endpoint.",
+    ),
+    (
         "PORT.MATCHES",
         ".*",
         "Listening TCP ports whose sockets are counted by state: a regular expression on the port.",

@@ -10,6 +10,7 @@ mod graphs;
 mod item;
 mod items;
 mod keys;
+mod listeners;
 mod macros;
 mod prototype;
 mod readme;

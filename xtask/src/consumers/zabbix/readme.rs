@@ -81,6 +81,11 @@ fn triggers(export: &Export) -> Vec<&Trigger> {
 }
 
 fn prototypes(export: &Export) -> Vec<&Trigger> {
-    let items = export.templates[0].discovery_rules.iter().flat_map(|rule| &rule.item_prototypes);
-    items.flat_map(|item| &item.trigger_prototypes).collect()
+    let rules = export.templates[0].discovery_rules.iter();
+    rules
+        .flat_map(|rule| {
+            let of_items = rule.item_prototypes.iter().flat_map(|item| &item.trigger_prototypes);
+            of_items.chain(&rule.trigger_prototypes)
+        })
+        .collect()
 }

@@ -69,6 +69,7 @@ pub fn rule() -> Rule {
         description: "Direction, port and reason of the most frequent resets, where [resets] is enabled in \
             netstat-agentx.toml. They are those of all network namespaces of the host.",
         item_prototypes: vec![peer, resets],
+        trigger_prototypes: Vec::new(),
         graph_prototypes: Vec::new(),
         preprocessing: vec![step("JAVASCRIPT", include_str!("resets.js"))],
     }

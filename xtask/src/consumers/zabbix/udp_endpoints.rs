@@ -60,6 +60,7 @@ pub fn rule() -> Rule {
             lowest ports.",
         graph_prototypes: vec![graph(UDP_GRAPH, false, lines([drops.key.clone()].into_iter()))],
         item_prototypes: vec![drops, queue],
+        trigger_prototypes: Vec::new(),
         preprocessing: vec![step("JAVASCRIPT", include_str!("udp-endpoints.js"))],
     }
 }
