@@ -6,12 +6,20 @@ use super::graphs::{graph, lines};
 use super::item::{column, state_word, step};
 use super::macros::m_of;
 use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, PORT_GRAPH, filter, prototype};
-use super::{destinations, listeners, resets, services, udp_endpoints};
+use super::{destinations, listeners, owners, resets, services, udp_endpoints, unix_listeners};
 use crate::consumers::graphs::GRAPHS;
 use netstat_agentx::mib::groups::sockets::TCP_STATE;
 
 pub fn rules() -> Vec<Rule> {
-    vec![destinations::rule(), listeners::rule(), ports(), resets::rule(), udp_endpoints::rule()]
+    vec![
+        destinations::rule(),
+        listeners::rule(),
+        owners::rule(),
+        ports(),
+        resets::rule(),
+        udp_endpoints::rule(),
+        unix_listeners::rule(),
+    ]
 }
 
 fn ports() -> Rule {

@@ -4,7 +4,9 @@ use super::export::{
     Dashboard, Field, FieldValue, Graph, GraphItem, Page, Reference, TEMPLATE, Widget, uuid,
 };
 use super::keys::{percent_key, rate_key, value_key};
-use super::prototype::{DESTINATION_GRAPH, LISTENER_GRAPH, PORT_GRAPH, SERVICE_GRAPH, UDP_GRAPH};
+use super::prototype::{
+    DESTINATION_GRAPH, LISTENER_GRAPH, OWNER_GRAPH, PORT_GRAPH, SERVICE_GRAPH, UDP_GRAPH, UNIX_GRAPH,
+};
 use crate::consumers::graphs::GRAPHS;
 
 /// In the order of the lines; the TCP states get the colours one expects: green is good, red is not.
@@ -98,6 +100,10 @@ pub fn dashboard() -> Dashboard {
                     prototypes(PORT_GRAPH, 8, 14),
                     prototypes(SERVICE_GRAPH, 22, 8),
                 ],
+            },
+            Page {
+                name: "Owners and Unix listeners",
+                widgets: vec![prototypes(OWNER_GRAPH, 0, 8), prototypes(UNIX_GRAPH, 8, 8)],
             },
             Page {
                 name: "UDP endpoints and destinations",

@@ -8,10 +8,14 @@ pub const MACROS: &[(&str, &str, &str)] = &[
     (
         "DISCOVERY.INTERVAL",
         "10m",
-        "How often listeners, ports, UDP endpoints and destinations are looked for.",
+        "How often listeners, ports, owners, UDP endpoints and destinations are looked for.",
     ),
-    ("LIFETIME", "1d", "How long the items of a listener or port that is gone are kept."),
-    ("PEER.LIFETIME", "2h", "The same for UDP endpoints and destinations, which may be others each time."),
+    ("LIFETIME", "1d", "How long the items of a listener, port or owner that is gone are kept."),
+    (
+        "PEER.LIFETIME",
+        "2h",
+        "The same for Unix listeners, UDP endpoints and destinations, which may be others each time.",
+    ),
     ("HEARTBEAT", "1h", "How often a figure that does not change is stored all the same."),
     (
         "NODATA",
@@ -37,6 +41,35 @@ pub const MACROS: &[(&str, &str, &str)] = &[
         "LISTENER_DROPS.MAX",
         "1",
         "Connections per second that one listener drops that are too many; context: the endpoint.",
+    ),
+    (
+        "UNIX.MATCHES",
+        ".*",
+        "Unix listeners to watch: a regular expression on the path; abstract names begin with @.",
+    ),
+    ("UNIX.NOT_MATCHES", "^$", "Unix listeners to leave out, likewise."),
+    ("UNIX.ROWS", "50", "How many Unix listeners are watched at most."),
+    (
+        "UNIX_FULL.MAX",
+        "80",
+        "How full the queue of a Unix listener may be, in percent of its limit; context: the path.",
+    ),
+    (
+        "OWNER.KIND",
+        "1",
+        "Whose sockets are counted: 1 those of systemd units or cgroups, 2 those of programs, which is expensive.",
+    ),
+    (
+        "OWNER.MATCHES",
+        ".*",
+        "Owners to watch: a regular expression on the unit or program, such as kafka.service.",
+    ),
+    ("OWNER.NOT_MATCHES", "^$", "Owners to leave out, likewise."),
+    ("OWNER.ROWS", "50", "How many owners are watched at most."),
+    (
+        "OWNER.CLOSE_WAIT.MAX",
+        "200",
+        "Sockets of one owner in CLOSE_WAIT that are too many; context: the owner.",
     ),
     (
         "PORT.MATCHES",

@@ -12,12 +12,14 @@ mod items;
 mod keys;
 mod listeners;
 mod macros;
+mod owners;
 mod prototype;
 mod readme;
 mod resets;
 mod services;
 mod triggers;
 mod udp_endpoints;
+mod unix_listeners;
 
 use calculated::MEMORY_STATE;
 use export::{Export, File, Group, Item, Mapping, TEMPLATE, Template, Trigger, VERSION, ValueMap, tag, uuid};
@@ -51,7 +53,7 @@ fn made() -> File {
         uuid: uuid("template", "netstat-agentx"),
         template: TEMPLATE,
         name: TEMPLATE,
-        description: "Sockets by state, listeners, services, destinations, limits and kernel counters of a Linux host, served by the SNMP \
+        description: "Sockets by state and owner, listeners, services, destinations, limits and kernel counters of a Linux host, served by the SNMP \
             AgentX subagent netstat-agentx. Needs an SNMP interface (SNMPv2c or SNMPv3, bulk requests on) and nothing \
             else on the host. Thresholds are user macros.\n\nMIB: LINUX-NETSTAT-MIB, TCP-MIB, UDP-MIB, IP-MIB"
             .into(),
