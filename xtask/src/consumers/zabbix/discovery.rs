@@ -61,8 +61,11 @@ fn ports() -> Rule {
         description: "Every local port that has a listener, with its sockets by state (lnsTcpPortTable) and what its \
             connections wait for (lnsTcpServiceTable). The ports are taken from the index of lnsListenerTable.",
         item_prototypes,
-        trigger_prototypes: Vec::new(),
-        graph_prototypes: vec![graph(PORT_GRAPH, true, lines(keys)), services::graph()],
+        trigger_prototypes: vec![services::retransmitted()],
+        graph_prototypes: [graph(PORT_GRAPH, true, lines(keys))]
+            .into_iter()
+            .chain(services::graphs())
+            .collect(),
         preprocessing: vec![step("JAVASCRIPT", include_str!("ports.js"))],
     }
 }

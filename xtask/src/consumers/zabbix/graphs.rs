@@ -5,7 +5,8 @@ use super::export::{
 };
 use super::keys::{percent_key, rate_key, value_key};
 use super::prototype::{
-    DESTINATION_GRAPH, LISTENER_GRAPH, OWNER_GRAPH, PORT_GRAPH, SERVICE_GRAPH, UDP_GRAPH, UNIX_GRAPH,
+    DESTINATION_GRAPH, LISTENER_GRAPH, OWNER_GRAPH, PATH_GRAPH, PORT_GRAPH, SERVICE_GRAPH, UDP_GRAPH,
+    UNIX_GRAPH,
 };
 use crate::consumers::graphs::GRAPHS;
 
@@ -99,6 +100,7 @@ pub fn dashboard() -> Dashboard {
                     prototypes(LISTENER_GRAPH, 0, 8),
                     prototypes(PORT_GRAPH, 8, 14),
                     prototypes(SERVICE_GRAPH, 22, 8),
+                    prototypes(PATH_GRAPH, 30, 8),
                 ],
             },
             Page {

@@ -88,6 +88,16 @@ pub const MACROS: &[(&str, &str, &str)] = &[
         "Connections of a listening port without an answer that are too many; context: the port.",
     ),
     (
+        "RETRANSMITTED.MAX",
+        "5",
+        "How much of the data of a listening port may be retransmitted, in percent; context: the port.",
+    ),
+    (
+        "RETRANSMITTED.MIN",
+        "20",
+        "With fewer open connections of the port that share is no matter; context: the port.",
+    ),
+    (
         "UDP_ENDPOINT.MATCHES",
         ".*",
         "UDP endpoints to watch: a regular expression on the endpoint, such as 127.0.0.53:53.",

@@ -12,6 +12,7 @@ pub const PEER_LIFETIME: &str = "{$NETSTAT.PEER.LIFETIME}";
 pub const LISTENER_GRAPH: &str = "Listener {#ENDPOINT}: accept queue";
 pub const PORT_GRAPH: &str = "Port {#PORT}: TCP sockets by state";
 pub const SERVICE_GRAPH: &str = "Port {#PORT}: data that waits";
+pub const PATH_GRAPH: &str = "Port {#PORT}: round-trip time";
 pub const OWNER_GRAPH: &str = "{#OWNER}: TCP sockets";
 pub const UNIX_GRAPH: &str = "Unix listener {#PATH}: connections waiting";
 pub const UDP_GRAPH: &str = "UDP {#ENDPOINT}: datagrams dropped";

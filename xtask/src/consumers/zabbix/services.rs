@@ -1,10 +1,14 @@
-//! What the connections of a listening port wait for: items of the rule that discovers the ports.
+//! What the connections of a listening port wait for, and how they are on their way: items of the rule that discovers the
+//! ports.
 
 use super::alarm::{Alarm, lasting, or_gone};
-use super::export::{Graph, Item, tag};
-use super::macros::m_of;
-use super::prototype::{SERVICE_GRAPH, prototype};
-use super::{graphs, keys};
+use super::export::{Graph, Item, Trigger, tag};
+use super::graphs::{graph, lines};
+use super::item::step;
+use super::keys;
+use super::keys::at;
+use super::macros::{m, m_of};
+use super::prototype::{PATH_GRAPH, SERVICE_GRAPH, prototype};
 
 const COMPONENT: &str = "services";
 
@@ -12,13 +16,16 @@ fn key(of: &str) -> String {
     format!("netstat.port[{{#PORT}},{of}]")
 }
 
-/// The items of a port, with their triggers.
-pub fn items() -> Vec<Item> {
-    let item = |of: &str, shown: &str, units: &str, column: &str, about: &str| Item {
+fn item(of: &str, shown: &str, units: &str, column: &str, about: &str) -> Item {
+    Item {
         units: units.into(),
         tags: vec![tag("component", COMPONENT)],
         ..prototype(key(of), format!("Port {{#PORT}}: {shown}"), column, "{#PORT}", about)
-    };
+    }
+}
+
+/// The items of a port, with their triggers.
+pub fn items() -> Vec<Item> {
     let mut unread = item(
         "unread",
         "data unread",
@@ -64,10 +71,68 @@ pub fn items() -> Vec<Item> {
         "lnsTcpServiceZeroWindowSockets",
         "Connections with something to send whose peer does not read.",
     );
-    vec![unread, unsent, stalled, zero_window]
+    [unread, unsent, stalled, zero_window].into_iter().chain(paths()).collect()
 }
 
-/// What waits on either side.
-pub fn graph() -> Graph {
-    graphs::graph(SERVICE_GRAPH, false, graphs::lines(["unread", "unsent"].map(key).into_iter()))
+/// What the kernel measures of connections. A port without connections has no instance of them, so that they have no value
+/// then.
+fn paths() -> [Item; 3] {
+    let measured = |of: &str, shown: &str, units: &str, factor: &str, column: &str, about: &str| {
+        let mut item = Item { value_type: "FLOAT", ..item(of, shown, units, column, about) };
+        item.preprocessing.push(step("MULTIPLIER", factor));
+        item
+    };
+    [
+        measured(
+            "rttMedian",
+            "round-trip time, median",
+            "s",
+            "0.000001",
+            "lnsTcpServiceRttMedian",
+            "What half of the connections do not exceed, by the kernel's smoothed estimate for each.",
+        ),
+        measured(
+            "rttP95",
+            "round-trip time, 95th percentile",
+            "s",
+            "0.000001",
+            "lnsTcpServiceRttP95",
+            "What 95 of 100 connections do not exceed. If it grows alone, some of the peers have a slow or lossy way here.",
+        ),
+        measured(
+            RETRANSMITTED,
+            "data retransmitted",
+            "%",
+            "0.1",
+            "lnsTcpServiceRetransmittedPermille",
+            "Of the data that the present connections have sent since each was opened, how much was sent again.",
+        ),
+    ]
+}
+
+const RETRANSMITTED: &str = "retransmitted";
+
+/// A way that loses what a service sends. A share is a matter of chance where there are few connections: it counts only
+/// with so many of them.
+pub fn retransmitted() -> Trigger {
+    let [share, open] = [RETRANSMITTED, "established"].map(key);
+    let [most, least] = ["RETRANSMITTED.MAX", "RETRANSMITTED.MIN"].map(|name| m_of(name, "{#PORT}"));
+    let (period, recovery) = (m("PERIOD"), m("RECOVERY"));
+    let beyond = (
+        format!("min({},{period})>{most} and min({},{period})>={least}", at(&share), at(&open)),
+        format!("max({},{recovery})<={most} or max({},{recovery})<{least}", at(&share), at(&open)),
+    );
+    let (fires, recovers) = or_gone(beyond, &share);
+    let name = "Port {#PORT}: much of its data is retransmitted";
+    let mut alarm = Alarm::new("port-retransmitted", name, "WARNING", fires, recovers).about(
+        "The way to the clients of this port loses packets, or some of them are overloaded: 'ss -tin' shows which          connections retransmit (bytes_retrans).",
+    );
+    alarm.trigger.event_name = "Port {#PORT}: {ITEM.LASTVALUE1} of its data is retransmitted".into();
+    alarm.trigger
+}
+
+/// What waits on either side, and how long the way is.
+pub fn graphs() -> [Graph; 2] {
+    let of = |name: &str, keys: [&str; 2]| graph(name, false, lines(keys.map(key).into_iter()));
+    [of(SERVICE_GRAPH, ["unread", "unsent"]), of(PATH_GRAPH, ["rttMedian", "rttP95"])]
 }
