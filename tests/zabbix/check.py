@@ -13,6 +13,9 @@ import sys
 import tempfile
 import time
 
+import blamed
+import culprits
+import scripts
 from monitored import ADDRESS, EPHEMERAL, USER, Host, Namespace, Socket, Tree
 from stack import Zabbix, until
 
@@ -58,7 +61,8 @@ SEVERE = {
 # What a person reads of those that are about something discovered, at mild load.
 NAMED = (r"UDP 0\.0\.0\.0:9000 drops \d+ datagrams/s", r"Port 80: 32 MB unread", r"Port 80: 25 stalled connections",
          r"192\.0\.2\.7:5432 uses 85 % of the ephemeral ports")
-DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "tcp", "udp", "resets")}
+DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "tcp", "udp", "resets",
+                                                                              "sock_diag")}
 SILENT = {"SNMP agent (snmpd) does not answer", "netstat-agentx does not answer"}
 # Items that have a value only where resets are traced.
 OF_TRACING = {'netstat.rate[lnsResetLostEvents]', 'netstat[lnsAgentSourceRefreshTime.resets]'}
@@ -163,30 +167,6 @@ class Check:
         macros = self.api("usermacro.get", hostids=self.template, output=["macro", "value", "description"])
         found["macros"] = sorted(macros, key=lambda each: each["macro"])
         return found
-
-    def scripts(self):
-        """The start time of the subagent, in both forms in which a server may get it."""
-        item = self.api("item.get", templateids=self.template, filter={"key_": "netstat[lnsAgentStartTime]"},
-                        selectPreprocessing="extend")[0]
-        script = self.zabbix.folder / "date-and-time.js"
-        script.write_text(item["preprocessing"][0]["params"])
-        for given, expected in (("07 E9 0C 1F 17 3B 3B 05 2B 00 00", "1767225599"),
-                                ("07 E9 0C 1F 17 3B 3B 05 2D 01 1E", "1767230999"),
-                                ("07 E9 0C 1F 17 3B 3B 05 ", "1767225599"),
-                                ("2025-12-31,23:59:59.5,+0:0", "1767225599"),
-                                ("2026-1-1,1:59:59.5,+2:0", "1767225599")):
-            got = subprocess.check_output(["zabbix_js", "-s", script, "-p", given], text=True).strip()
-            assert got == expected, (given, got, expected)
-        peer = next(item for item in self.api("itemprototype.get", templateids=self.template,
-                                              selectPreprocessing="extend") if "resets.peer" in item["key_"])
-        script.write_text(next(step["params"] for step in peer["preprocessing"] if "octets" in step["params"]))
-        for given, expected in (("7F 00 00 01 ", "127.0.0.1"), ("ABCD", "65.66.67.68"), ("unknown", "unknown"),
-                                ("00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 ", "::1"),
-                                ("20 01 0D B8 00 00 00 00 00 01 00 00 00 00 00 10", "2001:db8::1:0:0:10"),
-                                ("20 01 0D B8 00 00 00 01 00 00 00 00 00 00 00 00", "2001:db8:0:1::"),
-                                ("00 00 " * 8, "::"), ("ABCDEFGHIJKLMNOP", "4142:4344:4546:4748:494a:4b4c:4d4e:4f50")):
-            got = subprocess.check_output(["zabbix_js", "-s", script, "-p", given], text=True).strip()
-            assert got == expected, (given, got, expected)
 
     # Hosts
 
@@ -332,7 +312,7 @@ class Check:
         """Every trigger fires under the load made for it and recovers."""
         names = {trigger["description"] for trigger in self.api("trigger.get", hostids=host, output=["description"],
                                                                expandDescription=True)}
-        tested = MILD | SEVERE | DAMAGED | SILENT | {RESTARTED}
+        tested = MILD | SEVERE | DAMAGED | SILENT | {RESTARTED} | blamed.triggers(self.culprits)
         assert names == tested, f"not tested: {names - tested}; not there: {tested - names}"
         # A past to compare with.
         time.sleep(12)
@@ -371,13 +351,15 @@ class Check:
             tree.write("tcp6", saved["tcp6"] + "   7: nonsense\n")
             tree.write("udp6", saved["udp6"] + "   7: nonsense\n")
         machine.reconfigure(self.on_tree + "[resets]\nenabled = true\n")
+        self.culprits.do("gather")
         self.await_problems(host, DAMAGED, "damaged files")
+        self.culprits.do("disperse")
         for file, text in saved.items():
             with tree.lock:
                 tree.write(file, text)
         machine.reconfigure(self.on_tree)
         until("they are read again", lambda: not self.problems(host), 60)
-        self.say("damaged files and no tracefs: four sources in problem state, over when repaired and not wanted")
+        self.say("damaged files, too many Unix listeners and no tracefs: six sources in problem state, over when repaired and not wanted")
 
     def gone(self, host, tree):
         """A destination without connections has no row any more, a UDP endpoint whose sockets are closed and opened anew
@@ -500,16 +482,23 @@ class Check:
             machine.start("agent")
         tree.running.start()
         self.tree = tree
+        self.culprits = culprits.Culprits(self.namespace, folder)
         self.import_twice()
-        self.scripts()
+        scripts.items(self)
+        scripts.rules(self)
         print("ready", flush=True)
         assert sys.stdin.readline(), "no sockets"
         v2 = {"version": 2, "community": "public"}
         v3 = {"version": 3, "securityname": USER["name"], "securitylevel": 2, "authprotocol": 3,
               "authpassphrase": USER["authentication"], "privprotocol": 1, "privpassphrase": USER["privacy"]}
-        real_host = self.host("sockets", 20161, v2, **{"RESETS.PORT.MATCHES": f"^{KNOCKED}$", "RESETS.MIN": "1"})
-        counters_host = self.host("counters", 20162, v3, **{"UDP_ENDPOINT.MATCHES": "^0\\.0\\.0\\.0:9000$"})
-        late_host = self.host("late", 20163, v2)
+        real_host = self.host("sockets", 20161, v2, **{
+            "RESETS.PORT.MATCHES": f"^{KNOCKED}$", "RESETS.MIN": "1", "OWNER.KIND": "2",
+            f'OWNER.CLOSE_WAIT.MAX:"{culprits.PROGRAM}"': "10"})
+        counters_host = self.host("counters", 20162, v3, **{
+            "UDP_ENDPOINT.MATCHES": "^0\\.0\\.0\\.0:9000$", "OWNER.MATCHES": f"^{re.escape(culprits.UNIT)}$",
+            f'OWNER.CLOSE_WAIT.MAX:"{culprits.UNIT}"': "10", "UNIX.MATCHES": f"/{re.escape(culprits.UNIX)}$",
+            "RETRANSMITTED.MIN": "1"})
+        late_host = self.host("late", 20163, v2, **{"LISTENER.NOT_MATCHES": "."})
         ancient_host = self.host("ancient", 20164, v2)
         self.zabbix.reload()
         self.states_equal_ss(real_host)
@@ -523,17 +512,21 @@ class Check:
         until("every item of a host on Linux 6.18 has a value",
               lambda: wanted <= set(self.values(counters_host)), 60)
         self.say(f"all {len(wanted)} items have a value on Linux 6.18, over SNMPv3")
+        blamed.named(self, counters_host, real_host)
         self.storm(counters_host, counters, tree)
         self.silence(late_host, late)
         for host, name in ((real_host, "sockets"), (counters_host, "counters"), (late_host, "late"),
                            (ancient_host, "Linux 2.6.32")):
             self.no_unsupported(host, name)
+        blamed.nameless(self, ancient_host)
         has = len(wanted & set(self.values(ancient_host)))
         assert 150 < has < len(wanted), has
         self.say(f"no item and no rule is unsupported; on Linux 2.6.32 {has} of {len(wanted)} items have a value")
         self.pictures([real_host, counters_host])
 
     def stop(self):
+        if hasattr(self, "culprits"):
+            self.culprits.stop()
         for machine in getattr(self, "machines", []):
             machine.stop()
         if hasattr(self, "tree"):

@@ -55,8 +55,8 @@ pub fn items() -> Vec<Item> {
         let quoted = |column: &str| format!("{column}.\"{name}\"").leak();
         let shown = format!("netstat-agentx: what is wrong with the source {name}");
         let mut error = text(quoted("lnsAgentSourceError"), &shown);
-        if matches!(source, SourceId::Resets | SourceId::Diagnosis) {
-            // Neither is a source everywhere. If the value were discarded, the last error would remain after tracing was
+        if matches!(source, SourceId::Resets | SourceId::Listeners | SourceId::Owners) {
+            // They are not sources everywhere. If the value were discarded, the last error would remain after tracing was
             // switched off.
             error
                 .preprocessing
