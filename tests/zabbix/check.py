@@ -62,7 +62,7 @@ SEVERE = {
 NAMED = (r"UDP 0\.0\.0\.0:9000 drops \d+ datagrams/s", r"Port 80: 32 MB unread", r"Port 80: 25 stalled connections",
          r"192\.0\.2\.7:5432 uses 85 % of the ephemeral ports")
 DAMAGED = {f"netstat-agentx cannot read all of the source {source}" for source in ("counters", "sockstat", "tcp", "udp", "resets",
-                                                                              "sock_diag")}
+                                                                              "listeners")}
 SILENT = {"SNMP agent (snmpd) does not answer", "netstat-agentx does not answer"}
 # Items that have a value only where resets are traced.
 OF_TRACING = {'netstat.rate[lnsResetLostEvents]', 'netstat[lnsAgentSourceRefreshTime.resets]'}

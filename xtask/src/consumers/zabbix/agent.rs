@@ -7,9 +7,11 @@ use crate::consumers::object::Object;
 use netstat_agentx::mib::syntax::Syntax;
 use netstat_agentx::snapshot::SourceId;
 
-/// The subagent's sources, except the processes, which no item reads.
+/// The subagent's sources, except the processes, which no item reads, and the owners, which fail as the listeners do: both
+/// ask sock_diag.
 pub fn sources() -> impl Iterator<Item = SourceId> {
-    SourceId::ALL.iter().copied().filter(|source| *source != SourceId::Processes)
+    let told = |source: &SourceId| !matches!(source, SourceId::Processes | SourceId::Owners);
+    SourceId::ALL.iter().copied().filter(told)
 }
 
 /// Items about the subagent itself, and snmpd.
@@ -55,8 +57,8 @@ pub fn items() -> Vec<Item> {
         let quoted = |column: &str| format!("{column}.\"{name}\"").leak();
         let shown = format!("netstat-agentx: what is wrong with the source {name}");
         let mut error = text(quoted("lnsAgentSourceError"), &shown);
-        if matches!(source, SourceId::Resets | SourceId::Listeners | SourceId::Owners) {
-            // They are not sources everywhere. If the value were discarded, the last error would remain after tracing was
+        if matches!(source, SourceId::Resets | SourceId::Listeners) {
+            // Neither is a source everywhere. If the value were discarded, the last error would remain after tracing was
             // switched off.
             error
                 .preprocessing
