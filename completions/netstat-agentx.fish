@@ -102,11 +102,11 @@ complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from limits" -s V -l version -d 'Print version'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l listener -d 'Listener to check, more than once if need be: a port, an endpoint, the path of a Unix socket, a unit [default: all]' -r
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s w -l warning -d 'Warn if the percentage of a queue is not in this range' -r
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s c -l critical -d 'Critical if the percentage of a queue is not in this range' -r
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l drops-warning -d 'Warn if the connections that a listener drops in a second are not in this range' -r
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l drops-critical -d 'Critical if the connections that a listener drops in a second are not in this range' -r
-complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l seconds -d 'For how long to look at the drops; 0: not at all' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s w -l warning -d 'Warn if the percentage of a queue is not in this range [default: 80]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s c -l critical -d 'Critical if the percentage of a queue is not in this range [default: 95]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l drops-warning -d 'Warn if the connections that a listener drops in a second are not in this range [default: 1]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l drops-critical -d 'Critical if the connections that a listener drops in a second are not in this range [default: none]' -r
+complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -l seconds -d 'For how long to look at the drops; 0: not at all [default: 2]' -r
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand check; and __fish_seen_subcommand_from listeners" -s V -l version -d 'Print version'
 complete -c netstat-agentx -n "__fish_netstat_agentx_using_subcommand mib" -l config -d 'Configuration file [default: /etc/netstat-agentx.toml, if it exists]' -r -F

@@ -34,13 +34,13 @@ pub fn first_sentence(text: &str) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// Octets that somebody chose as text: what does not print, and what is not UTF-8, as `\xNN`.
+/// Octets that somebody chose as text: what does not print or is not seen, and what is not UTF-8, as `\xNN`.
 #[must_use]
 pub fn printable(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len());
     for chunk in octets.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if character.is_control() {
+            if character.is_control() || is_unseen(character) {
                 character.to_string().bytes().for_each(|octet| escape(&mut text, octet));
             } else {
                 text.push(character);
@@ -49,6 +49,30 @@ pub fn printable(octets: &[u8]) -> String {
         chunk.invalid().iter().for_each(|octet| escape(&mut text, *octet));
     }
     text
+}
+
+/// The same where nobody else escapes: a backslash too, so that different octets are different texts.
+#[must_use]
+pub fn distinct(octets: &[u8]) -> String {
+    let mut escaped = Vec::with_capacity(octets.len());
+    for octet in octets {
+        match octet {
+            b'\\' => escaped.extend(b"\\x5c"),
+            octet => escaped.push(*octet),
+        }
+    }
+    printable(&escaped)
+}
+
+/// Characters that change how those around them are shown, or show nothing (Unicode's categories Cf, Zl and Zp).
+fn is_unseen(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
 }
 
 fn escape(text: &mut String, octet: u8) {
@@ -91,6 +115,11 @@ mod tests {
         assert_eq!(printable(b"a\n\x1b[1m\xff\0"), "a\\x0a\\x1b[1m\\xff\\x00");
         // A control character of two octets (U+0085), and half a character.
         assert_eq!(printable(b"\xc2\x85\xc3"), "\\xc2\\x85\\xc3");
+        // What turns the direction of the text around it, and what nobody sees.
+        assert_eq!(printable("a\u{202e}b\u{200b}".as_bytes()), "a\\xe2\\x80\\xaeb\\xe2\\x80\\x8b");
+        // systemd's own escapes stay; elsewhere the two differ.
+        assert_eq!(printable(b"a\\x2db"), "a\\x2db");
+        assert_eq!((distinct(b"\\xff"), distinct(b"\xff")), ("\\x5cxff".to_owned(), "\\xff".to_owned()));
         let text = |end: &str| "\u{e9}".repeat(40) + end;
         assert_eq!(fitting(text(""), 80), text(""));
         let (one, other) = (fitting(text("a"), 64), fitting(text("b"), 64));

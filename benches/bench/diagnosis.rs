@@ -22,7 +22,7 @@ fn limits(root: &ProcRoot) -> f64 {
 }
 
 fn owners(root: &ProcRoot) -> f64 {
-    cpu(|| TcpOwners::read(root, Detail::Counts, Default::default()).data.unwrap())
+    cpu(|| TcpOwners::read(root, Detail::Peers, Default::default()).data.unwrap())
 }
 
 fn ss(options: &'static str) -> f64 {
@@ -107,7 +107,7 @@ pub fn instead_of_files(table: &mut Table) {
         let held = many(sockets);
         let (mine, theirs, ratio) = pairs(TIMES, by_dump, by_files);
         table.add(
-            &format!("a dump of {sockets} sockets with tcp_info, CPU"),
+            &format!("a dump of {sockets} sockets by sock_diag, CPU"),
             mine,
             "a refresh of the counts from net/tcp and net/tcp6",
             theirs,

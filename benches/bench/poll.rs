@@ -18,6 +18,18 @@ const TOGETHER: usize = 128;
 const SUBTREES: [&str; 9] =
     [".1.1.1", ".1.1.2", ".1.2", ".1.3.1", ".1.3.2", ".1.3.3", ".1.3.4", ".1.3.6", ".1.3.7"];
 
+/// What only sock_diag says: limits and drops of listeners, round-trip times, Unix listeners, sockets by unit.
+const DIAGNOSED: [&str; 8] = [
+    ".1.1.3.1.7",
+    ".1.1.3.1.8",
+    ".1.1.3.1.9",
+    ".1.1.6.1.8",
+    ".1.1.6.1.9",
+    ".1.1.6.1.10",
+    ".1.1.8",
+    ".1.1.9.1.4.1",
+];
+
 /// Receives what zabbix_sender sends and reports success.
 fn trapper() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -57,6 +69,12 @@ fn script(port: u16) -> Command {
 /// The names of all polled instances.
 fn items(agents: &Agents) -> Vec<String> {
     SUBTREES.iter().flat_map(|subtree| agents.names(&format!("{BASE}{subtree}"))).collect()
+}
+
+/// The names of what only sock_diag says.
+fn diagnosed(agents: &Agents) -> Vec<String> {
+    let names = DIAGNOSED.iter().flat_map(|subtree| agents.names(&format!("{BASE}{subtree}")));
+    names.filter(|name| !name.contains(".1.1.9.1.4.2.")).collect()
 }
 
 fn snmp(tool: &str) -> Command {
@@ -131,6 +149,14 @@ pub fn everything(table: &mut Table) {
             polled(&agents, || bulks(&items)),
             other,
             classic,
+            POLLS,
+        );
+        let with: Vec<String> = items.iter().cloned().chain(diagnosed(&agents)).collect();
+        table.add(
+            &format!("{} items, what sock_diag says among them, GETs of {TOGETHER}", with.len()),
+            polled(&agents, || gets(&with)),
+            "the same without that",
+            polled(&agents, || gets(&items)),
             POLLS,
         );
         table.add(&format!("{what}, GETBULK walks"), polled(&agents, walks), other, classic, POLLS);

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 pub(super) struct Listening {
     /// Where they listen.
     pub(super) address: Address,
-    /// Their unit; empty if it is not known.
-    pub(super) owner: String,
+    /// Their units; none if they are not known.
+    pub(super) owners: Vec<String>,
     /// Connections waiting for accept(2).
     pub(super) waiting: Option<u64>,
     /// How many may wait.
@@ -39,12 +39,11 @@ impl std::fmt::Display for Address {
 }
 
 impl Listening {
-    /// The address, and its unit if that is known.
+    /// The address, and its units if they are known.
     pub(super) fn name(&self) -> String {
-        if self.owner.is_empty() {
-            self.address.to_string()
-        } else {
-            format!("{} ({})", self.address, self.owner)
+        match self.owners.join(", ") {
+            owners if owners.is_empty() => self.address.to_string(),
+            owners => format!("{} ({owners})", self.address),
         }
     }
 }
@@ -56,10 +55,11 @@ pub(super) fn tcp(cx: &Context<'_>) -> Vec<Listening> {
     let rows = rows.chain(tcp.listeners6.iter().map(ListenerRow::from));
     let listening = |row: ListenerRow| {
         let listeners = cx.listeners();
-        let limits = listeners.and_then(|listeners| listeners.tcp.as_ref()?.get(&row.endpoint));
+        let limits = listeners.and_then(|listeners| listeners.of(row.endpoint));
+        let owners = listeners.zip(limits).map(|(listeners, limits)| listeners.owners(limits));
         Listening {
             address: Address::Tcp(row.endpoint),
-            owner: listeners.zip(limits).map(|(all, limits)| all.owner(limits)).unwrap_or_default(),
+            owners: owners.unwrap_or_default().into_iter().map(str::to_owned).collect(),
             waiting: row.accept_queue,
             limit: limits.map(|limits| limits.limit),
             drops: limits.and_then(|limits| limits.drops),
@@ -72,14 +72,13 @@ pub(super) fn tcp(cx: &Context<'_>) -> Vec<Listening> {
 
 /// The Unix listeners; the kernel tells neither their drops nor their units.
 pub(super) fn unix(cx: &Context<'_>) -> Vec<Listening> {
-    let rows = cx.listeners().and_then(|listeners| listeners.unix.as_ref());
-    let listening = rows.into_iter().flatten().map(|row| Listening {
+    let listening = cx.unix_listeners().unwrap_or_default().iter().map(|row| Listening {
         address: Address::Unix(row.path.to_string()),
-        owner: String::new(),
+        owners: Vec::new(),
         waiting: Some(row.queue),
         limit: Some(row.limit),
         drops: None,
-        fullest: Some(row.queue * 100 / row.limit.max(1)),
+        fullest: Some(row.fullest),
         sockets: row.sockets,
     });
     listening.collect()

@@ -174,9 +174,9 @@ pub enum ThresholdProblem {
     /// `.*` behind a whole instance, and the instance.
     #[error("'{0}' has nothing left that .* could stand for: write {1}")]
     WholeIndex(String, String),
-    /// A column of a table with a row for each socket.
+    /// A column of a table whose rows are made from every socket.
     #[error(
-        "'{0}' has a row for each socket, and those are read for walks alone; lnsTcpStateSockets.*, lnsTcpPortSockets.* \
+        "'{0}' has very many rows, and those are read for walks alone; lnsTcpStateSockets.*, lnsTcpPortSockets.* \
          and lnsUdpEndpointSockets.* count sockets"
     )]
     RowPerSocket(String),

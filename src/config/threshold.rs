@@ -190,7 +190,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Whether a column is of a table with a row for each socket. Those rows are kept only while somebody walks them, and a
+/// Whether a column is of a table whose rows are made from every socket. Those are kept only while somebody walks them, and a
 /// threshold would have them kept for ever.
 fn has_a_row_per_socket(view: &View, column: &Oid) -> bool {
     // Nothing is read: an answer says what it would be made from.
@@ -329,12 +329,9 @@ mod tests {
             ),
             (
                 "name = \"a\"\nobject = \"tcpConnectionProcess.*\"\ncritical = \"1\"",
-                &["line 3", "a row for each socket", "lnsUdpEndpointSockets.*"],
+                &["line 3", "very many rows", "lnsUdpEndpointSockets.*"],
             ),
-            (
-                "name = \"a\"\nobject = \"udpLocalPort.*\"\ncritical = \"1\"",
-                &["line 3", "a row for each socket"],
-            ),
+            ("name = \"a\"\nobject = \"udpLocalPort.*\"\ncritical = \"1\"", &["line 3", "very many rows"]),
             (
                 "name = \"a\"\nobject = \"tcpOutRsts.0\"\nof = \"tcpOutSeg.0\"\ncritical = \"1\"",
                 &["line 4", "mean tcpOutSegs?"],

@@ -8,6 +8,7 @@ use crate::snapshot::listeners::Listeners;
 use crate::snapshot::owner_counts::Owner;
 use crate::snapshot::owners::TcpOwners;
 use crate::snapshot::paths::PortPaths;
+use crate::snapshot::queues::UnixListener;
 use crate::snapshot::sockets::SocketRows;
 use crate::snapshot::sockstat::Sockstat;
 use crate::snapshot::tcp::Tcp;
@@ -117,24 +118,24 @@ impl<'a> Context<'a> {
 
     /// The limits of listeners; `None` where sock_diag shows another network namespace.
     pub fn listeners(&self) -> Option<&'a Listeners> {
-        if !self.snapshot.is_wanted(SourceId::Listeners) {
-            return None;
-        }
         self.touch(SourceId::Listeners);
         self.snapshot.listeners.data()
     }
 
+    /// The Unix listeners.
+    pub fn unix_listeners(&self) -> Option<&'a [UnixListener]> {
+        self.touch(SourceId::Unix);
+        Some(&self.snapshot.unix.data()?.rows)
+    }
+
     fn owners(&self, detail: Detail) -> Option<&'a TcpOwners> {
-        if !self.snapshot.is_wanted(SourceId::Owners) {
-            return None;
-        }
         self.touch_more(SourceId::Owners, detail);
         self.snapshot.owners.data()
     }
 
     /// How the connections of services are on their paths.
     pub fn paths(&self) -> Option<&'a [PortPaths]> {
-        self.owners(Detail::Counts).map(|owners| &*owners.paths)
+        self.owners(Detail::Peers)?.paths.as_deref()
     }
 
     /// TCP sockets by unit.

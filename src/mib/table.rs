@@ -252,7 +252,8 @@ pub(super) fn is_before(name: &Oid, end: Option<&Oid>) -> bool {
 /// The same as [`seek`]; without a search if the cursor stands there. A walk asks for the row behind the one it was given.
 /// Looks at the rows on both sides, so it does not matter what has become of the table since.
 fn follow<R: Rows>(cx: &Context<'_>, index: &[u32], include: bool, cursor: usize) -> usize {
-    let stands = cursor.checked_sub(1).is_some_and(|before| {
+    // Behind the rows that a search would look at there may be some of another source.
+    let stands = cursor.checked_sub(1).filter(|_| cursor <= R::len_before(cx, index)).is_some_and(|before| {
         is_before_row::<R>(cx, before, index, include) == Some(false)
             && is_before_row::<R>(cx, cursor, index, include).unwrap_or(true)
     });

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, openat, stat};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +21,12 @@ pub const LONGEST: usize = 64;
 /// What a search may cost, in CPU time. A folder takes 20 microseconds, since the kernel lists some fifty files in it.
 const BUDGET: Duration = Duration::from_millis(300);
 
-/// How many folders may wait for their turn. Any user with a cgroup of its own can make many; those next to the root
-/// come first.
-const WAITING: usize = 16_384;
+/// How many folders are looked into below one system unit, or below one folder without a unit: a user with cgroups of its
+/// own can make very many, and may hide its own names with them but nobody else's.
+const OF_A_UNIT: u32 = 4096;
+
+/// The clock is looked at after so many entries of a folder.
+const ENTRIES: usize = 256;
 
 /// A cgroup that is made while the search goes on may be found the second time; one that is gone never is.
 const SEARCHES: u8 = 2;
@@ -32,8 +35,10 @@ const SEARCHES: u8 = 2;
 #[derive(Debug, Clone, Default)]
 pub struct Units {
     names: HashMap<u64, Arc<str>>,
-    /// How often a search has not found a number.
+    /// How often a search to its end has not found a number.
     missed: HashMap<u64, u8>,
+    /// What a search had no time for.
+    rest: Option<Arc<Search>>,
 }
 
 impl Units {
@@ -73,9 +78,15 @@ impl Units {
         }
         if !wanted.is_empty() {
             let stopwatch = Stopwatch::start();
-            search(&root()?, &mut wanted, &mut next.names, || stopwatch.spent() < BUDGET)?;
-            let again = |cgroup: &u64| self.missed.get(cgroup).copied().unwrap_or(0).saturating_add(1);
-            next.missed.extend(wanted.iter().map(|cgroup| (*cgroup, again(cgroup))));
+            let mut search = match &self.rest {
+                Some(rest) => Search::clone(rest),
+                None => Search::begin(root()?, &mut wanted, &mut next.names)?,
+            };
+            search.go_on(&mut wanted, &mut next.names, || stopwatch.spent() < BUDGET);
+            let missed = |cgroup: &u64| self.missed.get(cgroup).copied().unwrap_or(0);
+            let is_over = search.waiting.is_empty();
+            next.missed.extend(wanted.iter().map(|cgroup| (*cgroup, missed(cgroup) + u8::from(is_over))));
+            next.rest = (!is_over && !wanted.is_empty()).then(|| Arc::new(search));
         }
         Ok(next)
     }
@@ -91,44 +102,88 @@ fn hierarchy() -> Result<PathBuf, NoHierarchy> {
     mounts(&mountinfo).find(|mount| mount.is_whole(b"cgroup2")).map(|mount| mount.point).ok_or(NoHierarchy)
 }
 
-/// Moves numbers from `wanted` to `names`, level by level from the root, until there is none left.
-fn search(
-    root: &Path,
-    wanted: &mut HashSet<u64>,
-    names: &mut HashMap<u64, Arc<str>>,
-    go_on: impl Fn() -> bool,
-) -> Result<(), NoHierarchy> {
-    let of_root = stat(root).map_err(|_| NoHierarchy)?.st_ino;
-    if wanted.remove(&of_root) {
-        names.insert(of_root, Arc::from("/"));
-    }
-    let mut waiting = VecDeque::from([Vec::new()]);
-    let mut entries = [MaybeUninit::uninit(); 8192];
-    while let Some(path) = waiting.pop_front() {
-        if wanted.is_empty() || !go_on() {
-            break;
+/// A search through the folders, level by level from the root, over as many readings as it takes.
+#[derive(Debug, Clone)]
+struct Search {
+    root: PathBuf,
+    /// Folders to be looked into, below the root.
+    waiting: VecDeque<Vec<u8>>,
+    /// How many there have been of each system unit.
+    looked: HashMap<Vec<u8>, u32>,
+}
+
+impl Search {
+    fn begin(
+        root: PathBuf,
+        wanted: &mut HashSet<u64>,
+        names: &mut HashMap<u64, Arc<str>>,
+    ) -> Result<Self, NoHierarchy> {
+        let of_root = stat(&root).map_err(|_| NoHierarchy)?.st_ino;
+        if wanted.remove(&of_root) {
+            names.insert(of_root, Arc::from("/"));
         }
+        Ok(Self { root, waiting: VecDeque::from([Vec::new()]), looked: HashMap::new() })
+    }
+
+    /// Moves numbers from `wanted` to `names` until there is none left, or no time.
+    fn go_on(
+        &mut self,
+        wanted: &mut HashSet<u64>,
+        names: &mut HashMap<u64, Arc<str>>,
+        go_on: impl Fn() -> bool,
+    ) {
+        while !wanted.is_empty() && go_on() {
+            let Some(path) = self.waiting.pop_front() else { break };
+            self.look_into(&path, wanted, names, &go_on);
+        }
+    }
+
+    fn look_into(
+        &mut self,
+        path: &[u8],
+        wanted: &mut HashSet<u64>,
+        names: &mut HashMap<u64, Arc<str>>,
+        go_on: impl Fn() -> bool,
+    ) {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut full = root.as_os_str().as_bytes().to_vec();
-        full.extend(&path);
+        let full = [self.root.as_os_str().as_bytes(), path].concat();
         // It may be gone by now.
-        let Ok(folder) = openat(CWD, full, flags, Mode::empty()) else { continue };
-        let mut entries = RawDir::new(folder, &mut entries);
+        let Ok(folder) = openat(CWD, full, flags, Mode::empty()) else { return };
+        let mut entries = [MaybeUninit::uninit(); 8192];
+        let (mut entries, mut number) = (RawDir::new(folder, &mut entries), 0);
         while let Some(Ok(entry)) = entries.next() {
+            number += 1;
+            // What is left of a folder that takes so long is not looked at.
+            if number % ENTRIES == 0 && !go_on() {
+                break;
+            }
             let name = entry.file_name().to_bytes();
             if entry.file_type() != FileType::Directory || matches!(name, b"." | b"..") {
                 continue;
             }
-            let below = [&path[..], b"/", name].concat();
+            let below = [path, b"/", name].concat();
             if wanted.remove(&entry.ino()) {
                 names.insert(entry.ino(), unit(&below).into());
             }
-            if waiting.len() < WAITING {
-                waiting.push_back(below);
+            let looked = self.looked.entry(of_system(&below).to_vec()).or_default();
+            if *looked < OF_A_UNIT {
+                *looked += 1;
+                self.waiting.push_back(below);
             }
         }
     }
-    Ok(())
+}
+
+/// The part of a path up to its first folder that is no slice: what root has made.
+fn of_system(path: &[u8]) -> &[u8] {
+    let mut end = 0;
+    for component in path.split(|b| *b == b'/').skip(1) {
+        end += 1 + component.len();
+        if !component.ends_with(b".slice") {
+            break;
+        }
+    }
+    path.get(..end).unwrap_or(path)
 }
 
 /// What to call a cgroup, given its path below the root of the hierarchy: its systemd unit, as systemd finds it
@@ -266,13 +321,43 @@ mod tests {
         assert!(twice.name(u64::MAX).is_none() && twice.name(number("c")).is_some());
     }
 
+    /// And goes on with what is left the next time; only what was looked for to the end has been missed.
     #[test]
     fn a_search_ends_when_it_has_cost_enough() {
-        let (tree, number) = tree(&["a/b"]);
-        let (mut wanted, mut names) = (HashSet::from([number("a"), number("a/b")]), HashMap::new());
+        let (tree, number) = tree(&["a/b", "c"]);
+        let (mut wanted, mut names) = (HashSet::from([number("a"), number("a/b"), 7]), HashMap::new());
+        let mut search = Search::begin(tree.path().into(), &mut wanted, &mut names).unwrap();
         let calls = std::cell::Cell::new(0);
         let once = || calls.replace(calls.get() + 1) < 1;
-        search(tree.path(), &mut wanted, &mut names, once).unwrap();
-        assert_eq!((names.len(), wanted.len()), (1, 1));
+        search.go_on(&mut wanted, &mut names, once);
+        assert_eq!((names.len(), wanted.len(), search.waiting.len()), (1, 2, 2));
+        search.go_on(&mut wanted, &mut names, || true);
+        assert_eq!((names.len(), wanted.len(), search.waiting.len()), (2, 1, 0));
+
+        let wanted = HashSet::from([number("a/b"), 7]);
+        let half =
+            Search { root: tree.path().into(), waiting: [b"/c".to_vec()].into(), looked: HashMap::new() };
+        let before = Units { rest: Some(Arc::new(half)), ..Units::default() };
+        let rest = before.of_those_below(|| Err(NoHierarchy), &wanted).unwrap();
+        assert_eq!((rest.missed[&7], rest.rest.is_none()), (1, true));
+        let whole = rest.of_those_below(|| Ok(tree.path().into()), &wanted).unwrap();
+        assert_eq!((whole.missed[&7], whole.name(number("a/b")).is_some()), (2, true));
+    }
+
+    /// A user makes more folders than are looked into: those of others are found all the same, and the user's own too, but
+    /// not what is below those.
+    #[test]
+    fn nobody_hides_the_names_of_others() {
+        let paths: Vec<String> =
+            (0..=OF_A_UNIT).map(|number| format!("u.slice/user@1.service/{number:05}/x")).collect();
+        let mut paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        paths.push("u.slice/user@2.service/app.slice/mail.service");
+        let (tree, number) = tree(&paths);
+        let victim = number("u.slice/user@2.service/app.slice/mail.service");
+        let units =
+            Units::default().of_those_below(|| Ok(tree.path().into()), &HashSet::from([victim])).unwrap();
+        assert_eq!(&**units.name(victim).unwrap(), "user@2.service/mail.service");
+        assert_eq!(of_system(b"/a.slice/b.slice/user@1.service/c/d"), b"/a.slice/b.slice/user@1.service");
+        assert_eq!((of_system(b"/docker/x"), of_system(b"/a.slice")), (&b"/docker"[..], &b"/a.slice"[..]));
     }
 }

@@ -160,7 +160,7 @@ mod tests {
             server.read_exact(&mut [0; 600]).unwrap();
             server.write_all(&[7; 10]).unwrap();
             client.read_exact(&mut [0; 10]).unwrap();
-            let all = tcp_sockets(TcpQuery::All, local);
+            let all = tcp_sockets(TcpQuery::Paths, local);
             let of = |state| all.iter().find(|one| one.tcp_state() == Some(state)).unwrap();
             assert_eq!(of(TcpState::Listen).inode, alone.inode);
             let connection = of(TcpState::Established);

@@ -5,40 +5,79 @@
 use super::problem::Problem;
 use crate::proc::cgroups::NoHierarchy;
 use crate::proc::cpu::Stopwatch;
-use crate::proc::diag::{MessageFault, Query};
-use crate::proc::netlink;
+use crate::proc::diag::{DiagError, MessageFault, Query};
+use crate::proc::netlink::{self, DumpError};
+use crate::proc::read::ProcRoot;
+use rustix::io::Errno;
 use std::time::Duration;
 
-/// What each dump may cost, in CPU time. As with net/tcp, only very many listeners in one bucket take so long.
-const BUDGET: Duration = Duration::from_secs(3);
-
-/// Makes a dump; `None`, and a problem, if it fails.
-pub(super) fn dump(
-    what: &'static str,
-    query: &Query,
-    problems: &mut Vec<Problem>,
-    each: impl FnMut(&[u8]) -> Result<(), MessageFault>,
-) -> Option<()> {
-    let stopwatch = Stopwatch::start();
-    let dumped = netlink::dump(query, || stopwatch.spent() < BUDGET, each);
-    dumped.map_err(|why| problems.push(Problem::NoDump { what, why: why.into() })).ok()
-}
+/// What each dump may cost, in CPU time: as much as each file of TCP sockets.
+const BUDGET: Duration = Duration::from_secs(10);
 
 /// What a host cannot say, without anything being wrong: told once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Lack {
-    /// sock_diag shows the network namespace of this process.
-    #[error(
-        "the root of /proc is another network namespace's, which sock_diag would not show: no limits and owners of \
-         listeners, no Unix listeners, owners and round-trip times"
-    )]
-    Elsewhere,
+    /// sock_diag shows the network namespace of this process, and the root another one, or one that cannot be told.
+    #[error("sock_diag may show another network namespace than the root of /proc: no {0}")]
+    Elsewhere(&'static str),
+    /// The kernel has no such dump, or nobody may ask here (seccomp).
+    #[error("sock_diag cannot be asked here ({1}): no {0}")]
+    Refused(&'static str, std::io::ErrorKind),
     /// Linux before 5.8, or without CONFIG_SOCK_CGROUP_DATA.
     #[error("this kernel does not tell the cgroup of a socket: no owners by unit")]
     NotTold,
     /// As with the first hierarchy alone.
-    #[error("{0}: no owners by unit")]
-    NoHierarchy(NoHierarchy),
+    #[error("{1}: no {0}")]
+    NoHierarchy(&'static str, NoHierarchy),
+    /// There are more Unix listeners than rows.
+    #[error("more than {0} addresses of Unix listeners, idle or not: the others have no row")]
+    ManyUnixListeners(usize),
+}
+
+/// Why there is nothing of a dump.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Lack(Lack),
+    Problem(Problem),
+}
+
+impl Failed {
+    /// Puts it where it is told.
+    pub fn tell(self, lack: &mut Option<Lack>, problems: &mut Vec<Problem>) {
+        match self {
+            Self::Lack(what) => *lack = Some(what),
+            Self::Problem(problem) => problems.push(problem),
+        }
+    }
+}
+
+/// Dumps these sockets of the network namespace that a root shows.
+pub(super) fn dump(
+    root: &ProcRoot,
+    what: &'static str,
+    query: &Query,
+    each: impl FnMut(&[u8]) -> Result<(), MessageFault>,
+) -> Result<(), Failed> {
+    if !root.is_of_own_namespace() {
+        return Err(Failed::Lack(Lack::Elsewhere(what)));
+    }
+    let stopwatch = Stopwatch::start();
+    netlink::dump(query, || stopwatch.spent() < BUDGET, each).map_err(|why| match refusal(&why) {
+        Some(kind) => Failed::Lack(Lack::Refused(what, kind)),
+        None => Failed::Problem(Problem::NoDump { what, why: why.into() }),
+    })
+}
+
+/// Why a host never has a dump: no such family of sockets, no such kind of dump, or no right to ask.
+fn refusal(why: &DumpError) -> Option<std::io::ErrorKind> {
+    let never = [Errno::AFNOSUPPORT, Errno::PROTONOSUPPORT, Errno::PERM, Errno::ACCESS, Errno::NOENT];
+    let code = match why {
+        DumpError::Io(cause) => cause.raw_os_error()?,
+        DumpError::Diag(DiagError::Refused(code)) => *code,
+        DumpError::Diag(_) | DumpError::TooSlow => return None,
+    };
+    let never = never.iter().any(|errno| errno.raw_os_error() == code);
+    never.then(|| std::io::Error::from_raw_os_error(code).kind())
 }
 
 /// What a source lacks now, and what it has told of that.
@@ -54,21 +93,18 @@ impl Lacking {
         Self { now, told: None }
     }
 
-    /// Whether there is nothing to read.
-    pub fn is_elsewhere(self) -> bool {
-        self.now == Some(Lack::Elsewhere)
-    }
-
     /// Takes over what was told before; returns what to tell now.
-    pub fn after(&mut self, before: Self) -> Option<Lack> {
+    pub fn after(&mut self, before: Self) -> Option<String> {
         self.told = self.now.or(before.told);
-        self.told.filter(|_| self.told != before.told)
+        self.told.filter(|_| self.told != before.told).map(|lack| lack.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proc::diag::inet;
+    use crate::proc::sockets::V4;
 
     /// What a kernel tells of cgroups is known only while there are sockets that a process holds.
     #[test]
@@ -83,9 +119,33 @@ mod tests {
                 told
             })
             .collect();
-        assert_eq!(told, [None, Some(Lack::NotTold), None, None, None]);
-        let mut other = Lacking::of(Some(Lack::NoHierarchy(NoHierarchy)));
-        let text = other.after(before).unwrap().to_string();
+        assert_eq!(told.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, false, false, false]);
+        let mut other = Lacking::of(Some(Lack::NoHierarchy("owners by unit", NoHierarchy)));
+        let text = other.after(before).unwrap();
         assert_eq!(text, "no cgroup2 file system is mounted: no owners by unit");
+    }
+
+    #[test]
+    fn what_a_host_never_has_is_a_fact_and_the_rest_a_problem() {
+        let root = ProcRoot::new("/proc");
+        let of = |root: &ProcRoot, protocol| dump(root, "x", &inet::by_family::<V4>(protocol), |_| Ok(()));
+        let told = |failed: Result<(), Failed>| match failed.unwrap_err() {
+            Failed::Lack(lack) => lack.to_string(),
+            Failed::Problem(problem) => format!("problem: {problem}"),
+        };
+        // A protocol that has no sock_diag.
+        assert_eq!(told(of(&root, 254)), "sock_diag cannot be asked here (entity not found): no x");
+        let elsewhere = "sock_diag may show another network namespace than the root of /proc: no x";
+        assert_eq!(told(of(&ProcRoot::new("/nowhere"), inet::UDP)), elsewhere);
+        for (why, never) in [
+            (DumpError::Io(std::io::Error::from_raw_os_error(97)), true),
+            (DumpError::Io(std::io::Error::from_raw_os_error(24)), false),
+            (DumpError::Diag(DiagError::Refused(1)), true),
+            (DumpError::Diag(DiagError::Refused(12)), false),
+            (DumpError::Diag(DiagError::Interrupted), false),
+            (DumpError::TooSlow, false),
+        ] {
+            assert_eq!(refusal(&why).is_some(), never, "{why}");
+        }
     }
 }

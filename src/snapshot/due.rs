@@ -53,7 +53,7 @@ impl Snapshot {
 
     fn is_stale(&self, id: SourceId, touched: Touched, detailed: Touched, now: Instant) -> bool {
         let entry = self.entry(id);
-        self.is_wanted(id) && {
+        entry.is_wanted() && {
             let timing = entry.health().timing;
             let is_old = timing.is_none_or(|timing| timing.since_read(now) >= entry.max_age(&self.ages));
             let rest = if self.rests { entry.rest(now) } else { Duration::ZERO };
@@ -84,7 +84,7 @@ impl Snapshot {
     #[must_use]
     pub fn first(&self) -> Vec<Job> {
         let ids = SourceId::ALL.iter().copied();
-        let first = ids.filter(|id| self.entry(*id).is_read_at_start() && self.is_wanted(*id));
+        let first = ids.filter(|id| self.entry(*id).is_read_at_start() && self.entry(*id).is_wanted());
         first.map(|id| Job { id, detail: Detail::Counts }).collect()
     }
 
@@ -304,8 +304,14 @@ mod tests {
     fn processes_are_read_when_asked_for_and_after_the_sockets() {
         let root = ProcRoot::new("/proc");
         let mut snapshot = Snapshot::new(AGES);
-        let first =
-            [SourceId::Counters, SourceId::Sockstat, SourceId::Tcp, SourceId::Udp, SourceId::Listeners];
+        let first = [
+            SourceId::Counters,
+            SourceId::Sockstat,
+            SourceId::Tcp,
+            SourceId::Udp,
+            SourceId::Listeners,
+            SourceId::Unix,
+        ];
         assert_eq!(ids(&snapshot.first()), first);
         for id in [SourceId::Tcp, SourceId::Udp] {
             let touched = Touched::default().with_detail(id, Detail::Rows).with(SourceId::Processes);

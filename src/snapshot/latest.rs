@@ -154,8 +154,6 @@ pub trait AnySource {
     fn name(&self) -> &'static str;
     /// See [`Source::is_wanted`].
     fn is_wanted(&self) -> bool;
-    /// See [`Source::WITH`].
-    fn with(&self) -> Option<SourceId>;
     /// Its statistics.
     fn health(&self) -> Health<'_>;
     /// How old it may be; zero if more is left to read.
@@ -201,10 +199,6 @@ impl<S: Source> AnySource for Latest<S> {
 
     fn is_wanted(&self) -> bool {
         S::is_wanted(&self.memory)
-    }
-
-    fn with(&self) -> Option<SourceId> {
-        S::WITH
     }
 
     fn health(&self) -> Health<'_> {

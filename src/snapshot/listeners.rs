@@ -1,18 +1,16 @@
-//! The source `listeners`: what sock_diag says of TCP and Unix sockets that listen. It costs next to nothing, since the
-//! kernel does not look at other sockets.
+//! The source `listeners`: what sock_diag says of TCP sockets that listen. It costs next to nothing, since the kernel does
+//! not look at other sockets.
 
 use super::Detail;
 use super::diagnosis::{Lack, Lacking, dump};
 use super::problem::Problem;
-use super::queues::{self, Limits, MOST_PATHS, UnixCounting, UnixListener};
+use super::queues::{self, Limits};
 use super::source::{MaxAges, Others, Reading, Source, Timing};
 use crate::proc::cgroups::{LONGEST, Units};
 use crate::proc::diag::inet::{self, TcpQuery};
-use crate::proc::diag::unix;
 use crate::proc::read::ProcRoot;
 use crate::proc::sockets::TcpState;
 use crate::text::fitting;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,49 +18,36 @@ use std::time::{Duration, SystemTime};
 /// One reading of the source.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    /// Of every TCP endpoint that listens; `None` if they could not be dumped.
-    pub tcp: Option<HashMap<SocketAddr, Limits>>,
-    /// In the order of their index; `None` if they could not be dumped.
-    pub unix: Option<Vec<UnixListener>>,
-    /// The names of the cgroups in which TCP listeners were made.
+    /// In the order of their endpoints.
+    endpoints: Vec<Limits>,
+    /// Whether the kernel tells the drops of any of them.
+    pub has_drops: bool,
+    /// The names of the cgroups in which they were made.
     names: Arc<Units>,
 }
 
 impl Listeners {
-    /// The unit of a TCP endpoint that listens: all of them if its sockets are of several; empty if none is known.
+    /// What is known of an endpoint.
     #[must_use]
-    pub fn owner(&self, limits: &Limits) -> String {
-        let mut names: Vec<&str> =
-            limits.cgroups.iter().filter_map(|cgroup| self.names.name(*cgroup)).map(|name| &**name).collect();
+    pub fn of(&self, endpoint: SocketAddr) -> Option<&Limits> {
+        let at = self.endpoints.binary_search_by_key(&endpoint, |limits| limits.endpoint).ok()?;
+        self.endpoints.get(at)
+    }
+
+    /// The units of an endpoint: several if its sockets are of several, and none if none is known.
+    #[must_use]
+    pub fn owners(&self, limits: &Limits) -> Vec<&str> {
+        let names = limits.cgroups.iter().filter_map(|cgroup| self.names.name(cgroup));
+        let mut names: Vec<&str> = names.map(|name| &**name).collect();
         names.sort_unstable();
         names.dedup();
-        fitting(names.join(", "), LONGEST)
+        names
     }
 
-    fn tcp(problems: &mut Vec<Problem>) -> Option<HashMap<SocketAddr, Limits>> {
-        let mut counting = queues::Counting::default();
-        dump("TCP listeners", &inet::tcp(TcpQuery::Listeners), problems, |payload| {
-            let socket = inet::socket_of_either(payload)?;
-            if socket.tcp_state() == Some(TcpState::Listen) {
-                counting.add(&socket)?;
-            }
-            Ok(())
-        })?;
-        Some(counting.into_endpoints())
-    }
-
-    fn unix(problems: &mut Vec<Problem>) -> Option<Vec<UnixListener>> {
-        let mut counting = UnixCounting::default();
-        dump("Unix listeners", &unix::listeners(), problems, |payload| {
-            if let Some(listener) = unix::listener(payload)? {
-                counting.add(&listener)?;
-            }
-            Ok(())
-        })?;
-        if counting.has_too_many {
-            problems.push(Problem::ManyUnixListeners { most: MOST_PATHS });
-        }
-        Some(counting.into_rows())
+    /// The same as a text of at most [`LONGEST`] octets, empty if none is known.
+    #[must_use]
+    pub fn owner(&self, limits: &Limits) -> String {
+        fitting(self.owners(limits).join(", "), LONGEST)
     }
 }
 
@@ -83,37 +68,43 @@ impl Source for Listeners {
         ages.sockets
     }
 
-    fn is_wanted(memory: &Memory) -> bool {
-        !memory.lacking.is_elsewhere()
-    }
-
     fn known(_: Option<&Self>, memory: &Memory, _: &Others<'_>) -> Arc<Units> {
         Arc::clone(&memory.names)
     }
 
-    fn read(root: &ProcRoot, _: Detail, names: Arc<Units>) -> Reading<Self> {
-        let mut problems = Vec::new();
-        if !root.is_of_own_namespace() {
-            let memory = Memory { lacking: Lacking::of(Some(Lack::Elsewhere)), ..Memory::default() };
-            return Reading { data: None, problems, notes: Vec::new(), memory: Some(memory) };
-        }
-        let mut this =
-            Self { tcp: Self::tcp(&mut problems), unix: Self::unix(&mut problems), ..Self::default() };
-        let cgroups = this.tcp.iter().flat_map(HashMap::values).flat_map(|limits| &limits.cgroups);
-        let lack = match names.of(&cgroups.copied().collect()) {
-            Ok(names) => {
-                this.names = Arc::new(names);
+    fn read(root: &ProcRoot, _: Detail, mut names: Arc<Units>) -> Reading<Self> {
+        let (mut lack, mut problems): (_, Vec<Problem>) = (None, Vec::new());
+        let mut counting = queues::Counting::default();
+        let query = inet::tcp(TcpQuery::Listeners);
+        let dumped = dump(root, "limits and owners of TCP listeners", &query, |payload| {
+            let socket = inet::socket_of_either(payload)?;
+            if socket.tcp_state() == Some(TcpState::Listen) {
+                counting.add(&socket)?;
+            }
+            Ok(())
+        });
+        let data = match dumped {
+            Ok(()) => {
+                let endpoints = counting.into_endpoints();
+                let cgroups = endpoints.iter().flat_map(|limits| limits.cgroups.iter()).collect();
+                match names.of(&cgroups) {
+                    Ok(found) => names = Arc::new(found),
+                    Err(cause) => lack = Some(Lack::NoHierarchy("owners of listeners", cause)),
+                }
+                let has_drops = endpoints.iter().any(|limits| limits.drops.is_some());
+                Some(Self { endpoints, has_drops, names: Arc::clone(&names) })
+            }
+            Err(failed) => {
+                failed.tell(&mut lack, &mut problems);
                 None
             }
-            Err(cause) => Some(Lack::NoHierarchy(cause)),
         };
-        let memory = Memory { names: Arc::clone(&this.names), lacking: Lacking::of(lack) };
-        Reading { data: Some(this), problems, notes: Vec::new(), memory: Some(memory) }
+        let memory = Memory { names, lacking: Lacking::of(lack) };
+        Reading { data, problems, notes: Vec::new(), memory: Some(memory) }
     }
 
     fn follow(reading: &mut Reading<Self>, memory: &mut Memory, _: Timing, _: SystemTime) -> Option<String> {
-        let next = reading.memory.as_mut()?;
-        next.lacking.after(memory.lacking).map(|lack| lack.to_string())
+        reading.memory.as_mut()?.lacking.after(memory.lacking)
     }
 }
 
@@ -132,18 +123,19 @@ mod tests {
         let reading = read("/proc", Arc::default());
         assert!(reading.problems.is_empty(), "{:?}", reading.problems);
         let listeners = reading.data.unwrap();
-        let limits = &listeners.tcp.as_ref().unwrap()[&listener.local_addr().unwrap()];
+        let limits = listeners.of(listener.local_addr().unwrap()).unwrap();
         assert!(limits.limit > 0 && limits.drops == Some(0) && limits.fullest == 0, "{limits:?}");
-        assert!(listeners.unix.is_some());
+        assert!(listeners.has_drops && listeners.of("127.0.0.9:9".parse().unwrap()).is_none());
         // Its cgroup has a name wherever the hierarchy can be seen, and the next reading knows it.
         if let Memory { lacking: Lacking { now: None, .. }, names } = reading.memory.unwrap() {
             let owner = listeners.owner(limits);
             assert!(!owner.is_empty());
-            assert_eq!(read("/proc", names).data.unwrap().owner(limits), owner);
+            let again = read("/proc", names).data.unwrap();
+            assert_eq!(again.owner(again.of(limits.endpoint).unwrap()), owner);
         }
-        assert_eq!(listeners.owner(&Limits::default()), "");
     }
 
+    /// And it is looked at again: the root may be another one by then.
     #[test]
     fn of_another_namespace_there_is_nothing_and_it_is_told_once() {
         let (mut reading, mut memory) = (read("/nowhere", Arc::default()), Memory::default());
@@ -151,7 +143,10 @@ mod tests {
         let now = std::time::Instant::now();
         let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
         let told = Listeners::follow(&mut reading, &mut memory, timing, SystemTime::now()).unwrap();
-        assert!(told.starts_with("the root of /proc is another network namespace's"), "{told}");
-        assert!(!Listeners::is_wanted(&reading.memory.unwrap()));
+        assert!(told.ends_with("no limits and owners of TCP listeners"), "{told}");
+        let mut memory = reading.memory.unwrap();
+        let mut again = read("/nowhere", Arc::default());
+        assert_eq!(Listeners::follow(&mut again, &mut memory, timing, SystemTime::now()), None);
+        assert!(Listeners::is_wanted(&memory));
     }
 }

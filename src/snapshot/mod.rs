@@ -32,6 +32,7 @@ pub mod tcp;
 mod touched;
 pub mod udp;
 pub mod udp_table;
+pub mod unix_listeners;
 
 pub use detail::Detail;
 pub use due::Job;

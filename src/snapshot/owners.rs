@@ -8,7 +8,6 @@ use super::paths::{self, PortPaths};
 use super::problem::Problem;
 use super::services::is_connection;
 use super::source::{MaxAges, Others, Reading, Source, Timing};
-use super::touched::SourceId;
 use crate::proc::cgroups::Units;
 use crate::proc::diag::MessageFault;
 use crate::proc::diag::inet::{self, TcpQuery};
@@ -24,8 +23,8 @@ use std::time::{Duration, SystemTime};
 pub struct TcpOwners {
     /// TCP sockets by unit, in the order of their index; `None` where the host does not say.
     pub units: Option<Vec<Owner>>,
-    /// For each local port with a listener and connections, by port.
-    pub paths: Vec<PortPaths>,
+    /// For each local port with a listener and connections, by port; present when asked for.
+    pub paths: Option<Vec<PortPaths>>,
     /// All TCP sockets, for the search for their programs; present when asked for.
     sockets: Option<Arc<Vec<OwnedSocket>>>,
 }
@@ -81,7 +80,7 @@ fn named(owners: &ByCgroup, names: &Arc<Units>) -> (Option<Vec<Owner>>, Memory) 
             let units = owners.named(&names);
             (Some(units), Memory { names: Arc::new(names), lacking: Lacking::default() })
         }
-        Err(cause) => lacks(Lack::NoHierarchy(cause)),
+        Err(cause) => lacks(Lack::NoHierarchy("owners by unit", cause)),
     }
 }
 
@@ -90,7 +89,6 @@ impl Source for TcpOwners {
     const READ_FROM: &'static str = "sock_diag, and the cgroup2 file system";
     // Few managers ask for them, and it costs as much as counting all sockets.
     const AT_START: bool = false;
-    const WITH: Option<SourceId> = Some(SourceId::Listeners);
     const MOST: Detail = Detail::Rows;
     type Memory = Memory;
     type Known = Arc<Units>;
@@ -99,49 +97,48 @@ impl Source for TcpOwners {
         ages.sockets
     }
 
-    fn is_wanted(memory: &Memory) -> bool {
-        !memory.lacking.is_elsewhere()
-    }
-
     fn known(_: Option<&Self>, memory: &Memory, _: &Others<'_>) -> Arc<Units> {
         Arc::clone(&memory.names)
     }
 
     fn read(root: &ProcRoot, detail: Detail, names: Arc<Units>) -> Reading<Self> {
-        let mut problems: Vec<Problem> = Vec::new();
-        if !root.is_of_own_namespace() {
-            let memory = Memory { lacking: Lacking::of(Some(Lack::Elsewhere)), ..Memory::default() };
-            return Reading { data: None, problems, notes: Vec::new(), memory: Some(memory) };
-        }
         let sockets = (detail >= Detail::Rows).then(Vec::new);
         let mut counting = Counting { sockets, ..Counting::default() };
-        let dumped =
-            dump("TCP sockets", &inet::tcp(TcpQuery::All), &mut problems, |payload| counting.add(payload));
+        let asked = if detail >= Detail::Peers { TcpQuery::Paths } else { TcpQuery::All };
+        let what = "owners and round-trip times of TCP sockets";
+        let dumped = dump(root, what, &inet::tcp(asked), |payload| counting.add(payload));
         let Counting { owners, paths, sockets, .. } = counting;
-        if dumped.is_none() {
-            return Reading { data: None, problems, notes: Vec::new(), memory: None };
+        if let Err(failed) = dumped {
+            let (mut lack, mut problems): (_, Vec<Problem>) = (None, Vec::new());
+            failed.tell(&mut lack, &mut problems);
+            let memory = Memory { names, lacking: Lacking::of(lack) };
+            return Reading { data: None, problems, notes: Vec::new(), memory: Some(memory) };
         }
         let (units, memory) = named(&owners, &names);
+        let paths = (detail >= Detail::Peers).then(|| paths.by_port());
         let sockets = sockets.map(|mut sockets| {
             sockets.shrink_to_fit();
             Arc::new(sockets)
         });
-        let data = Some(Self { units, paths: paths.by_port(), sockets });
-        Reading { data, problems, notes: Vec::new(), memory: Some(memory) }
+        let data = Some(Self { units, paths, sockets });
+        Reading { data, problems: Vec::new(), notes: Vec::new(), memory: Some(memory) }
     }
 
-    /// The source `listeners` tells of another namespace, and of a hierarchy that is not there.
     fn follow(reading: &mut Reading<Self>, memory: &mut Memory, _: Timing, _: SystemTime) -> Option<String> {
-        let lack = reading.memory.as_mut()?.lacking.after(memory.lacking);
-        lack.filter(|lack| *lack == Lack::NotTold).map(|lack| lack.to_string())
+        reading.memory.as_mut()?.lacking.after(memory.lacking)
     }
 
     fn detail(&self) -> Detail {
-        if self.sockets.is_some() { Detail::Rows } else { Detail::Counts }
+        match (&self.sockets, &self.paths) {
+            (Some(_), _) => Detail::Rows,
+            (None, Some(_)) => Detail::Peers,
+            (None, None) => Detail::Counts,
+        }
     }
 
     fn drop_to(&mut self, detail: Detail) {
         self.sockets.take_if(|_| detail < Detail::Rows);
+        self.paths.take_if(|_| detail < Detail::Peers);
     }
 
     fn inodes(&self, into: &mut Vec<u64>) {
@@ -172,7 +169,8 @@ mod tests {
         let reading = read("/proc", Detail::Rows);
         let mut owners = reading.data.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let paths = owners.paths[paths::find(&owners.paths, port).unwrap()];
+        let ports = owners.paths.as_ref().unwrap();
+        let paths = ports[paths::find(ports, port).unwrap()];
         assert!(paths.median.is_some_and(|time| time > 0), "{paths:?}");
         let inode = u64::from(u32::try_from(rustix::fs::fstat(&client).unwrap().st_ino).unwrap());
         let mut inodes = Vec::new();
@@ -183,20 +181,18 @@ mod tests {
             let established = |owner: &Owner| owner.states.get(TcpState::Established);
             assert!(units.iter().map(established).sum::<u64>() >= 2, "{units:?}");
         }
-        owners.drop_to(Detail::Counts);
-        assert_eq!((owners.detail(), owners.owned()), (Detail::Counts, None));
-        assert_eq!(read("/proc", Detail::Counts).data.unwrap().detail(), Detail::Counts);
+        for detail in [Detail::Peers, Detail::Counts] {
+            owners.drop_to(detail);
+            assert_eq!((owners.detail(), owners.owned()), (detail, None));
+            assert_eq!(read("/proc", detail).data.unwrap().detail(), detail);
+        }
     }
 
     #[test]
     fn of_another_namespace_there_is_nothing() {
-        let mut reading = read("/nowhere", Detail::Rows);
+        let reading = read("/nowhere", Detail::Rows);
         assert!(reading.data.is_none() && reading.problems.is_empty());
-        let now = std::time::Instant::now();
-        let timing = Timing { begun: now, ended: now, cost: Duration::ZERO };
-        let told = TcpOwners::follow(&mut reading, &mut Memory::default(), timing, SystemTime::now());
-        assert_eq!(told, None, "the source `listeners` tells it");
-        assert!(!TcpOwners::is_wanted(&reading.memory.unwrap()));
+        assert!(matches!(reading.memory.unwrap().lacking.now, Some(Lack::Elsewhere(_))));
     }
 
     #[test]
@@ -204,6 +200,6 @@ mod tests {
         let mut owners = ByCgroup::default();
         owners.add(7, None, TcpState::Established);
         let (units, memory) = named(&owners, &Arc::default());
-        assert!(units.is_none() && memory.lacking.now == Some(Lack::NotTold));
+        assert_eq!((units, memory.lacking.now), (None, Some(Lack::NotTold)));
     }
 }

@@ -51,7 +51,7 @@ pub enum Problem {
         why: NoDump,
     },
     /// A dump by sock_diag failed.
-    #[error("{what}: {why}")]
+    #[error("{what} by sock_diag: {why}")]
     NoDump {
         /// The sockets.
         what: &'static str,

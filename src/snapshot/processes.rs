@@ -8,7 +8,7 @@ use super::touched::{SourceId, Touched};
 use crate::proc::cgroups::LONGEST;
 use crate::proc::processes::Owners;
 use crate::proc::read::{self, ProcRoot};
-use crate::text::{fitting, printable};
+use crate::text::{distinct, fitting};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,7 @@ fn programs(root: &ProcRoot, owners: &Owners, sockets: &[OwnedSocket]) -> Vec<Ow
 fn program(root: &ProcRoot, process: u32) -> Option<Arc<str>> {
     let mut name = Vec::new();
     read::whole(&root.path().join(format!("{process}/comm")), &mut name).ok()?;
-    let name = printable(name.strip_suffix(b"\n").unwrap_or(&name));
+    let name = distinct(name.strip_suffix(b"\n").unwrap_or(&name));
     // Processes name themselves, and must not be taken for what is no name.
     match name.strip_prefix('(') {
         Some(rest) if owner_counts::is_no_name(&name) => Some(format!("\\x28{rest}").into()),

@@ -4,22 +4,48 @@ use crate::proc::diag::inet::DumpedSocket;
 use crate::proc::diag::unix;
 use crate::proc::error::NoMemory;
 use crate::proc::seen::Seen;
-use crate::text::{fitting, printable};
+use crate::text::{distinct, fitting};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
 /// The longest address of a Unix socket, in octets (UNIX_PATH_MAX).
 pub const LONGEST_PATH: usize = 108;
 
-/// How many Unix listeners have rows: any user can make more than that.
+/// How many Unix listeners with connections that wait have rows, and how many without: any user can make more than that.
 pub const MOST_PATHS: usize = 16_384;
 
 /// How many different cgroups of one endpoint are kept.
 const MOST_CGROUPS: usize = 8;
 
-/// The listening TCP sockets of one endpoint.
+/// The cgroups in which the sockets of an endpoint were made; nearly always one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cgroups {
+    first: Option<u64>,
+    /// A few at most.
+    more: Vec<u64>,
+}
+
+impl Cgroups {
+    /// Each of them once.
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        self.first.into_iter().chain(self.more.iter().copied())
+    }
+
+    fn add(&mut self, cgroup: u64) {
+        match self.first {
+            None => self.first = Some(cgroup),
+            Some(first) if first == cgroup || self.more.contains(&cgroup) => {}
+            Some(_) if self.more.len() + 1 < MOST_CGROUPS => self.more.push(cgroup),
+            Some(_) => {}
+        }
+    }
+}
+
+/// The listening TCP sockets of one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// Where they listen.
+    pub endpoint: SocketAddr,
     /// How many connections may wait, over all sockets.
     pub limit: u64,
     /// Connections that these sockets dropped; `None` if the kernel does not say.
@@ -27,13 +53,14 @@ pub struct Limits {
     /// The fullest of the sockets, in percent of its own limit.
     pub fullest: u64,
     /// The cgroups in which they were made.
-    pub cgroups: Vec<u64>,
+    pub cgroups: Cgroups,
 }
 
 /// Limits by endpoint, as a dump goes by.
 #[derive(Default)]
 pub(super) struct Counting {
-    endpoints: HashMap<SocketAddr, Limits>,
+    /// One for each socket.
+    sockets: Vec<Limits>,
     seen: Seen,
 }
 
@@ -45,22 +72,35 @@ impl Counting {
         if socket.inode != 0 && self.seen.again((&port, &inode)) {
             return Ok(());
         }
-        self.endpoints.try_reserve(1).map_err(|_| NoMemory)?;
-        let new = || Limits { drops: Some(0), ..Limits::default() };
-        let limits = self.endpoints.entry(socket.local).or_insert_with(new);
-        limits.limit += u64::from(socket.transmit_queue);
-        limits.drops = limits.drops.zip(socket.drops).map(|(sum, drops)| sum + u64::from(drops));
-        limits.fullest = limits.fullest.max(percent(socket.receive_queue, socket.transmit_queue));
-        if let Some(cgroup) = socket.cgroup.filter(|cgroup| !limits.cgroups.contains(cgroup)) {
-            if limits.cgroups.len() < MOST_CGROUPS {
-                limits.cgroups.push(cgroup);
-            }
+        if self.sockets.len() == self.sockets.capacity() {
+            self.sockets.try_reserve_exact((self.sockets.len() / 4).max(256)).map_err(|_| NoMemory)?;
         }
+        let cgroups = Cgroups { first: socket.cgroup, more: Vec::new() };
+        self.sockets.push(Limits {
+            endpoint: socket.local,
+            limit: socket.transmit_queue.into(),
+            drops: socket.drops.map(u64::from),
+            fullest: percent(socket.receive_queue, socket.transmit_queue),
+            cgroups,
+        });
         Ok(())
     }
 
-    pub fn into_endpoints(self) -> HashMap<SocketAddr, Limits> {
-        self.endpoints
+    /// In the order of their endpoints.
+    pub fn into_endpoints(mut self) -> Vec<Limits> {
+        self.sockets.sort_unstable_by_key(|limits| limits.endpoint);
+        self.sockets.dedup_by(|later, kept| {
+            let same = later.endpoint == kept.endpoint;
+            if same {
+                kept.limit += later.limit;
+                kept.drops = kept.drops.zip(later.drops).map(|(sum, drops)| sum + drops);
+                kept.fullest = kept.fullest.max(later.fullest);
+                later.cgroups.iter().for_each(|cgroup| kept.cgroups.add(cgroup));
+            }
+            same
+        });
+        self.sockets.shrink_to_fit();
+        self.sockets
     }
 }
 
@@ -81,43 +121,66 @@ pub struct UnixListener {
     pub limit: u64,
     /// How many sockets. More than one if the file was removed while one still listened.
     pub sockets: u64,
+    /// The fullest of them, in percent of its own limit.
+    pub fullest: u64,
 }
 
 /// Unix listeners by address, as a dump goes by.
 #[derive(Default)]
 pub(super) struct UnixCounting {
-    /// Queue, limit, sockets.
-    paths: HashMap<Box<str>, (u64, u64, u64)>,
+    paths: HashMap<Box<str>, UnixQueue>,
+    /// How many of them have connections that wait.
+    waiting: usize,
     seen: Seen,
     /// Whether some have no row.
     pub has_too_many: bool,
 }
 
+#[derive(Default)]
+struct UnixQueue {
+    queue: u64,
+    limit: u64,
+    sockets: u64,
+    fullest: u64,
+}
+
 impl UnixCounting {
+    /// Addresses with connections that wait have room of their own, so that no number of idle ones hides them.
     pub fn add(&mut self, socket: &unix::UnixListener<'_>) -> Result<(), NoMemory> {
         let path = address(socket.name);
         // The place in the dump is a number of sockets here too (`unix_diag_dump`, net/unix/diag.c).
         if self.seen.again((path.as_bytes(), &socket.inode.to_ne_bytes())) {
             return Ok(());
         }
-        if self.paths.len() >= MOST_PATHS && !self.paths.contains_key(&*path) {
-            self.has_too_many = true;
-            return Ok(());
+        let (queue, limit) = socket.queue;
+        let waits = queue > 0;
+        if !self.paths.contains_key(&*path) {
+            let taken = if waits { self.waiting } else { self.paths.len() - self.waiting };
+            if taken >= MOST_PATHS {
+                self.has_too_many = true;
+                return Ok(());
+            }
+            self.paths.try_reserve(1).map_err(|_| NoMemory)?;
+            self.waiting += usize::from(waits);
         }
-        self.paths.try_reserve(1).map_err(|_| NoMemory)?;
-        let (queue, limit, sockets) = self.paths.entry(path.into()).or_default();
-        *queue += u64::from(socket.queue.0);
-        *limit += u64::from(socket.queue.1);
-        *sockets += 1;
+        let sum = self.paths.entry(path.into()).or_default();
+        sum.queue += u64::from(queue);
+        sum.limit += u64::from(limit);
+        sum.sockets += 1;
+        sum.fullest = sum.fullest.max(percent(queue, limit));
         Ok(())
     }
 
     /// In the order of their index.
     pub fn into_rows(self) -> Vec<UnixListener> {
-        let rows = self.paths.into_iter();
-        let mut rows: Vec<_> = rows
-            .map(|(path, (queue, limit, sockets))| UnixListener { path, queue, limit, sockets })
-            .collect();
+        let row = |(path, UnixQueue { queue, limit, sockets, fullest })| UnixListener {
+            path,
+            queue,
+            limit,
+            sockets,
+            fullest,
+        };
+        let mut rows: Vec<_> = self.paths.into_iter().map(row).collect();
         rows.sort_unstable_by(|a, b| by_index(&a.path, &b.path));
         rows
     }
@@ -132,10 +195,14 @@ fn address(name: &[u8]) -> String {
     let text = match name.strip_prefix(b"\0") {
         Some(_) => {
             let name: Vec<u8> = name.iter().map(|octet| if *octet == 0 { b'@' } else { *octet }).collect();
-            printable(&name)
+            distinct(&name)
         }
         // The kernel counts the NUL behind a path, except where there was no room for one.
-        None => printable(name.strip_suffix(b"\0").unwrap_or(name)),
+        None => match distinct(name.strip_suffix(b"\0").unwrap_or(name)) {
+            // A file in some program's folder must not be taken for an abstract name.
+            path if path.starts_with('@') => format!("./{path}"),
+            path => path,
+        },
     };
     fitting(text, LONGEST_PATH)
 }
@@ -168,11 +235,17 @@ mod tests {
         counting.add(&listener("[::1]:81", (1, 0), 0)).unwrap();
         counting.add(&listener("[::1]:81", (0, 0), 0)).unwrap();
         let endpoints = counting.into_endpoints();
-        let of = |local: &str| endpoints[&local.parse().unwrap()].clone();
-        let both = Limits { limit: 266, drops: Some(52), fullest: 50, cgroups: vec![1, 2] };
-        assert_eq!(of("127.0.0.1:80"), both);
-        assert_eq!(of("[::1]:80"), Limits { limit: 1, drops: None, fullest: 200, cgroups: vec![1] });
-        assert_eq!(of("[::1]:81"), Limits { limit: 0, drops: Some(0), fullest: 100, cgroups: vec![0] });
+        assert!(endpoints.windows(2).all(|pair| pair[0].endpoint < pair[1].endpoint));
+        let of = |local: &str| {
+            let limits = endpoints.iter().find(|limits| limits.endpoint.to_string() == local).unwrap();
+            (limits.limit, limits.drops, limits.fullest, limits.cgroups.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(of("127.0.0.1:80"), (266, Some(52), 50, vec![1, 2]));
+        assert_eq!(of("[::1]:80"), (1, None, 200, vec![1]));
+        assert_eq!(of("[::1]:81"), (0, Some(0), 100, vec![0]));
+        let mut cgroups = Cgroups::default();
+        (0..20).chain(0..20).for_each(|cgroup| cgroups.add(cgroup));
+        assert_eq!(cgroups.iter().collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
         assert_eq!(percent(u32::MAX, 1), u64::from(u32::MAX) * 100);
     }
 
@@ -185,6 +258,9 @@ mod tests {
             (b"\0/tmp/.X11-unix/X0", "@/tmp/.X11-unix/X0"),
             (b"\0a\0b\0", "@a@b@"),
             (b"/run/\xff\n\0", "/run/\\xff\\x0a"),
+            (b"/run/\\xff\0", "/run/\\x5cxff"),
+            (b"@docker\0", "./@docker"),
+            (b"\0docker", "@docker"),
         ] {
             assert_eq!(address(name), told);
         }
@@ -204,25 +280,32 @@ mod tests {
             counting.add(&unix::UnixListener { name, queue, inode }).unwrap();
         };
         for (name, queue, inode) in
-            [(&b"/b\0"[..], (1, 5), 1), (b"/b\0", (2, 5), 2), (b"/b\0", (2, 5), 2), (b"\0long", (0, 1), 3)]
+            [(&b"/b\0"[..], (6, 5), 1), (b"/b\0", (2, 50), 2), (b"/b\0", (2, 50), 2), (b"\0long", (0, 1), 3)]
         {
             add(&mut counting, name, queue, inode);
         }
-        let row =
-            |path: &str, queue, limit, sockets| UnixListener { path: path.into(), queue, limit, sockets };
+        let row = |path: &str, queue, limit, sockets, fullest| UnixListener {
+            path: path.into(),
+            queue,
+            limit,
+            sockets,
+            fullest,
+        };
+        assert_eq!(counting.into_rows(), [row("/b", 8, 55, 2, 120), row("@long", 0, 1, 1, 0)]);
         let mut many = UnixCounting::default();
-        add(&mut many, b"/b\0", (1, 5), 1);
-        assert_eq!(counting.into_rows(), [row("/b", 3, 10, 2), row("@long", 0, 1, 1)]);
         for number in 0..u32::try_from(MOST_PATHS).unwrap() {
             assert!(!many.has_too_many);
             add(&mut many, format!("\0{number}").as_bytes(), (0, 1), number);
         }
-        add(&mut many, b"/b\0", (1, 5), 77);
+        // Another socket of one of them, one more, and one that is full.
+        add(&mut many, b"\x007", (0, 1), 99_997);
+        assert!(!many.has_too_many);
+        add(&mut many, b"\0more", (0, 1), 99_998);
+        add(&mut many, b"/full\0", (2, 1), 99_999);
         assert!(many.has_too_many);
         let rows = many.into_rows();
-        assert_eq!(
-            (rows.len(), rows.iter().find(|row| &*row.path == "/b").unwrap().sockets),
-            (MOST_PATHS, 2)
-        );
+        let of = |path: &str| rows.iter().find(|row| &*row.path == path);
+        assert_eq!((rows.len(), of("@7").unwrap().sockets, of("@more")), (MOST_PATHS + 1, 2, None));
+        assert_eq!(of("/full").unwrap().fullest, 200);
     }
 }

@@ -91,8 +91,6 @@ pub trait Source: fmt::Debug + Send + Sized + 'static {
     const AT_START: bool = true;
     /// Whether it is read below the root, and void once the root changes.
     const OF_ROOT: bool = true;
-    /// A source that says whether this one is there too: both ask the same way.
-    const WITH: Option<SourceId> = None;
     /// The most that a reading can return: what is more than counts costs more, and is read when somebody asks for it.
     const MOST: Detail = Detail::Counts;
 

@@ -111,13 +111,6 @@ impl Snapshot {
         self.resets.is_wanted()
     }
 
-    /// Whether to read a source at all; see [`Source::is_wanted`] and [`Source::WITH`].
-    #[must_use]
-    pub fn is_wanted(&self, id: SourceId) -> bool {
-        let entry = self.entry(id);
-        entry.is_wanted() && entry.with().is_none_or(|other| self.entry(other).is_wanted())
-    }
-
     /// Drops all data read below a root.
     pub fn forget(&mut self) {
         for &id in SourceId::ALL {

@@ -12,6 +12,7 @@ macro_rules! each_source {
             Tcp tcp: crate::snapshot::tcp::Tcp;
             Udp udp: crate::snapshot::udp::Udp;
             Listeners listeners: crate::snapshot::listeners::Listeners;
+            Unix unix: crate::snapshot::unix_listeners::UnixListeners;
             Owners owners: crate::snapshot::owners::TcpOwners;
             Processes processes: crate::snapshot::processes::Processes;
             Resets resets: crate::snapshot::resets::RecordedResets;

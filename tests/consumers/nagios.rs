@@ -260,7 +260,7 @@ fn watch(
     monitor.await_service("netstat-agentx", 0, env!("CARGO_PKG_VERSION"));
     monitor.await_service("sockets", 0, "tcp CLOSE WAIT: 7");
     monitor.await_service("limits", 0, "limits within their ranges, the highest: ");
-    monitor.await_service("listeners", 2, "200 % full (2 of 1 connections wait)");
+    monitor.await_service("listeners", 2, "200 % full (2 wait, limit 1)");
     monitor.await_service("TCP TIME_WAIT", 0, "SNMP OK - timeWait 0 limit ");
     monitor.await_service("TCP ephemeral ports", 0, "SNMP OK - percent 0");
     // Not in a network namespace of its own: UNKNOWN, which check_snmp says only where there is a range.

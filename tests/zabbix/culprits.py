@@ -6,7 +6,6 @@ Run as a program it is those, and does what the lines on its standard input say.
 
 import ctypes
 import pathlib
-import resource
 import socket
 import subprocess
 import sys
@@ -28,9 +27,6 @@ UNIX = "full, [1].sock"
 
 HOSTILE = "{$NETSTAT.INTERVAL}"
 """What somebody may call an abstract socket, who hopes for the value of a macro."""
-
-CROWD = 16_385
-"""One more than there are rows of Unix listeners."""
 
 
 class Culprits:
@@ -100,7 +96,7 @@ class Trouble:
         self.unix = listener(socket.AF_UNIX, path, 5)
         self.hostile = listener(socket.AF_UNIX, f"\0{HOSTILE}", 5)
         self.leak = listener(socket.AF_INET, LEAK, 64)
-        self.held, self.crowd, self.rules = [], [], []
+        self.held, self.rules = [], []
         self.quiet = threading.Event()
         self.knocking = None
 
@@ -151,27 +147,11 @@ class Trouble:
         for rule in self.rules:
             subprocess.check_call(["ip", "rule", *rule.split()])
 
-    def gather(self):
-        """More Unix listeners than the subagent lists."""
-        for _ in range(CROWD):
-            one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            # The kernel finds it an abstract name.
-            one.bind("")
-            one.listen(1)
-            self.crowd.append(one)
-
-    def disperse(self):
-        for one in self.crowd:
-            one.close()
-        self.crowd.clear()
-
 
 def main():
     # As soon as the test is gone.
     ctypes.CDLL(None).prctl(1, 9)
     pathlib.Path("/proc/self/comm").write_text(PROGRAM)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, CROWD + 1000), most))
     try:
         # Of the folder only this run has the name.
         cgroup = Cgroup(f"{pathlib.Path(sys.argv[1]).parent.name}.slice/{UNIT}/worker")

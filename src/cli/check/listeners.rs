@@ -17,20 +17,40 @@ pub struct Arguments {
     /// Listener to check, more than once if need be: a port, an endpoint, the path of a Unix socket, a unit [default: all]
     #[arg(long = "listener", value_name = "LISTENER")]
     listeners: Vec<String>,
-    /// Warn if the percentage of a queue is not in this range
-    #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true, default_value = "80")]
+    /// Warn if the percentage of a queue is not in this range [default: 80]
+    #[arg(
+        short,
+        long,
+        value_name = "RANGE",
+        allow_hyphen_values = true,
+        hide_default_value = true,
+        default_value = "80"
+    )]
     warning: Range,
-    /// Critical if the percentage of a queue is not in this range
-    #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true, default_value = "95")]
+    /// Critical if the percentage of a queue is not in this range [default: 95]
+    #[arg(
+        short,
+        long,
+        value_name = "RANGE",
+        allow_hyphen_values = true,
+        hide_default_value = true,
+        default_value = "95"
+    )]
     critical: Range,
-    /// Warn if the connections that a listener drops in a second are not in this range
-    #[arg(long, value_name = "RANGE", allow_hyphen_values = true, default_value = "0")]
+    /// Warn if the connections that a listener drops in a second are not in this range [default: 1]
+    #[arg(
+        long,
+        value_name = "RANGE",
+        allow_hyphen_values = true,
+        hide_default_value = true,
+        default_value = "1"
+    )]
     drops_warning: Range,
-    /// Critical if the connections that a listener drops in a second are not in this range
+    /// Critical if the connections that a listener drops in a second are not in this range [default: none]
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     drops_critical: Option<Range>,
-    /// For how long to look at the drops; 0: not at all
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = clap::value_parser!(u8).range(..=50))]
+    /// For how long to look at the drops; 0: not at all [default: 2]
+    #[arg(long, value_name = "SECONDS", hide_default_value = true, default_value = "2", value_parser = clap::value_parser!(u8).range(..=50))]
     seconds: u8,
 }
 
@@ -39,9 +59,10 @@ pub const USAGE: &str = "usage: netstat-agentx check listeners [--listener LISTE
 
 const HELP: &str = "\
 The queue of each socket that listens, connections that wait for the program to accept them, is compared with the \
-socket's own limit, in percent: of several sockets that share an endpoint the fullest counts. At 100 percent one more \
-may wait, and those after it are dropped; what was dropped while it looked is told for each second. The kernel does not count \
-what Unix sockets refuse.
+socket's own limit, in percent: of several sockets with one address the fullest counts. A socket takes one connection more \
+than its limit, so that a percentage can be above 100. One that waits alone is no alarm: some programs serve one client at \
+a time. What was dropped while it looked is told for each second, which is a sample: --seconds is its length. The kernel \
+does not count what Unix sockets refuse.
 
 The text has those listeners that are not well, the worst first, with their systemd unit; those that were named, whether \
 well or not; and the fullest of all where everything is well. Performance data are the highest percentage, the drops of \
@@ -62,24 +83,34 @@ Examples:
 struct Look {
     listeners: Vec<Listening>,
     at: Instant,
-    problem: Option<String>,
+    /// What could not be looked at.
+    unknown: Vec<String>,
 }
 
 impl Look {
     fn at(arguments: &Arguments) -> Result<Self, Failure> {
         let mut local = Local::new(&arguments.config)?;
-        let (listeners, told) = local.compute(|_, cx| {
+        let (listeners, kinds) = local.compute(|_, cx| {
             let listeners: Vec<_> = listening::tcp(cx).into_iter().chain(listening::unix(cx)).collect();
-            (listeners, cx.listeners().is_some())
+            (listeners, [("TCP", cx.listeners().is_some()), ("Unix", cx.unix_listeners().is_some())])
         });
-        let elsewhere = || "sock_diag would show another network namespace than this root".to_owned();
-        let problem = local.outcome().err().and_then(|failure| failure.message);
-        Ok(Self { listeners, at: Instant::now(), problem: problem.or_else(|| (!told).then(elsewhere)) })
+        let mut unknown: Vec<String> =
+            local.outcome().err().and_then(|failure| failure.message).into_iter().collect();
+        if unknown.is_empty() {
+            let lacking = kinds.iter().filter(|(_, known)| !known);
+            unknown.extend(
+                lacking.map(|(kind, _)| format!("this host does not say how full {kind} listeners are")),
+            );
+        }
+        Ok(Self { listeners, at: Instant::now(), unknown })
     }
 
-    /// What a listener has dropped before.
+    /// What a listener had dropped before; 0 if it was not there, `None` if that is not known.
     fn drops(&self, address: &Address) -> Option<u64> {
-        self.listeners.iter().find(|one| one.address == *address)?.drops
+        match self.listeners.iter().find(|one| one.address == *address) {
+            Some(before) => before.drops,
+            None => self.unknown.is_empty().then_some(0),
+        }
     }
 }
 
@@ -110,26 +141,29 @@ fn judge(arguments: &Arguments, before: Option<&Look>, now: &Look) -> Report {
     let named = !arguments.listeners.is_empty();
     let is_asked = |one: &&Listening| !named || arguments.listeners.iter().any(|name| is_called(one, name));
     let asked: Vec<&Listening> = now.listeners.iter().filter(is_asked).collect();
-    let mut judged: Vec<Judged<'_>> =
-        asked.iter().filter_map(|one| arguments.judge(one, before, now)).collect();
-    judged.sort_by_key(|one| Reverse((one.status, one.listening.fullest)));
-
-    let mut parts: Vec<(PluginStatus, String)> = judged
-        .iter()
-        .filter(|one| named || one.status != PluginStatus::Ok)
-        .map(|one| (one.status, one.text()))
-        .collect();
-    for name in &arguments.listeners {
-        if !asked.iter().any(|one| is_called(one, name)) {
-            parts.push((PluginStatus::Critical, format!("{name}: nothing listens there")));
+    let (mut judged, mut parts) = (Vec::new(), Vec::new());
+    for one in &asked {
+        match arguments.judge(one, before, now) {
+            Some(one) => judged.push(one),
+            None if named => {
+                parts.push((PluginStatus::Unknown, format!("{}: not known how full it is", one.name())));
+            }
+            None => {}
         }
     }
-    // Whatever is wrong may have taken a figure away.
-    let problem_counts = now.problem.is_some() && (judged.len() < asked.len() || asked.is_empty());
-    if let Some(problem) = now.problem.as_ref().filter(|_| problem_counts) {
-        parts.push((PluginStatus::Unknown, problem.clone()));
-    } else if judged.len() < asked.len() && judged.is_empty() {
-        parts.push((PluginStatus::Unknown, "no limit of a listener can be read".to_owned()));
+    judged.sort_by_key(|one: &Judged<'_>| Reverse((one.status, one.listening.fullest)));
+    let worth_telling = |one: &&Judged<'_>| named || one.status != PluginStatus::Ok;
+    parts.extend(judged.iter().filter(worth_telling).map(|one| (one.status, one.text())));
+    for name in &arguments.listeners {
+        if !asked.iter().any(|one| is_called(one, name)) {
+            // What could not be looked at may have been the one.
+            let status = if now.unknown.is_empty() { PluginStatus::Critical } else { PluginStatus::Unknown };
+            parts.push((status, format!("{name}: nothing listens there")));
+        }
+    }
+    // All of it was asked for, or what was not found may be among it.
+    if !named || parts.iter().any(|(status, _)| *status == PluginStatus::Unknown) {
+        parts.extend(now.unknown.iter().map(|text| (PluginStatus::Unknown, text.clone())));
     }
     if parts.is_empty() {
         let text = match judged.first() {
@@ -142,8 +176,7 @@ fn judge(arguments: &Arguments, before: Option<&Look>, now: &Look) -> Report {
     parts.sort_by_key(|(status, _)| Reverse(*status));
     let status = parts.first().map_or(PluginStatus::Unknown, |(status, _)| *status);
     let text: Vec<_> = parts.iter().map(|(status, text)| format!("{text}{}", status.mark())).collect();
-    let remarks = now.problem.clone().filter(|_| !problem_counts).into_iter().collect();
-    Report { status, text: text.join(", "), performance: arguments.performance(&judged), remarks }
+    Report { status, text: text.join(", "), performance: arguments.performance(&judged), remarks: Vec::new() }
 }
 
 /// Whether a listener is meant: by its address, its port or its unit.
@@ -152,7 +185,7 @@ fn is_called(one: &Listening, name: &str) -> bool {
         Address::Tcp(endpoint) => name.parse().ok() == Some(endpoint.port()),
         Address::Unix(_) => false,
     };
-    port || one.address.to_string() == name || one.owner.split(", ").any(|unit| unit == name)
+    port || one.address.to_string() == name || one.owners.iter().any(|unit| unit == name)
 }
 
 impl Arguments {
@@ -160,12 +193,16 @@ impl Arguments {
     fn judge<'a>(&self, listening: &'a Listening, before: Option<&Look>, now: &Look) -> Option<Judged<'a>> {
         let fullest = f64::from(u32::try_from(listening.fullest?).unwrap_or(u32::MAX));
         let drops = before.and_then(|before| {
-            // One that came meanwhile has dropped what it has since then; one of its sockets may have gone.
-            let dropped = listening.drops?.saturating_sub(before.drops(&listening.address).unwrap_or(0));
+            // One of its sockets may have gone, and its drops with it.
+            let dropped = listening.drops?.saturating_sub(before.drops(&listening.address)?);
             let seconds = now.at.saturating_duration_since(before.at).as_secs_f64();
             Some(f64::from(u32::try_from(dropped).unwrap_or(u32::MAX)) / seconds.max(0.001))
         });
-        let of_queue = PluginStatus::of(fullest, Some(self.warning), Some(self.critical));
+        // A single connection may well wait for a program that serves one after the other.
+        let of_queue = match listening.waiting {
+            Some(0 | 1) => PluginStatus::Ok,
+            _ => PluginStatus::of(fullest, Some(self.warning), Some(self.critical)),
+        };
         let of_drops =
             drops.map(|drops| PluginStatus::of(drops, Some(self.drops_warning), self.drops_critical));
         let status = of_queue.max(of_drops.unwrap_or(PluginStatus::Ok));
@@ -196,10 +233,9 @@ impl Judged<'_> {
     fn text(&self) -> String {
         let Listening { waiting, limit, fullest, sockets, .. } = self.listening;
         let known = |figure: &Option<u64>| figure.unwrap_or(0);
-        let of_fullest =
-            if *sockets > 1 { format!("the fullest of {sockets} sockets ") } else { String::new() };
+        let all = if *sockets > 1 { format!("the fullest of {sockets} sockets; ") } else { String::new() };
         let mut text = format!(
-            "{}: {of_fullest}{} % full ({} of {} connections wait)",
+            "{}: {} % full ({all}{} wait, limit {})",
             self.listening.name(),
             known(fullest),
             known(waiting),
@@ -227,7 +263,7 @@ mod tests {
         let tcp = address.parse().map(Address::Tcp);
         Listening {
             address: tcp.unwrap_or_else(|_| Address::Unix(address.to_owned())),
-            owner: owner.to_owned(),
+            owners: owner.split(' ').filter(|unit| !unit.is_empty()).map(str::to_owned).collect(),
             waiting: Some(waiting),
             limit: Some(limit),
             drops,
@@ -245,7 +281,8 @@ mod tests {
     ) -> String {
         let command = Command::parse_from([&["check"], arguments].concat());
         let at = Instant::now();
-        let look = |listeners, at| Look { listeners, at, problem: problem.map(str::to_owned) };
+        let look =
+            |listeners, at| Look { listeners, at, unknown: problem.map(str::to_owned).into_iter().collect() };
         let (before, now) = (look(before, at), look(now, at + Duration::from_secs(2)));
         let mut out = Vec::new();
         judge(&command.arguments, Some(&before), &now).print(&mut out).unwrap();
@@ -264,21 +301,32 @@ mod tests {
     fn the_worst_is_named_with_its_unit() {
         assert_eq!(
             report(&[], some(10), some(17), None),
-            "127.0.0.1:80 (nginx.service): 92 % full (118 of 128 connections wait), drops 3.5/s [WARNING] | \
+            "127.0.0.1:80 (nginx.service): 92 % full (118 wait, limit 128), drops 3.5/s [WARNING] | \
              'fullest'=92%;80;95;0 'drops'=22;;;0\n"
         );
         assert_eq!(
             report(&["-c", "90"], some(10), some(10), None),
-            "127.0.0.1:80 (nginx.service): 92 % full (118 of 128 connections wait) [CRITICAL] | \
+            "127.0.0.1:80 (nginx.service): 92 % full (118 wait, limit 128) [CRITICAL] | \
              'fullest'=92%;80;90;0 'drops'=15;;;0\n"
         );
         let text = report(&["-w", "95", "--drops-critical", "3"], some(10), some(17), None);
         assert!(text.contains("drops 3.5/s [CRITICAL]"), "{text}");
         assert_eq!(
             report(&["-w", "95"], some(10), some(10), None),
-            "3 listeners, the fullest: 127.0.0.1:80 (nginx.service): 92 % full (118 of 128 connections wait) | \
+            "3 listeners, the fullest: 127.0.0.1:80 (nginx.service): 92 % full (118 wait, limit 128) | \
              'fullest'=92%;95;95;0 'drops'=15;;;0\n"
         );
+    }
+
+    #[test]
+    fn one_that_waits_alone_is_no_alarm() {
+        let one = |waiting| vec![listening("127.0.0.1:5900", "", waiting, 1, Some(0))];
+        assert!(
+            report(&[], one(1), one(1), None)
+                .starts_with("1 listeners, the fullest: 127.0.0.1:5900: 100 % full")
+        );
+        let text = report(&[], one(2), one(2), None);
+        assert!(text.starts_with("127.0.0.1:5900: 200 % full (2 wait, limit 1) [CRITICAL]"), "{text}");
     }
 
     #[test]
@@ -286,8 +334,7 @@ mod tests {
         let text = report(&["--listener", "25", "--listener", "/run/app.sock"], some(0), some(0), None);
         assert_eq!(
             text,
-            "/run/app.sock: 20 % full (2 of 10 connections wait), [::1]:25 (postfix.service): 0 % full (0 of 100 \
-             connections wait) | 'fullest'=20%;80;95;0 'drops'=5;;;0 '[::1]:25'=0%;80;95;0 '/run/app.sock'=20%;80;95;0\n"
+            "/run/app.sock: 20 % full (2 wait, limit 10), [::1]:25 (postfix.service): 0 % full (0 wait, limit 100) | 'fullest'=20%;80;95;0 'drops'=5;;;0 '[::1]:25'=0%;80;95;0 '/run/app.sock'=20%;80;95;0\n"
                 .replace("'[::1]:25'=0%;80;95;0 '/run/app.sock'=20%;80;95;0", "'/run/app.sock'=20%;80;95;0 '[::1]:25'=0%;80;95;0")
         );
         let text = report(&["--listener", "postfix.service", "--listener", "443"], some(0), some(0), None);
@@ -300,15 +347,51 @@ mod tests {
     #[test]
     fn what_the_kernel_does_not_say_is_unknown() {
         let unknown = vec![Listening { fullest: None, limit: None, drops: None, ..some(0)[0].clone() }];
-        let told = "sock_diag would show another network namespace than this root";
+        let told = "this host does not say how full TCP listeners are";
         assert_eq!(report(&[], unknown.clone(), unknown.clone(), Some(told)), format!("{told} [UNKNOWN]\n"));
-        let text = report(&[], unknown.clone(), unknown, None);
-        assert_eq!(text, "no limit of a listener can be read [UNKNOWN]\n");
-        // A socket that closed took its drops along.
-        assert!(!report(&["-w", "95"], some(10), some(3), None).contains("/s"));
+        // One of two that were named, and one that may be what could not be looked at.
+        let both =
+            [some(0), vec![Listening { fullest: None, ..listening("[::1]:81", "", 0, 1, None) }]].concat();
+        let text = report(&["--listener", "80", "--listener", "81", "-w", "95"], both.clone(), both, None);
+        assert!(
+            text.starts_with("[::1]:81: not known how full it is [UNKNOWN], 127.0.0.1:80 (nginx.service)"),
+            "{text}"
+        );
+        let text = report(&["--listener", "/run/x.sock"], some(0), some(0), Some(told));
+        assert!(
+            text.starts_with(&format!("/run/x.sock: nothing listens there [UNKNOWN], {told} [UNKNOWN]")),
+            "{text}"
+        );
+        // What was named is there: the rest does not matter.
+        let text = report(&["--listener", "25"], some(0), some(0), Some(told));
+        assert!(text.starts_with("[::1]:25 (postfix.service): 0 % full (0 wait, limit 100) |"), "{text}");
         assert_eq!(report(&[], Vec::new(), Vec::new(), None), "nothing listens\n");
-        // A fault of something else is a remark.
-        let text = report(&["-w", "95"], some(0), some(0), Some("x: no file"));
-        assert!(text.ends_with("\nx: no file\n") && text.starts_with("3 listeners"), "{text}");
+    }
+
+    #[test]
+    fn drops_are_those_between_the_looks_or_not_known() {
+        let drops = |before: Vec<Listening>, problem| {
+            let text = report(&["-w", "95", "--listener", "80"], before, some(100), problem);
+            text.split("drops ").nth(1).map(|rest| rest.split(' ').next().unwrap().to_owned())
+        };
+        assert_eq!(drops(some(90), None).as_deref(), Some("5.0/s"));
+        // A socket that closed took its drops along; one that came has all of its own since then.
+        assert_eq!(drops(some(110), None), None);
+        assert_eq!(drops(Vec::new(), None).as_deref(), Some("50.0/s"));
+        // The first look did not see them.
+        let unseen = vec![Listening { drops: None, ..some(0)[0].clone() }];
+        assert_eq!(drops(unseen, None), None);
+        assert_eq!(drops(Vec::new(), Some("x")), None);
+    }
+
+    #[test]
+    fn a_listener_has_several_names() {
+        let one = listening("[::1]:80", "a.service b.service", 0, 1, None);
+        for name in ["80", "[::1]:80", "a.service", "b.service"] {
+            assert!(is_called(&one, name), "{name}");
+        }
+        for other in ["8", "::1", "a.service, b.service", ""] {
+            assert!(!is_called(&one, other), "{other}");
+        }
     }
 }

@@ -51,7 +51,7 @@ impl Culprits {
         list(out, &["waiting", "limit", "fullest", "dropped", "unit"], &troubled, |row| {
             let mut cells = vec![row.address.to_string()];
             cells.extend([row.waiting, row.limit].map(figure));
-            cells.extend([percent(row.fullest), figure(row.drops), row.owner.clone()]);
+            cells.extend([percent(row.fullest), figure(row.drops), row.owners.join(", ")]);
             cells
         })?;
 
@@ -133,11 +133,11 @@ impl Culprits {
         let listeners = self.listeners.iter().map(|row| {
             json!({"endpoint": row.address.to_string(), "accept_queue": row.waiting, "sockets": row.sockets,
                 "queue_limit": row.limit, "drops_of_open_sockets": row.drops, "fullest_percent": row.fullest,
-                "owner": row.limit.map(|_| &row.owner)})
+                "owners": row.limit.map(|_| &row.owners)})
         });
         let unix_listeners = self.unix_listeners.iter().map(|row| {
             json!({"path": row.address.to_string(), "queue": row.waiting, "queue_limit": row.limit,
-                "sockets": row.sockets})
+                "sockets": row.sockets, "fullest_percent": row.fullest})
         });
         let udp_endpoints =
             self.udp_endpoints.iter().map(|UdpEndpointRow { endpoint, sockets, receive_queue, drops }| {

@@ -87,8 +87,8 @@ pub static GROUP: Group = Group {
                 "counters (net/snmp, net/netstat, net/snmp6, net/sctp/snmp, net/xfrm_stat, net/softnet_stat, \
                     net/tls_stat, net/stat), sockstat (net/sockstat, the sizes of the neighbour tables, and sysctls), tcp (net/tcp, net/tcp6), udp (net/udp, \
                     net/udp6; where there are so many sockets that these are slow, sock_diag or net/sockstat), \
-                    listeners (sock_diag, and the cgroup2 file system) and owners (sock_diag, and the cgroup2 file system), \
-                    which are there only where sock_diag shows the network namespace that is watched, \
+                    listeners (sock_diag, and the cgroup2 file system), unix (sock_diag), owners (sock_diag, and the \
+                    cgroup2 file system), \
                     processes (the descriptors of all processes), or resets (the kernel's trace events of them), which \
                     is there only where it is configured.",
             )],
@@ -183,7 +183,7 @@ const fn count(
 
 /// The wanted sources, in the order of their names as indexes.
 fn sources(cx: &Context<'_>) -> impl Iterator<Item = SourceId> {
-    SourceId::by_name().iter().copied().filter(move |id| cx.snapshot.is_wanted(*id))
+    SourceId::by_name().iter().copied().filter(move |id| cx.snapshot.entry(*id).is_wanted())
 }
 
 struct Sources;

@@ -40,8 +40,8 @@ pub const TABLE: Object = Object::Table(Table {
             "lnsListenerAcceptQueue",
             "connections",
             "Connections that are established and wait for accept(2), over all sockets of the endpoint. It stands \
-             near 0 on a healthy host. When it reaches the backlog that the program asked for with listen(2), \
-             at most net.core.somaxconn, further connections are dropped: see lnsTcpExtListenOverflows.",
+             near 0 on a healthy host. When it exceeds lnsListenerQueueLimit, further connections are dropped: see \
+             lnsTcpExtListenOverflows.",
             |listener, _| listener.accept_queue.map(Value::gauge32),
         ),
         gauge(
@@ -73,7 +73,7 @@ pub const TABLE: Object = Object::Table(Table {
             ),
         ),
         sparse(
-            with_limits,
+            with_drops,
             gauge(
                 8,
                 "lnsListenerDropsOfOpenSockets",
@@ -92,7 +92,8 @@ pub const TABLE: Object = Object::Table(Table {
                 "percent",
                 "How full the accept queue of the fullest single socket is, in percent of its own limit, rounded down. Of several \
                  sockets that share an endpoint each has its own queue, and one whose program hangs drops connections while the \
-                 others are empty. At 100 a single connection more may wait, and those after it are dropped.",
+                 others are empty. A socket takes one connection more than its limit, so that this can be above 100 where the limit is small. At \
+                 100 there is room for one connection at most. A limit of 0 counts as 1.",
                 |listener, cx| Some(Value::gauge32(limits(cx, listener.endpoint)?.fullest)),
             ),
         ),
@@ -104,11 +105,11 @@ pub const TABLE: Object = Object::Table(Table {
                 Syntax::Text(0, 64),
                 "",
                 "Whose endpoint it is: the systemd unit in which its sockets were made, such as nginx.service, or the cgroup where \
-                 there is no unit; several with commas between them. For a socket that systemd made for a socket unit that may be \
-                 init.scope. Empty where it is not known: on a host without the cgroup2 file system, and before Linux 5.8.",
+                 there is no unit; several with commas between them, of eight cgroups at most. For a socket that systemd made for a socket unit it is that unit, such as ssh.socket, or init.scope. A longer text \
+                 ends in '~' and eight hex digits, and octets that do not print are written as \\xNN. Empty where it is not known: on a host without the cgroup2 file system, and before Linux 5.8.",
                 |listener, cx| {
                     let listeners = cx.listeners()?;
-                    let limits = listeners.tcp.as_ref()?.get(&listener.endpoint)?;
+                    let limits = listeners.of(listener.endpoint)?;
                     Some(Value::text(&listeners.owner(limits)))
                 },
             ),
@@ -118,10 +119,15 @@ pub const TABLE: Object = Object::Table(Table {
 
 /// What sock_diag says of an endpoint.
 fn limits<'a>(cx: &Context<'a>, endpoint: SocketAddr) -> Option<&'a Limits> {
-    cx.listeners()?.tcp.as_ref()?.get(&endpoint)
+    cx.listeners()?.of(endpoint)
+}
+
+/// The next row whose drops may be told; `None` on old kernels.
+fn with_drops(cx: &Context<'_>, position: usize) -> Option<usize> {
+    cx.listeners().filter(|listeners| listeners.has_drops).map(|_| position)
 }
 
 /// The next row that may have limits; `None` if there are none.
 fn with_limits(cx: &Context<'_>, position: usize) -> Option<usize> {
-    cx.listeners()?.tcp.as_ref().map(|_| position)
+    cx.listeners().map(|_| position)
 }

@@ -38,8 +38,8 @@ pub const TABLE: Object = Object::Table(Table {
             Syntax::Text(1, 64),
             "The name, such as kafka.service, user@1000.service/firefox.service, docker-0123456789ab.scope, /docker/0123456789ab \
              or java. '(none)' are sockets without an owner: those in timeWait, requests in synReceived, and for programs \
-             those that no process holds any more, which still have a unit. '(unknown)' are sockets whose owner cannot be seen \
-             or is gone. Octets that do not print are written as \\xNN; a longer name has its end replaced by '~' and eight hex \
+             those that no process holds any more, or that none has accepted yet, which have a unit all the same. '(unknown)' are sockets whose owner cannot be seen \
+             or is gone, and '(others)' those of all names that have no row of their own; no unit or program has these names. Octets that do not print are written as \\xNN; a longer name has its end replaced by '~' and eight hex \
              digits that differ for different names.",
         ),
         component(3, "lnsOwnerState", Syntax::Labels(&TCP_STATE), "The state of the sockets."),
@@ -82,11 +82,11 @@ impl Rows for Owners {
         (units(cx).len() + programs(cx).len()) * STATES
     }
 
-    /// A Get of units does not have programs searched for.
+    /// What asks for units does not have programs searched for; only what comes behind the last of them does.
     fn len_before(cx: &Context<'_>, index: &[u32]) -> usize {
         match index.first() {
-            Some(&kind) if kind <= UNIT => units(cx).len() * STATES,
-            _ => Self::len(cx),
+            Some(&kind) if kind > UNIT => Self::len(cx),
+            _ => units(cx).len() * STATES,
         }
     }
 

@@ -16,15 +16,18 @@ pub const TABLE: Object = Object::Table(Table {
     entry: "lnsUnixListenerEntry",
     description: "Every Unix socket address that listens, with the connections that wait for its program to accept them and \
         how many may: what is behind 'connect() to unix:... failed (11: Resource temporarily unavailable)' in a web server's log. \
-        Those of this network namespace, from the kernel's sock_diag; empty where that cannot be had. At most 16,384 rows.",
+        Those of this network namespace, from the kernel's sock_diag; empty where that cannot be had. Several programs may use \
+        the same address in mount namespaces of their own, or relative to their folders, and share a row. At most 16,384 rows \
+        with connections that wait, and as many without.",
     entry_description: "One address. Several sockets have the same one if its file was removed while one of them listened.",
     index: &[component(
         1,
         "lnsUnixListenerPath",
         Syntax::Text(1, 108),
         "The address as the program gave it to bind(2): a path, which is relative to the program's folder if it does not \
-         begin with a slash, or an abstract name behind an '@', with an '@' for every NUL in it, as in /proc/net/unix. \
-         Octets that do not print are written as \\xNN, and if there is no room for that the end is replaced by '~' and eight \
+         begin with a slash, or an abstract name behind an '@', with an '@' for every NUL in it, as in /proc/net/unix; a \
+         relative path that begins with an '@' has './' before it. \
+         Octets that do not print, and backslashes, are written as \\xNN, and if there is no room for that the end is replaced by '~' and eight \
          hex digits that differ for different addresses.",
     )],
     columns: &Cells::<UnixListeners>::of(&[
@@ -51,6 +54,14 @@ pub const TABLE: Object = Object::Table(Table {
             "How many sockets listen on this address.",
             |row, _| Some(Value::gauge32(row.sockets)),
         ),
+        gauge(
+            5,
+            "lnsUnixListenerFullestPercent",
+            "percent",
+            "How full the queue of the fullest single socket is, in percent of its own limit, rounded down; a limit of 0 counts \
+             as 1. A socket whose file was replaced keeps its queue, so that the sums can hide one that is full.",
+            |row, _| Some(Value::gauge32(row.fullest)),
+        ),
     ]),
 });
 
@@ -60,11 +71,11 @@ impl Rows for UnixListeners {
     type Row<'a> = &'a UnixListener;
 
     fn len(cx: &Context<'_>) -> usize {
-        cx.listeners().and_then(|listeners| listeners.unix.as_ref()).map_or(0, Vec::len)
+        cx.unix_listeners().map_or(0, <[_]>::len)
     }
 
     fn row<'a>(cx: &Context<'a>, position: usize) -> Option<&'a UnixListener> {
-        cx.listeners()?.unix.as_ref()?.get(position)
+        cx.unix_listeners()?.get(position)
     }
 
     fn index(row: &&UnixListener, name: &mut Oid) {

@@ -111,7 +111,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
         let cx = Context::new(&snapshot, Instant::now());
-        let _ = (cx.listeners(), cx.owners_by_program());
+        let _ = (cx.listeners(), cx.unix_listeners(), cx.owners_by_program());
         let touched = cx.touched();
         snapshot.refresh_now(touched, &ProcRoot::new("/proc"));
         let root = ProcRoot::new(format!("{}/tests/proc/6.18", env!("CARGO_MANIFEST_DIR")));

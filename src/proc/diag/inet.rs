@@ -36,8 +36,10 @@ const DROPS: usize = 8;
 pub enum TcpQuery {
     /// Those that listen: the kernel does not look at any other.
     Listeners,
-    /// All of them, with [`Path`].
+    /// All of them.
     All,
+    /// All of them, with [`Path`], for which the kernel takes the lock of each.
+    Paths,
 }
 
 /// One socket of a dump, with its endpoints as [`Endpoint`] or [`SocketAddr`].
@@ -88,9 +90,8 @@ pub fn tcp(asked: TcpQuery) -> Query {
     // TCP_BOUND_INACTIVE (13) is no connection, and the kernel looks for it in another table.
     let (states, extensions) = match asked {
         TcpQuery::Listeners => (1 << LISTEN, extension(INET_DIAG_SKMEMINFO)),
-        TcpQuery::All => {
-            ((1_u32 << BOUND_INACTIVE) - 1, extension(INET_DIAG_SKMEMINFO) | extension(INET_DIAG_INFO))
-        }
+        TcpQuery::All => ((1_u32 << BOUND_INACTIVE) - 1, 0),
+        TcpQuery::Paths => ((1_u32 << BOUND_INACTIVE) - 1, extension(INET_DIAG_INFO)),
     };
     let mut body = vec![0, 0, 0, extensions];
     // A struct inet_diag_sockid of zeros stands before the states.
@@ -218,8 +219,10 @@ mod tests {
             (&[0, 0, 0, 1 << 6][..], &(1_u32 << 10).to_ne_bytes()[..])
         );
         assert!(octets[20..68].iter().all(|octet| *octet == 0));
-        let octets = tcp(TcpQuery::All).octets(ASKED);
-        assert_eq!((octets[19], &octets[68..72]), (1 << 6 | 1 << 1, &0x1fff_u32.to_ne_bytes()[..]));
+        for (asked, extensions) in [(TcpQuery::All, 0), (TcpQuery::Paths, 1 << 1)] {
+            let octets = tcp(asked).octets(ASKED);
+            assert_eq!((octets[19], &octets[68..72]), (extensions, &0x1fff_u32.to_ne_bytes()[..]));
+        }
     }
 
     /// struct inet_diag_msg of 127.0.0.1:80, established, with these attributes.

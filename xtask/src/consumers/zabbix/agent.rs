@@ -7,11 +7,9 @@ use crate::consumers::object::Object;
 use netstat_agentx::mib::syntax::Syntax;
 use netstat_agentx::snapshot::SourceId;
 
-/// The subagent's sources, except the processes, which no item reads, and the owners, which fail as the listeners do: both
-/// ask sock_diag.
+/// The subagent's sources, except the processes, which no item reads.
 pub fn sources() -> impl Iterator<Item = SourceId> {
-    let told = |source: &SourceId| !matches!(source, SourceId::Processes | SourceId::Owners);
-    SourceId::ALL.iter().copied().filter(told)
+    SourceId::ALL.iter().copied().filter(|source| *source != SourceId::Processes)
 }
 
 /// Items about the subagent itself, and snmpd.
@@ -57,9 +55,8 @@ pub fn items() -> Vec<Item> {
         let quoted = |column: &str| format!("{column}.\"{name}\"").leak();
         let shown = format!("netstat-agentx: what is wrong with the source {name}");
         let mut error = text(quoted("lnsAgentSourceError"), &shown);
-        if matches!(source, SourceId::Resets | SourceId::Listeners) {
-            // Neither is a source everywhere. If the value were discarded, the last error would remain after tracing was
-            // switched off.
+        if source == SourceId::Resets {
+            // If the value were discarded, the last error would remain after tracing was switched off.
             error
                 .preprocessing
                 .push(Step { error_handler: "CUSTOM_VALUE", ..step("CHECK_NOT_SUPPORTED", "") });

@@ -91,6 +91,15 @@ pub fn or_gone((fires, recovers): (String, String), key: &str) -> (String, Strin
     (format!("{fires} and {nothing}=0"), format!("{recovers} or {nothing}=1"))
 }
 
+/// The same while more than one connection waits in a queue.
+pub fn several_wait((fires, recovers): (String, String), queue: &str) -> (String, String) {
+    let queue = at(queue);
+    (
+        format!("{fires} and min({queue},{})>1", m("PERIOD")),
+        format!("({recovers} or max({queue},{})<=1)", m("RECOVERY")),
+    )
+}
+
 /// A problem as soon as a rate, the mean since the previous reading, is above its threshold.
 pub fn at_once(key: &str, threshold: &str) -> (String, String) {
     let item = at(key);

@@ -1,6 +1,6 @@
 //! TCP listeners: how full their accept queues are, what they drop, and whose they are.
 
-use super::alarm::{Alarm, at_once, lasting, or_gone, resolved};
+use super::alarm::{Alarm, at_once, lasting, or_gone, resolved, several_wait};
 use super::export::{Item, Rule, uuid};
 use super::graphs::{graph, lines};
 use super::item::{column, heartbeat, step};
@@ -19,8 +19,8 @@ pub fn rule() -> Rule {
         "queue",
         "connections waiting",
         "lnsListenerAcceptQueue",
-        "Connections that are established and wait for the program to accept them. Near 0 on a healthy host; at the \
-         backlog of listen(2), at most net.core.somaxconn, further ones are dropped.",
+        "Connections that are established and wait for the program to accept them. Near 0 on a healthy host; when \
+         there are more than may wait, further ones are dropped.",
     );
     let sockets = item(
         "sockets",
@@ -57,7 +57,6 @@ pub fn rule() -> Rule {
     drops.preprocessing.push(step("CHANGE_PER_SECOND", ""));
     let [of_drops, of_fullest, of_queue] = alarms(&drops.key, &fullest.key, &queue.key);
     drops.trigger_prototypes.push(of_drops);
-    fullest.trigger_prototypes.push(of_fullest);
     queue.trigger_prototypes.push(of_queue);
     let columns = [("{#ENDPOINT}", "lnsListenerEndpoint"), ("{#OWNER}", "lnsListenerOwner")];
     let columns = columns.map(|(name, of)| format!("{name},{}", column(of)));
@@ -74,7 +73,7 @@ pub fn rule() -> Rule {
             or cgroup that it belongs to.",
         graph_prototypes: vec![graph(LISTENER_GRAPH, false, lines([queue.key.clone()].into_iter()))],
         item_prototypes: vec![drops, fullest, limit, queue, sockets],
-        trigger_prototypes: Vec::new(),
+        trigger_prototypes: vec![of_fullest],
         preprocessing: vec![step("JAVASCRIPT", include_str!("listeners.js"))],
     }
 }
@@ -90,7 +89,9 @@ fn alarms(drops: &str, fullest: &str, queue: &str) -> [super::export::Trigger; 3
     dropping.trigger.event_name =
         format!("Listener {{#ENDPOINT}}{{#WHOSE}} drops {} connections/s", keys::latest(drops, "fmtnum(0)"));
 
-    let (fires, recovers) = or_gone(lasting(fullest, &m_of("LISTENER_FULL.MAX", "{#ENDPOINT}")), fullest);
+    // A single connection may well wait for a program that serves one after the other.
+    let (fires, recovers) = several_wait(lasting(fullest, &m_of("LISTENER_FULL.MAX", "{#ENDPOINT}")), queue);
+    let (fires, recovers) = or_gone((fires, recovers), fullest);
     let mut full =
         Alarm::new("listener-full", "Listener {#ENDPOINT} is nearly full", "WARNING", fires, recovers)
             .about(&format!("{slow} When the accept queue is full, connections are dropped."))

@@ -10,11 +10,11 @@ pub const MACROS: &[(&str, &str, &str)] = &[
         "10m",
         "How often listeners, ports, owners, UDP endpoints and destinations are looked for.",
     ),
-    ("LIFETIME", "1d", "How long the items of a listener, port or owner that is gone are kept."),
+    ("LIFETIME", "1d", "How long the items of a listener or port that is gone are kept."),
     (
         "PEER.LIFETIME",
         "2h",
-        "The same for Unix listeners, UDP endpoints and destinations, which may be others each time.",
+        "The same for owners, Unix listeners, UDP endpoints and destinations, which may be others each time.",
     ),
     ("HEARTBEAT", "1h", "How often a figure that does not change is stored all the same."),
     (
@@ -95,7 +95,7 @@ pub const MACROS: &[(&str, &str, &str)] = &[
     (
         "RETRANSMITTED.MIN",
         "20",
-        "With fewer open connections of the port that share is no matter; context: the port.",
+        "With fewer open connections of the port that share raises no problem; context: the port.",
     ),
     (
         "UDP_ENDPOINT.MATCHES",

@@ -6,7 +6,7 @@ use super::graphs::{graph, lines};
 use super::item::{column, state_word, step};
 use super::keys;
 use super::macros::{m, m_of};
-use super::prototype::{DISCOVERY_INTERVAL, LIFETIME, OWNER_GRAPH, filter, prototype};
+use super::prototype::{DISCOVERY_INTERVAL, OWNER_GRAPH, PEER_LIFETIME, filter, prototype};
 use netstat_agentx::mib::groups::sockets::TCP_STATE;
 
 /// Those that say something of a program; in the order of the keys.
@@ -51,7 +51,7 @@ pub fn rule() -> Rule {
             let name = "{#OWNER}: many sockets in CLOSE_WAIT";
             let mut alarm = Alarm::new("owner-close-wait", name, "WARNING", fires, recovers).about(
                 "It does not close connections that its peers have closed, and will run out of descriptors. 'ss -tanp state \
-                 close-wait' shows them.",
+                 close-wait' shows them. If it is a .socket or init.scope, it is the service that that starts.",
             );
             alarm.trigger.event_name =
                 format!("{{#OWNER}} has {} sockets in CLOSE_WAIT", keys::latest(&item.key, ""));
@@ -67,7 +67,7 @@ pub fn rule() -> Rule {
         key: "netstat.owners",
         delay: DISCOVERY_INTERVAL,
         filter: filter("{#OWNER}", "OWNER"),
-        lifetime: LIFETIME,
+        lifetime: PEER_LIFETIME,
         description: "The systemd units or cgroups with most TCP sockets, or the programs: {$NETSTAT.OWNER.KIND}. One without \
             sockets has no values until its items are removed.",
         item_prototypes: STATES.into_iter().map(item).collect(),

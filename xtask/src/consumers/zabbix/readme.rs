@@ -44,16 +44,19 @@ then the lowest ports (`UDP_ENDPOINT.ROWS`), of Unix listeners the fullest (`UNI
 sockets (`OWNER.ROWS`).
 
 Limits, drops and owners of listeners, Unix listeners, sockets by unit, round-trip times and retransmitted shares come from
-the kernel's sock_diag. Where it cannot say them (before Linux 5.8, in another network namespace, for a port without
-connections) nothing is discovered or the items have no value; the problem of a listener whose unit is not known has its
-endpoint alone. For sockets by unit and for round-trip times the subagent has the kernel list all TCP sockets; with
-`OWNER.MATCHES` and `PORT.MATCHES` at `^$` only the discovery asks for it.
+the kernel's sock_diag. Where it cannot be had (another network namespace is watched, or the kernel or a seccomp profile
+refuses it), and for a port without connections, nothing is discovered or the items have no value. Units need Linux 5.8 and
+the cgroup2 file system, retransmitted shares Linux 4.19; the problem of a listener whose unit is not known has its endpoint
+alone. For sockets by unit and for round-trip times the subagent has the kernel list all TCP sockets; with
+`OWNER.MATCHES` and `PORT.MATCHES` at `^$` only the discovery asks for it. A queue in which a single connection waits is no
+problem: some programs serve one client at a time.
 
 Sockets are counted by systemd unit, or by cgroup where there is no unit. Set `OWNER.KIND` to 2 on a host that has none of
 them, and they are counted by program: this needs the privilege to see the descriptors of others, and has the subagent
 search all processes every time (it limits itself to a tenth of one CPU). Counting units does not, except that the
 discovery reads on until it is behind the last unit, which is the first program: one search in DISCOVERY.INTERVAL. A name
-that any user may choose, of a cgroup, a program or a Unix socket, is left out if it contains quotes or braces.
+that any user may choose, of a cgroup, a program or a Unix socket, is left out if it contains quotes or braces or ends in a
+backslash; braces in the unit of a listener become `_`.
 
 Ports with TCP resets are discovered where the subagent traces resets, which is off by default (`[resets]`, drop-in
 `resets.conf` of the systemd unit). The problem then names the culprit: \"TCP resets sent, local port 7211, NO_SOCKET,

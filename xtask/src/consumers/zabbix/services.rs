@@ -71,7 +71,14 @@ pub fn items() -> Vec<Item> {
         "lnsTcpServiceZeroWindowSockets",
         "Connections with something to send whose peer does not read.",
     );
-    [unread, unsent, stalled, zero_window].into_iter().chain(paths()).collect()
+    let retransmitting = item(
+        RETRANSMITTING,
+        "connections that retransmit",
+        "!connections",
+        "lnsTcpServiceRetransmittingSockets",
+        "Connections that have sent something again and still wait for an acknowledgement.",
+    );
+    [unread, unsent, stalled, retransmitting, zero_window].into_iter().chain(paths()).collect()
 }
 
 /// What the kernel measures of connections. A port without connections has no instance of them, so that they have no value
@@ -111,21 +118,37 @@ fn paths() -> [Item; 3] {
 }
 
 const RETRANSMITTED: &str = "retransmitted";
+const RETRANSMITTING: &str = "retransmitting";
+
+/// For how long after the last look that saw a connection retransmit the share of what was lost is a problem.
+const LOST: &str = "10m";
 
 /// A way that loses what a service sends. A share is a matter of chance where there are few connections: it counts only
 /// with so many of them.
 pub fn retransmitted() -> Trigger {
-    let [share, open] = [RETRANSMITTED, "established"].map(key);
+    let [share, open, retransmitting] = [RETRANSMITTED, "established", RETRANSMITTING].map(key);
     let [most, least] = ["RETRANSMITTED.MAX", "RETRANSMITTED.MIN"].map(|name| m_of(name, "{#PORT}"));
     let (period, recovery) = (m("PERIOD"), m("RECOVERY"));
     let beyond = (
-        format!("min({},{period})>{most} and min({},{period})>={least}", at(&share), at(&open)),
-        format!("max({},{recovery})<={most} or max({},{recovery})<{least}", at(&share), at(&open)),
+        format!(
+            "min({},{period})>{most} and min({},{period})>={least} and max({},{LOST})>0",
+            at(&share),
+            at(&open),
+            at(&retransmitting)
+        ),
+        format!(
+            "max({},{recovery})<={most} or max({},{recovery})<{least} or max({},{LOST})=0",
+            at(&share),
+            at(&open),
+            at(&retransmitting)
+        ),
     );
     let (fires, recovers) = or_gone(beyond, &share);
     let name = "Port {#PORT}: much of its data is retransmitted";
     let mut alarm = Alarm::new("port-retransmitted", name, "WARNING", fires, recovers).about(
-        "The way to the clients of this port loses packets, or some of them are overloaded: 'ss -tin' shows which          connections retransmit (bytes_retrans).",
+        "The way to the clients of this port loses packets, or some of them are overloaded: 'ss -tin' shows which \
+         connections retransmit (bytes_retrans). The share is of all that the open connections have sent: it is a problem \
+         while some retransmit.",
     );
     alarm.trigger.event_name = "Port {#PORT}: {ITEM.LASTVALUE1} of its data is retransmitted".into();
     alarm.trigger

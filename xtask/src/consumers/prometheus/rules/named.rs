@@ -10,7 +10,8 @@ const FULL: &[(&str, &str)] = &[("warning", "80"), ("critical", "95")];
 pub const ALERTS: &[Alert] = &[
     Alert {
         name: "NetstatTcpListenerFull",
-        expr: "lnsListenerFullestPercent > LIMIT",
+        // A single connection may well wait for a program that serves one after the other.
+        expr: "lnsListenerFullestPercent > LIMIT and lnsListenerAcceptQueue > 1",
         levels: FULL,
         lasts: "3m",
         summary: "listener {{ $labels.lnsListenerEndpoint }}{{ with $labels.lnsListenerOwner }} of {{ . }}{{ end }} is \
@@ -22,8 +23,8 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "NetstatTcpListenerDrops",
-        // It falls when a socket closes: what is below zero is no alert.
-        expr: "delta(lnsListenerDropsOfOpenSockets[1m]) / 60 > LIMIT",
+        // It falls when a socket closes: what is below zero is no alert. Per second, however long the window.
+        expr: "deriv(lnsListenerDropsOfOpenSockets[1m]) > LIMIT",
         levels: OVERFLOWS,
         lasts: "1m",
         summary: "listener {{ $labels.lnsListenerEndpoint }}{{ with $labels.lnsListenerOwner }} of {{ . }}{{ end }} drops \
@@ -33,14 +34,13 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "NetstatUnixListenerFull",
-        // With a limit of 0 one connection may wait.
-        expr: "100 * lnsUnixListenerQueue / clamp_min(lnsUnixListenerQueueLimit, 1) > LIMIT",
+        expr: "lnsUnixListenerFullestPercent > LIMIT and lnsUnixListenerQueue > 1",
         levels: FULL,
         lasts: "3m",
-        summary: "Unix listener {{ $labels.lnsUnixListenerPath }} is {{ $value | humanize }} % full",
+        summary: "Unix listener {{ $labels.lnsUnixListenerPath }} is {{ $value }} % full",
         about: "The program behind it does not accept as fast as others connect, such as PHP-FPM with too few workers. \
             'ss -xlp' on the host names it.",
-        object: "lnsUnixListenerQueue.\"/run/a.sock\"",
+        object: "lnsUnixListenerFullestPercent.\"/run/a.sock\"",
     },
     Alert {
         name: "NetstatOwnerCloseWaitGrows",
@@ -52,9 +52,10 @@ pub const ALERTS: &[Alert] = &[
             > LIMIT",
         levels: &[("warning", "100"), ("critical", "1000")],
         lasts: "5m",
-        summary: "{{ $labels.lnsOwnerKind }} {{ $labels.lnsOwnerName }} has {{ $value }} sockets in CLOSE_WAIT, and ever more",
+        summary: "{{ $labels.lnsOwnerKind }} {{ $labels.lnsOwnerName }} has {{ $value }} sockets in CLOSE_WAIT, and their number grows",
         about: "The same trouble can be told twice, once by unit and once by program. The bug is in that program; until it is \
-            mended, a restart closes them.",
+            mended, a restart closes them. If the unit is a .socket or init.scope, the program is the service that it starts: \
+            'ss -tanp state close-wait' on the host shows it.",
         object: "lnsOwnerSockets.unit.\"a.service\".closeWait",
     },
     Alert {
@@ -78,8 +79,10 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "NetstatServiceRetransmits",
-        // One bad connection among a few says nothing about the service.
-        expr: "lnsTcpServiceRetransmittedPermille / 1000 > LIMIT and lnsTcpServiceConnections >= 10",
+        // The share is of all that the open connections have ever sent, so something must be lost now too; and one bad
+        // connection among a few says nothing about the service. Those in TIME_WAIT are among these.
+        expr: "lnsTcpServiceRetransmittedPermille / 1000 > LIMIT \
+            and max_over_time(lnsTcpServiceRetransmittingSockets[10m]) > 0 and lnsTcpServiceConnections >= 100",
         levels: &[("warning", "0.05")],
         lasts: "10m",
         summary: "port {{ $labels.lnsTcpServicePort }} sends {{ $value | humanizePercentage }} of its data again",
@@ -112,8 +115,8 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "NetstatUdpEndpointDrops",
-        // It falls when a socket closes: what is below zero is no alert.
-        expr: "delta(lnsUdpEndpointDropsOfOpenSockets[1m]) / 60 > LIMIT",
+        // It falls when a socket closes: what is below zero is no alert. Per second, however long the window.
+        expr: "deriv(lnsUdpEndpointDropsOfOpenSockets[1m]) > LIMIT",
         levels: &[("warning", "10")],
         lasts: "0s",
         summary: "UDP {{ $labels.lnsUdpEndpointText }} drops {{ $value | humanize }} datagrams a second",
