@@ -1,10 +1,12 @@
-//! Turns the registry of kernel counters, `src/registry/*.toml`, into a table that the crate includes.
+//! Turns the registry of kernel counters, `src/registry/*.toml`, and that of drop reasons, `src/registry/drops/*.toml`,
+//! into tables that the crate includes.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,18 +79,35 @@ enum Concern {
     Trouble,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drops {
+    reason: Vec<DropReason>,
+}
+
+/// An entry; src/registry/README.md says what the keys are for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DropReason {
+    name: String,
+    concern: Concern,
+    dropped: String,
+    when: String,
+    means: String,
+    source: String,
+    checked: String,
+    #[serde(default)]
+    related: Vec<String>,
+    #[serde(default)]
+    since: String,
+    #[serde(default)]
+    retired: String,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from("src/registry");
     println!("cargo::rerun-if-changed={}", folder.display());
-    let mut groups = Vec::new();
-    for entry in std::fs::read_dir(&folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let group: Group = toml::from_str(&std::fs::read_to_string(&path)?)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            groups.push(group);
-        }
-    }
+    let mut groups: Vec<Group> = files(&folder)?;
     groups.sort_by_key(|group| group.number);
     let mut out = String::from("&[\n");
     for group in &mut groups {
@@ -98,8 +117,45 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     out.push_str("]\n");
-    std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("registry.rs"), out)?;
+    let target = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(target.join("registry.rs"), out)?;
+
+    let drops: Vec<Drops> = files(&folder.join("drops"))?;
+    let mut reasons: Vec<DropReason> = drops.into_iter().flat_map(|file| file.reason).collect();
+    reasons.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut out = String::from("&[\n");
+    for reason in &reasons {
+        drop_reason(&mut out, reason)?;
+    }
+    out.push_str("]\n");
+    std::fs::write(target.join("drops.rs"), out)?;
     Ok(())
+}
+
+/// The TOML files of a folder.
+fn files<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let file = toml::from_str(&std::fs::read_to_string(&path)?)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn drop_reason(out: &mut String, reason: &DropReason) -> std::fmt::Result {
+    writeln!(out, "DropReason {{ name: {:?}, concern: Concern::{:?},", reason.name, reason.concern)?;
+    writeln!(out, "dropped: {:?}, when: {:?},", folded(&reason.dropped), folded(&reason.when))?;
+    writeln!(out, "means: {:?}, source: {:?},", folded(&reason.means), reason.source)?;
+    writeln!(out, "checked: {:?}, related: &{:?},", reason.checked, reason.related)?;
+    writeln!(out, "since: {:?}, retired: {:?} }},", reason.since, folded(&reason.retired))
 }
 
 fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result {
@@ -108,7 +164,6 @@ fn entry(out: &mut String, group: &Group, counter: &Counter) -> std::fmt::Result
         Some(_) => format!("lns{}", counter.name),
         None => format!("lns{}{}", group.group, joined(&counter.name)),
     };
-    let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     writeln!(out, "Registered {{ group: {:?}, group_number: {},", group.group, group.number)?;
     writeln!(out, "file: {:?}, number: {}, name: {:?},", group.file, counter.number, counter.name)?;
     writeln!(out, "symbol: {:?}, descriptor: {descriptor:?},", counter.symbol)?;

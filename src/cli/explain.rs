@@ -1,4 +1,4 @@
-//! `explain`: what a counter means, where it sits in the MIB, what its value is now.
+//! `explain`: what a counter means, where it sits in the MIB, what its value is now; and what a reason to drop packets means.
 
 mod asked;
 
@@ -9,6 +9,7 @@ use super::local::Local;
 use crate::mib::context::Context;
 use crate::mib::groups::lns_counters;
 use crate::proc::counters::Figure;
+use crate::registry::drops::{self, DropReason};
 use crate::registry::find::Meant;
 use crate::registry::icmp::numbered;
 use crate::registry::{self, Concern, Registered};
@@ -28,7 +29,8 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     /// A counter: TCPBacklogDrop, TcpExtListenDrops, LINUX_MIB_LISTENDROPS, lnsUdpNoPorts, an OID, a phrase of
-    /// 'netstat -s', a part of one, or a line as netstat and nstat print it; '-' reads such lines from standard input,
+    /// 'netstat -s', a part of one, or a line as netstat and nstat print it; or a reason to drop packets, NETFILTER_DROP,
+    /// or a line of the trace event skb:kfree_skb; '-' reads such lines from standard input,
     /// where more than ten counters get a line each and those that are zero none
     /// [default: those that are not zero, the worrying ones first]
     #[arg(value_name = "NAME")]
@@ -62,7 +64,7 @@ pub fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), Failure> {
     let mut entries: Vec<_> = entries.collect();
     let is_list = all || (asked.pasted && !arguments.json && entries.len() > EXPLAINED);
     if is_list {
-        entries.retain(|entry| count(entry.figure) > 0);
+        entries.retain(|entry| count(entry.figure) > 0 || matches!(entry.meant, Meant::Drop(_)));
         entries.sort_by_key(|entry| {
             (Reverse(concern(&entry.meant)), Reverse(count(entry.figure)), entry.meant.to_string())
         });
@@ -102,6 +104,7 @@ fn figure(cx: &Context<'_>, meant: &Meant) -> Option<Figure> {
             let found = named.find(|(of, other, _)| of == group && other == name);
             found.map(|(.., count)| Figure::Count(count))
         }
+        Meant::Drop(_) => None,
     }
 }
 
@@ -117,6 +120,7 @@ fn concern(meant: &Meant) -> Option<Concern> {
     match meant {
         Meant::Known(entry) => Some(entry.concern),
         Meant::Other(group, name) => numbered(group, name).map(|_| Concern::None),
+        Meant::Drop(reason) => Some(reason.concern),
     }
 }
 
@@ -137,9 +141,14 @@ fn list(entries: &[Explained], out: &mut impl Write) -> io::Result<()> {
             let counts = match &entry.meant {
                 Meant::Known(entry) => shortened(first_sentence(entry.counts)),
                 Meant::Other(group, name) => described(group, name).unwrap_or_default(),
+                Meant::Drop(reason) => shortened(first_sentence(reason.dropped)),
             };
             let doubt = if entry.whose == Whose::Perhaps { "?" } else { "" };
-            vec![format!("{}{doubt}", count(entry.figure)), format!("  {}", entry.meant), counts]
+            let figure = match entry.meant {
+                Meant::Drop(_) => "dropped".to_owned(),
+                _ => count(entry.figure).to_string(),
+            };
+            vec![format!("{figure}{doubt}"), format!("  {}", entry.meant), counts]
         };
         let rows: Vec<_> = of_concern.iter().map(row).collect();
         columns::print(out, &[Align::Right(15), Align::Left(35)], &rows)?;
@@ -170,6 +179,9 @@ fn shortened(sentence: &str) -> String {
 }
 
 fn print(entry: &Explained, base: &Oid, out: &mut impl Write) -> io::Result<()> {
+    if let Meant::Drop(reason) = entry.meant {
+        return print_drop(reason, out);
+    }
     let value = match entry.figure {
         Some(Figure::Count(count)) => count.to_string(),
         Some(Figure::Negative(number)) => number.to_string(),
@@ -192,6 +204,38 @@ fn print(entry: &Explained, base: &Oid, out: &mut impl Write) -> io::Result<()> 
             let unexplained = "Not explained: this version knows its name and no more.";
             fold(out, "", &described(group, name).unwrap_or_else(|| unexplained.to_owned()))
         }
+        Meant::Drop(reason) => print_drop(reason, out),
+    }
+}
+
+fn print_drop(reason: &DropReason, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: a reason for which the kernel drops packets (trace event skb:kfree_skb)",
+        reason.name
+    )?;
+    fold(out, "", reason.dropped)?;
+    if !reason.retired.is_empty() {
+        fold(out, "Retired: ", reason.retired)?;
+    }
+    fold(out, when_it_grows(reason.concern), reason.means)?;
+    fold(out, "Given: ", reason.when)?;
+    fold(out, "Source: ", &format!("Linux {}: {}", reason.checked, reason.source))?;
+    fold(out, "Symbol: ", &format!("{}{}", drops::PREFIX, reason.name))?;
+    if !reason.since.is_empty() {
+        fold(out, "Since: Linux ", reason.since)?;
+    }
+    if !reason.related.is_empty() {
+        fold(out, "Counted too: ", &reason.related.join(", "))?;
+    }
+    Ok(())
+}
+
+fn when_it_grows(concern: Concern) -> &'static str {
+    match concern {
+        Concern::Trouble => "When it grows (trouble): ",
+        Concern::Watch => "When it grows (worth a look): ",
+        Concern::None => "What it means: ",
     }
 }
 
@@ -201,12 +245,7 @@ fn print_known(entry: &Registered, base: &Oid, out: &mut impl Write) -> io::Resu
     if !entry.retired.is_empty() {
         fold(out, "Retired: ", entry.retired)?;
     }
-    let concern = match entry.concern {
-        Concern::Trouble => "When it grows (trouble): ",
-        Concern::Watch => "When it grows (worth a look): ",
-        Concern::None => "What it means: ",
-    };
-    fold(out, concern, entry.means)?;
+    fold(out, when_it_grows(entry.concern), entry.means)?;
     fold(out, "Incremented: ", entry.when)?;
     fold(out, "Source: ", &format!("Linux {}: {}", entry.checked, entry.source.join(", ")))?;
     for (label, text) in [
@@ -258,6 +297,27 @@ fn as_json(entry: &Explained, base: &Oid) -> Value {
                 "reference": Value::Null,
                 "since": Value::Null,
                 "retired": Value::Null,
+            });
+        }
+        Meant::Drop(reason) => {
+            return json!({
+                "group": "skb_drop_reason",
+                "name": reason.name,
+                "symbol": format!("{}{}", drops::PREFIX, reason.name),
+                "descriptor": Value::Null,
+                "oid": Value::Null,
+                "value": Value::Null,
+                "concern": reason.concern.word(),
+                "counts": reason.dropped,
+                "when": reason.when,
+                "means": reason.means,
+                "source": [reason.source],
+                "checked": reason.checked,
+                "related": reason.related,
+                "netstat": Value::Null,
+                "reference": Value::Null,
+                "since": text_or_null(reason.since),
+                "retired": text_or_null(reason.retired),
             });
         }
     };

@@ -1,6 +1,7 @@
-//! Finds the counter that a person means by what they write or paste: a kernel name, a symbol of the kernel's source, a
+//! Finds the counter, or the reason to drop packets, that a person means by what they write or paste: a kernel name, a symbol of the kernel's source, a
 //! descriptor, an OID, a phrase of `netstat -s`, or a part of any of them.
 
+use super::drops::{self, DropReason};
 use super::icmp::numbered;
 use super::lines::Mention;
 use super::{Registered, Slot, all, groups};
@@ -17,6 +18,8 @@ pub enum Meant {
     Known(&'static Registered),
     /// A counter that it does not, by group and name.
     Other(String, String),
+    /// No counter: a reason to drop packets.
+    Drop(&'static DropReason),
 }
 
 /// As people write it: `TcpExt.ListenDrops`.
@@ -25,6 +28,7 @@ impl fmt::Display for Meant {
         match self {
             Self::Known(entry) => write!(f, "{}.{}", entry.group, entry.name),
             Self::Other(group, name) => write!(f, "{group}.{name}"),
+            Self::Drop(reason) => f.write_str(reason.name),
         }
     }
 }
@@ -92,7 +96,7 @@ impl Finder<'_> {
             let slots = slots.iter().filter_map(|&slot| all().get(slot));
             slots.filter(|entry| group.is_none_or(|group| group == entry.group)).map(Meant::Known).collect()
         };
-        let steps: [&dyn Fn() -> Vec<Meant>; 5] = [
+        let steps: [&dyn Fn() -> Vec<Meant>; 6] = [
             &|| self.of_oid(text),
             &|| {
                 let mut found = known(index.full.get(&wanted));
@@ -111,6 +115,7 @@ impl Finder<'_> {
                 let slots = index.phrases.get(&phrase(text)).map_or(&[][..], Vec::as_slice);
                 towards(mention.inbound, within(slots))
             },
+            &|| drops::mentioned(&mention.line).map(Meant::Drop).into_iter().collect(),
         ];
         let found = steps.iter().map(|step| step()).find(|found| !found.is_empty());
         found.unwrap_or_else(|| self.unknown(text, mention).into_iter().collect())
@@ -182,6 +187,7 @@ impl Finder<'_> {
         while suggested.len() < 3 {
             let known = all().iter().map(|entry| entry.name);
             let names = known.chain(self.others.iter().map(|(_, name)| name.as_str()));
+            let names = names.chain(drops::all().iter().map(|reason| reason.name));
             let Some(name) = nearest(wanted, names.filter(|name| !suggested.contains(name))) else {
                 break;
             };
@@ -292,6 +298,7 @@ mod tests {
         match meant {
             Meant::Known(entry) => entry.descriptor.to_owned(),
             Meant::Other(group, name) => format!("{group} {name}"),
+            Meant::Drop(reason) => format!("drop {}", reason.name),
         }
     }
 

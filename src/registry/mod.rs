@@ -3,6 +3,7 @@
 //! The data is in the TOML files beside this one, one file for each group and one entry for each counter; `build.rs`
 //! makes [`all`] of them. A new counter is a new entry with the next number of its group.
 
+pub mod drops;
 pub mod find;
 pub mod icmp;
 pub mod lines;

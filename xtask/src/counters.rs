@@ -37,7 +37,7 @@ fn index() -> String {
         out,
         "\nB is the base of LINUX-NETSTAT-MIB, 1.3.6.1.4.1.8072.9999.9999.2741 unless it was moved. A counter that the \
          running\nkernel does not have has no instance. Counters that no page knows can be polled by name:\n\
-         `lnsCounterValue.\"TcpExt\".\"SomethingNew\"`, B.1.4.\n\n## Those that mean trouble\n\n| counter | what it counts \
+         `lnsCounterValue.\"TcpExt\".\"SomethingNew\"`, B.1.4.\n\nWhy packets are dropped: [the kernel's reasons](drops.md).\n\n## Those that mean trouble\n\n| counter | what it counts \
          |\n| --- | --- |"
     );
     for entry in all().iter().filter(|entry| entry.concern == Concern::Trouble && entry.retired.is_empty()) {

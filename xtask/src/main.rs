@@ -15,6 +15,7 @@
 mod completions;
 mod consumers;
 mod counters;
+mod drops;
 mod file;
 mod man;
 mod modules;
@@ -78,6 +79,7 @@ fn generate(root: &Path, check: bool, snmp_exporter: bool) -> Result<(), Error> 
 fn made(root: &Path) -> Result<Vec<File>, Error> {
     let mut files = modules::files();
     files.extend(counters::files());
+    files.push(drops::file());
     files.extend(man::files(root)?);
     files.extend(completions::files());
     files.extend(consumers::files());
