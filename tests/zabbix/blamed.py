@@ -3,6 +3,7 @@
 import re
 
 import culprits
+from monitored import Socket
 from stack import until
 
 # What the programs of culprits.py are to be blamed for, besides their unit and their Unix listener.
@@ -16,7 +17,7 @@ def triggers(programs):
     return AT_LISTENER | unix | ({f"{culprits.UNIT}: many sockets in CLOSE_WAIT"} if programs.has_unit else set())
 
 
-def named(check, host, by_program):
+def named(check, host, by_program, tree, calm):
     """A full listener, one that drops, a full Unix listener, a leak and a lossy way are problems that say whose they are,
     and are over when the programs mend their ways."""
     programs = check.culprits
@@ -38,6 +39,10 @@ def named(check, host, by_program):
         except AssertionError:
             raise AssertionError(f"no problem is called {lacking()}: {check.names(host)}") from None
     assert not check.problems(host), check.problems(host)
+    # What the tree shows of the same sockets: net/tcp is not that of the programs.
+    rates, sockets, lines = calm
+    waiting = [each._replace(queue=10) if (each.state, each.port) == ("0A", 80) else each for each in sockets]
+    tree.set(rates, [*waiting, Socket("01", 80, retransmits=2)], lines)
     programs.do("lose")
     programs.do("fill")
     await_names(full)
@@ -54,6 +59,7 @@ def named(check, host, by_program):
     until("the program is named on a host that counts by program", lambda: leaking in check.names(by_program), 60)
     told |= check.names(host) | {leaking}
     programs.do("release")
+    tree.set(*calm)
     until("all problems are over", lambda: not check.problems(host), 90)
     until("the program leaks no more", lambda: leaking not in check.names(by_program), 60)
     odd = [key for key in check.values(by_program, "netstat.unix") if '"@' in key]

@@ -511,7 +511,7 @@ class Check:
         until("every item of a host on Linux 6.18 has a value",
               lambda: wanted <= set(self.values(counters_host)), 60)
         self.say(f"all {len(wanted)} items have a value on Linux 6.18, over SNMPv3")
-        blamed.named(self, counters_host, real_host)
+        blamed.named(self, counters_host, real_host, tree, CALM_LOAD)
         self.storm(counters_host, counters, tree)
         self.silence(late_host, late)
         for host, name in ((real_host, "sockets"), (counters_host, "counters"), (late_host, "late"),
