@@ -54,7 +54,8 @@ fn descriptors() {
     assert_eq!(master.agent.descriptors(), descriptors);
     let log = master.agent.log();
     assert_eq!(log.matches("cannot connect").count(), 1, "{log}");
-    assert!(log.lines().count() <= 8, "{log}");
+    // Two of them say that sock_diag shows nothing of a tree.
+    assert!(log.lines().count() <= 10, "{log}");
 }
 
 /// Too few to begin with is told, whatever is missing.

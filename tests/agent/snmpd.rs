@@ -71,6 +71,8 @@ fn side_by_side_with_snmpds_own_modules() {
     }
     let snmpd = Snmpd::start("");
     let _sockets = some_sockets();
+    // The acknowledgements of the FINs may be delayed (40 ms), and are segments received.
+    std::thread::sleep(Duration::from_millis(300));
     // snmpd's tables of processes and its own caches are filled now, not before the sockets were there.
     let own = walk_all(&snmpd);
     assert!(own.len() > 150, "snmpd serves {} instances", own.len());
