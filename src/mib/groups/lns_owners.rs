@@ -5,7 +5,7 @@ use crate::mib::context::Context;
 use crate::mib::index::push_text;
 use crate::mib::object::Object;
 use crate::mib::syntax::Syntax;
-use crate::mib::table::{Cells, Rows, Table, component, gauge};
+use crate::mib::table::{Cells, Column, Rows, Table, component, gauge};
 use crate::proc::sockets::TcpState;
 use crate::smi::oid::Oid;
 use crate::smi::value::Value;
@@ -23,27 +23,7 @@ pub const TABLE: Object = Object::Table(Table {
         through the descriptors of all processes, so they can be older than units; without privilege they are known only for \
         processes of the subagent's own user. A kind that cannot be had has no rows.",
     entry_description: "The TCP sockets of one unit or program, IPv4 and IPv6 together, that are in one state.",
-    index: &[
-        component(
-            1,
-            "lnsOwnerKind",
-            Syntax::Enumeration(&[(UNIT, "unit"), (PROGRAM, "program")]),
-            "What lnsOwnerName is. unit(1): the systemd unit in which a socket was made, or the path of the cgroup where there \
-             is no unit; an accepted connection has the unit of its listener. program(2): the name of the process that holds \
-             the socket, the one that ps and /proc/PID/comm show; of several processes the one with the highest number.",
-        ),
-        component(
-            2,
-            "lnsOwnerName",
-            Syntax::Text(1, 64),
-            "The name, such as kafka.service, user@1000.service/firefox.service, docker-0123456789ab.scope, /docker/0123456789ab \
-             or java. '(none)' are sockets without an owner: those in timeWait, requests in synReceived, and for programs \
-             those that no process holds any more, or that none has accepted yet, which have a unit all the same. '(unknown)' are sockets whose owner cannot be seen \
-             or is gone, and '(others)' those of all names that have no row of their own; no unit or program has these names. Octets that do not print are written as \\xNN; a longer name has its end replaced by '~' and eight hex \
-             digits that differ for different names.",
-        ),
-        component(3, "lnsOwnerState", Syntax::Labels(&TCP_STATE), "The state of the sockets."),
-    ],
+    index: &INDEX,
     columns: &Cells::<Owners>::of(&[gauge(
         4,
         "lnsOwnerSockets",
@@ -54,8 +34,32 @@ pub const TABLE: Object = Object::Table(Table {
     )]),
 });
 
+// Not within the table: Rust 1.85 does not promote what refers to a static.
+static INDEX: [Column; 3] = [
+    component(
+        1,
+        "lnsOwnerKind",
+        Syntax::Enumeration(KINDS),
+        "What lnsOwnerName is. unit(1): the systemd unit in which a socket was made, or the path of the cgroup where there \
+             is no unit; an accepted connection has the unit of its listener. program(2): the name of the process that holds \
+             the socket, the one that ps and /proc/PID/comm show; of several processes the one with the highest number.",
+    ),
+    component(
+        2,
+        "lnsOwnerName",
+        Syntax::Text(1, 64),
+        "The name, such as kafka.service, user@1000.service/firefox.service, docker-0123456789ab.scope, /docker/0123456789ab \
+             or java. '(none)' are sockets without an owner: those in timeWait, requests in synReceived, and for programs \
+             those that no process holds any more, or that none has accepted yet, which have a unit all the same. '(unknown)' are sockets whose owner cannot be seen \
+             or is gone, and '(others)' those of all names that have no row of their own; no unit or program has these names. Octets that do not print are written as \\xNN; a longer name has its end replaced by '~' and eight hex \
+             digits that differ for different names.",
+    ),
+    component(3, "lnsOwnerState", Syntax::Labels(&TCP_STATE), "The state of the sockets."),
+];
+
 const UNIT: u32 = 1;
 const PROGRAM: u32 = 2;
+const KINDS: &[(u32, &str)] = &[(UNIT, "unit"), (PROGRAM, "program")];
 
 const STATES: usize = TcpState::ALL.len();
 
